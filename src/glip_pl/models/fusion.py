@@ -1,0 +1,187 @@
+"""Language-aware deep fusion (paper 3.2): words and pixels attend to each other.
+
+The image side projects the *text* into the pixels' space. With k_h the text keys of head h,
+q.k_h = v.(W_q,h^T k_h) + b_q,h.k_h, and the output projection is folded into the text values, so
+no tensor of size pixels x (heads * head width) is ever made. The text side pools raw pixels first
+and projects the few pooled vectors afterwards. Equal to the plain form (the tests hold it as the
+oracle), and 3 to 15 times faster on a CPU.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from glip_pl.types import TextFeatures
+
+
+class BiAttention(nn.Module):
+    """Bi-directional multi-head cross-attention between pixels and words."""
+
+    def __init__(
+        self, image_dim: int, text_dim: int, inner_dim: int, heads: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.heads = heads
+        self.scale = (inner_dim // heads) ** -0.5
+        self.dropout = dropout
+        self.image_query = nn.Linear(image_dim, inner_dim)
+        self.text_key = nn.Linear(text_dim, inner_dim)
+        self.image_value = nn.Linear(image_dim, inner_dim)
+        self.text_value = nn.Linear(text_dim, inner_dim)
+        self.image_out = nn.Linear(inner_dim, image_dim)
+        self.text_out = nn.Linear(inner_dim, text_dim)
+        for layer in self.children():
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
+
+    def _split(self, features: Tensor) -> Tensor:
+        """(B, T, heads * D) -> (B, heads, T, D)."""
+        return features.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def forward(self, image: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Updates of image (B, N, Ci) and text (B, T, Ct); mask (B, T) bool marks real words.
+
+        Padded pixels are attended to, and padded words are updated, as in the released models.
+        """
+        batch, words = mask.shape
+        heads, image_dim = self.heads, image.shape[-1]
+        query_weight = self.image_query.weight.unflatten(0, (heads, -1))  # (h, D, Ci)
+        out_weight = self.image_out.weight.unflatten(1, (heads, -1))  # (Ci, h, D)
+        keys = self._split(self.text_key(text)) * self.scale  # (B, h, T, D)
+        keys_as_pixels = keys @ query_weight  # (B, h, T, Ci)
+        key_bias = (
+            keys @ self.image_query.bias.unflatten(0, (heads, -1))[:, :, None]
+        )  # (B, h, T, 1)
+        values_as_pixels = self._split(self.text_value(text)) @ out_weight.permute(1, 2, 0)
+
+        logits = image @ keys_as_pixels.reshape(batch, heads * words, image_dim).mT
+        logits = logits + key_bias.reshape(batch, 1, heads * words)  # (B, N, h * T)
+
+        per_head = logits.unflatten(-1, (heads, words))
+        over_words = per_head.masked_fill(~mask[:, None, None], float("-inf")).softmax(-1)
+        over_words = F.dropout(over_words, self.dropout, self.training).flatten(2)
+        image_update = over_words @ values_as_pixels.reshape(batch, heads * words, image_dim)
+        image_update = image_update + self.image_out.bias
+
+        over_pixels = F.dropout(logits.softmax(1), self.dropout, self.training)
+        pooled = (over_pixels.mT @ image).unflatten(1, (heads, words))  # (B, h, T, Ci)
+        value_weight = self.image_value.weight.unflatten(0, (heads, -1))  # (h, D, Ci)
+        value_bias = self.image_value.bias.unflatten(0, (heads, 1, -1))  # (h, 1, D)
+        # Without dropout every map sums to one; with it the bias carries the sum that is left.
+        total = over_pixels.sum(1).unflatten(1, (heads, words))[..., None] if self.training else 1.0
+        text_values = pooled @ value_weight.mT + value_bias * total
+        text_update = self.text_out(text_values.transpose(1, 2).flatten(2))
+        return image_update, text_update
+
+
+class CrossAttention(nn.Module):
+    """Both sides normalised, fused, and added with learned channel weights.
+
+    The residual starts from the *normalised* features, as in the released models.
+    """
+
+    def __init__(
+        self,
+        image_dim: int,
+        text_dim: int,
+        inner_dim: int,
+        heads: int,
+        dropout: float,
+        initial_scale: float,
+    ) -> None:
+        super().__init__()
+        self.image_norm = nn.LayerNorm(image_dim)
+        self.text_norm = nn.LayerNorm(text_dim)
+        self.attention = BiAttention(image_dim, text_dim, inner_dim, heads, dropout)
+        self.image_scale = nn.Parameter(torch.full((image_dim,), initial_scale))
+        self.text_scale = nn.Parameter(torch.full((text_dim,), initial_scale))
+
+    def forward(self, image: Tensor, text: TextFeatures) -> tuple[Tensor, TextFeatures]:
+        """Fused image (B, N, C), all levels flattened, and words."""
+        image = self.image_norm(image)
+        hidden = self.text_norm(text.hidden)
+        image_update, text_update = self.attention(image, hidden, text.mask)
+        fused = TextFeatures(hidden + self.text_scale * text_update, text.mask)
+        return image + self.image_scale * image_update, fused
+
+
+class TextLayer(nn.Module):
+    """A post-norm BERT layer over the fused words."""
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+        self.query = nn.Linear(dim, dim)
+        self.key = nn.Linear(dim, dim)
+        self.value = nn.Linear(dim, dim)
+        self.attention_out = nn.Linear(dim, dim)
+        self.attention_norm = nn.LayerNorm(dim, eps=1e-12)
+        self.expand = nn.Linear(dim, 4 * dim)
+        self.contract = nn.Linear(4 * dim, dim)
+        self.out_norm = nn.LayerNorm(dim, eps=1e-12)
+        for layer in self.children():
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=0.02)  # BERT's initialisation
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, text: TextFeatures) -> TextFeatures:
+        """Words (B, T, C) after self-attention among the real ones."""
+        hidden, dropout = text.hidden, self.dropout if self.training else 0.0
+        query, key, value = (
+            layer(hidden).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for layer in (self.query, self.key, self.value)
+        )
+        context = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=text.mask[:, None, None], dropout_p=dropout
+        )
+        attended = self.attention_out(context.transpose(1, 2).flatten(2))
+        hidden = self.attention_norm(hidden + F.dropout(attended, dropout))
+        expanded = self.contract(F.gelu(self.expand(hidden)))
+        return TextFeatures(self.out_norm(hidden + F.dropout(expanded, dropout)), text.mask)
+
+
+class DeepFusion(nn.Module):
+    """One round of fusion: cross-attention over all levels at once, then a text layer."""
+
+    def __init__(
+        self,
+        image_dim: int,
+        text_dim: int,
+        initial_scale: float,
+        inner_dim: int,
+        heads: int,
+        text_heads: int,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.cross_attention = CrossAttention(
+            image_dim, text_dim, inner_dim, heads, dropout, initial_scale
+        )
+        self.text_layer = TextLayer(text_dim, text_heads, dropout)
+
+    def forward(
+        self, levels: list[Tensor], text: TextFeatures
+    ) -> tuple[list[Tensor], TextFeatures]:
+        """Levels (B, C, h, w) that have read the words, and words that have seen the levels."""
+        shapes = [level.shape[-2:] for level in levels]
+        pixels = torch.cat([level.flatten(2) for level in levels], dim=2).mT
+        pixels, text = self.cross_attention(pixels, text)
+        maps = pixels.mT.split([height * width for height, width in shapes], dim=2)
+        levels = [part.unflatten(2, shape) for part, shape in zip(maps, shapes, strict=True)]
+        return levels, self.text_layer(text)
+
+
+class Shallow(nn.Module):
+    """No fusion (GLIP-T A): image and text meet only in the grounding head."""
+
+    def __init__(self, image_dim: int, text_dim: int, initial_scale: float) -> None:
+        """Takes what DeepFusion takes, and has no parameters."""
+        super().__init__()
+
+    def forward(
+        self, levels: list[Tensor], text: TextFeatures
+    ) -> tuple[list[Tensor], TextFeatures]:
+        """Both unchanged, but for padded words, which the head reads as zero."""
+        return levels, TextFeatures(text.hidden * text.mask[..., None], text.mask)

@@ -1,0 +1,58 @@
+"""GLIP: encode the image, encode the text, fuse them, ground every box in every word."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from glip_pl.models.dynamic_head import DynamicConv
+from glip_pl.models.fpn import FPN
+from glip_pl.models.grounding_head import GroundingHead
+from glip_pl.models.image_encoder import ImageEncoder
+from glip_pl.models.text_encoder import TextEncoder
+from glip_pl.types import Output, TextFeatures
+
+
+class GLIP(nn.Module):
+    """Grounded Language-Image Pre-training, figure 2 of the paper."""
+
+    def __init__(
+        self,
+        image_encoder: ImageEncoder,
+        text_encoder: TextEncoder,
+        fusion: Callable[..., nn.Module],
+        layers: int,
+        channels: int,
+        drop_block: float = 0.0,
+    ) -> None:
+        """Make `layers` rounds of `fusion(channels, text width, 1 / layers)` and dynamic conv."""
+        super().__init__()
+        self.image_encoder = image_encoder
+        self.text_encoder = text_encoder
+        self.fpn = FPN(image_encoder.channels, channels, drop_block)
+        self.fusions = nn.ModuleList(
+            fusion(channels, text_encoder.dim, 1 / layers) for _ in range(layers)
+        )
+        self.dynamic_convs = nn.ModuleList(DynamicConv(channels) for _ in range(layers))
+        self.head = GroundingHead(channels, text_encoder.dim)
+
+    def encode_image(self, images: Tensor, sizes: Tensor) -> list[Tensor]:
+        """Five pyramid levels (B, C, h, w) of padded uint8 images (B, 3, H, W)."""
+        levels: list[Tensor] = self.fpn(self.image_encoder(images, sizes))
+        return levels
+
+    def encode_text(self, tokens: Tensor, mask: Tensor) -> TextFeatures:
+        """Word features of token ids (B, T)."""
+        features: TextFeatures = self.text_encoder(tokens, mask)
+        return features
+
+    def ground(self, levels: list[Tensor], text: TextFeatures) -> Output:
+        """Fuse an encoded image with an encoded prompt and score every anchor and word."""
+        for fusion, dynamic_conv in zip(self.fusions, self.dynamic_convs, strict=True):
+            levels, text = fusion(levels, text)
+            levels = dynamic_conv(levels)
+        output: Output = self.head(levels, text)
+        return output
+
+    def forward(self, images: Tensor, sizes: Tensor, tokens: Tensor, mask: Tensor) -> Output:
+        """All of it."""
+        return self.ground(self.encode_image(images, sizes), self.encode_text(tokens, mask))

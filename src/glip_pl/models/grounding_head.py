@@ -1,0 +1,50 @@
+"""Grounding head: every anchor against every word, plus its box and centerness (paper 3.1)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from glip_pl.models.anchors import STRIDES, pyramid_anchors
+from glip_pl.types import Output, TextFeatures
+
+PRIOR_PROBABILITY = 0.01
+"""Alignment of an untrained model, so that the focal loss starts small."""
+
+
+class GroundingHead(nn.Module):
+    """Dot-product alignment with projected words, box codes with a scale per level, centerness."""
+
+    def __init__(self, channels: int, text_dim: int) -> None:
+        super().__init__()
+        self.text_projection = nn.Linear(text_dim, channels)
+        self.log_scale = nn.Parameter(torch.zeros(1))
+        self.token_bias = nn.Parameter(torch.zeros(text_dim))
+        self.prior = nn.Parameter(torch.full((1,), -math.log(1 / PRIOR_PROBABILITY - 1)))
+        self.box = nn.Conv2d(channels, 4, 1)
+        self.centerness = nn.Conv2d(channels, 1, 1)
+        self.level_scales = nn.Parameter(torch.ones(len(STRIDES)))
+        for conv in (self.box, self.centerness):
+            nn.init.normal_(conv.weight, std=0.01)
+            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # both have a bias
+
+    def forward(self, levels: list[Tensor], text: TextFeatures) -> Output:
+        """Logits of all anchors for all words of `text`."""
+        words = F.normalize(text.hidden, dim=-1)
+        # Halved before the projection but not before the bias: so the released models compute it.
+        projected = self.text_projection(words / 2) / self.log_scale.exp()
+        bias = words @ self.token_bias + self.prior
+        pixels = torch.cat([level.flatten(2) for level in levels], dim=2).mT  # (B, A, C)
+        deltas = [
+            (self.box(level) * scale).flatten(2)
+            for level, scale in zip(levels, self.level_scales, strict=True)
+        ]
+        shapes = [(level.shape[2], level.shape[3]) for level in levels]
+        return Output(
+            alignment=pixels @ projected.mT + bias[:, None],
+            deltas=torch.cat(deltas, dim=2).mT,
+            centerness=torch.cat([self.centerness(level).flatten(1) for level in levels], dim=1),
+            anchors=pyramid_anchors(shapes, pixels.device),
+            level_sizes=tuple(height * width for height, width in shapes),
+        )

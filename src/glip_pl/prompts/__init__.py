@@ -1,0 +1,1 @@
+"""Prompts: captions, phrases, tokens."""

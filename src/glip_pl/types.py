@@ -1,0 +1,136 @@
+"""The nouns that flow: Sample -> Batch -> Output -> LossTerms | Detections.
+
+Legend of shapes: B images, T text tokens, A anchors over all levels, N boxes of one image,
+P phrases of one prompt, K detections, C channels. Boxes are corners (x1, y1, x2, y2) in pixels.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+Span = tuple[int, int]
+"""Character positions [start, end) in a caption."""
+
+Phrase = tuple[Span, ...]
+"""What one may ask about: one or more spans of the caption."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The text the model reads, and the phrases in it that boxes may belong to (paper 3.1)."""
+
+    caption: str
+    phrases: tuple[Phrase, ...]
+
+    def phrase_text(self, index: int) -> str:
+        """The words of a phrase, its spans joined by a space."""
+        return " ".join(self.caption[start:end] for start, end in self.phrases[index])
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What every dataset yields: an image, a prompt, and boxes that point to its phrases."""
+
+    image: Tensor  # (3, H, W) uint8, RGB
+    boxes: Tensor  # (N, 4) float32, pixels of `image`
+    phrase_ids: Tensor  # (N,) int64, index into prompt.phrases
+    prompt: Prompt
+    image_id: int
+    original_size: tuple[int, int]  # (height, width) on disk
+    source: str  # where it came from, for messages and pictures
+
+
+class _Movable:
+    """Adds `.to` and `.pin_memory` to a dataclass of tensors and lists of tensors."""
+
+    def _map(self, function: Any) -> Self:
+        changes: dict[str, Any] = {}
+        for field in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            value = getattr(self, field.name)
+            if isinstance(value, Tensor):
+                changes[field.name] = function(value)
+            elif isinstance(value, list) and value and isinstance(value[0], Tensor):
+                changes[field.name] = [function(item) for item in value]
+        return replace(self, **changes)  # type: ignore[type-var]
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """The same object with every tensor moved; arguments as for `Tensor.to`."""
+        return self._map(lambda tensor: tensor.to(*args, **kwargs))
+
+    def pin_memory(self) -> Self:
+        """The same object in page-locked memory, for faster copies to a GPU."""
+        return self._map(Tensor.pin_memory)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(_Movable):
+    """Padded samples, ready for the model."""
+
+    images: Tensor  # (B, 3, H, W) uint8, zero right of and below each true size
+    sizes: Tensor  # (B, 2) int64, true (height, width) inside `images`
+    original_sizes: Tensor  # (B, 2) int64, (height, width) on disk
+    tokens: Tensor  # (B, T) int64
+    attention_mask: Tensor  # (B, T) bool, True at real tokens
+    phrase_masks: list[Tensor]  # B x (P, T) bool, the tokens of each phrase
+    boxes: list[Tensor]  # B x (N, 4) float32, pixels of `images`
+    phrase_ids: list[Tensor]  # B x (N,) int64
+    prompts: list[Prompt]
+    image_ids: list[int]
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+
+@dataclass(frozen=True, eq=False)
+class TextFeatures(_Movable):
+    """Word features and which of them are real."""
+
+    hidden: Tensor  # (B, T, C)
+    mask: Tensor  # (B, T) bool
+
+
+@dataclass(frozen=True, eq=False)
+class Output(_Movable):
+    """What the model says about every anchor; levels are concatenated, fine to coarse."""
+
+    alignment: Tensor  # (B, A, T) logits
+    deltas: Tensor  # (B, A, 4) box codes
+    centerness: Tensor  # (B, A) logits
+    anchors: Tensor  # (A, 4)
+    level_sizes: tuple[int, ...]  # anchors per level, summing to A
+
+
+class LossTerms(NamedTuple):
+    """The three parts of the grounding loss; the total is their plain sum."""
+
+    alignment: Tensor
+    box: Tensor
+    centerness: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """The scalar to minimise."""
+        return self.alignment + self.box + self.centerness
+
+
+@dataclass(frozen=True, eq=False)
+class Detections(_Movable):
+    """Boxes found in one image, best first, in pixels of the image on disk."""
+
+    boxes: Tensor  # (K, 4)
+    scores: Tensor  # (K,)
+    phrase_ids: Tensor  # (K,) int64
+
+    @classmethod
+    def empty(cls, device: torch.device | str = "cpu") -> "Detections":
+        """No box at all."""
+        return cls(
+            torch.zeros(0, 4, device=device),
+            torch.zeros(0, device=device),
+            torch.zeros(0, dtype=torch.int64, device=device),
+        )
+
+    def __len__(self) -> int:
+        return len(self.scores)

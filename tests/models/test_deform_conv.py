@@ -1,0 +1,23 @@
+import torch
+import torch.nn.functional as F
+
+from glip_pl.models.deform_conv import DeformConv, read_linearly
+
+
+def test_zero_offsets_and_open_masks_give_a_plain_convolution() -> None:
+    torch.manual_seed(0)
+    for stride in (1, 2):
+        layer = DeformConv(16, stride=stride, groups=4)
+        features = torch.randn(2, 16, 9, 13)
+        side = F.conv2d(features, layer.weight, layer.bias, stride=stride, padding=1)
+        size = side.shape[-2:]
+        out = layer(features, torch.zeros(2, 18, *size), torch.ones(2, 9, *size))
+        torch.testing.assert_close(out, layer.norm(side), rtol=1e-4, atol=1e-4)
+
+
+def test_larger_offset_maps_are_read_linearly() -> None:
+    buffer = torch.arange(2 * 3 * 4 * 4).view(2, 3, 4, 4)
+    seen = read_linearly(buffer, (2, 2))
+    assert seen.shape == (2, 3, 2, 2)
+    assert seen[0].flatten().tolist() == list(range(12))
+    assert seen[1].flatten().tolist() == list(range(48, 60))
