@@ -1,7 +1,8 @@
 import torch
 import torch.nn.functional as F
+from torchvision.ops import deform_conv2d
 
-from glip_pl.models.deform_conv import DeformConv, read_linearly
+from glip_pl.models.deform_conv import DeformConv, gather_convolution, read_linearly
 
 
 def test_zero_offsets_and_open_masks_give_a_plain_convolution() -> None:
@@ -21,3 +22,23 @@ def test_larger_offset_maps_are_read_linearly() -> None:
     assert seen.shape == (2, 3, 2, 2)
     assert seen[0].flatten().tolist() == list(range(12))
     assert seen[1].flatten().tolist() == list(range(48, 60))
+
+
+def test_gathers_equal_torchvision_in_value_and_gradient() -> None:
+    torch.manual_seed(0)
+    for stride in (1, 2):
+        inputs = [
+            torch.randn(2, 8, 9, 13),
+            torch.randn(2, 18, -(-9 // stride), -(-13 // stride)) * 3,
+            torch.rand(2, 9, -(-9 // stride), -(-13 // stride)),
+            torch.randn(8, 8, 3, 3),
+            torch.randn(8),
+        ]
+        inputs = [tensor.requires_grad_() for tensor in inputs]
+        features, offsets, masks, weight, bias = inputs
+        ours = gather_convolution(features, offsets, masks, weight, bias, stride)
+        theirs = deform_conv2d(features, offsets, weight, bias, stride, padding=1, mask=masks)
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+        gradients = (torch.autograd.grad(out.square().sum(), inputs) for out in (ours, theirs))
+        for mine, reference in zip(*gradients, strict=True):
+            torch.testing.assert_close(mine, reference, rtol=1e-3, atol=1e-2)

@@ -1,6 +1,7 @@
 """Modulated deformable 3x3 convolution (the dynamic head's spatial attention)."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import deform_conv2d
 
@@ -26,16 +27,16 @@ class DeformConv(nn.Module):
         buffers by the output's size without checking, and released weights were trained with it.
         """
         height, width = ((side - 1) // self.stride + 1 for side in features.shape[-2:])
-        size = (height, width)
-        convolved = deform_conv2d(
-            features,
-            read_linearly(offsets, size),
-            self.weight,
-            self.bias,
-            stride=self.stride,
-            padding=1,
-            mask=read_linearly(masks, size),
-        )
+        offsets = read_linearly(offsets, (height, width))
+        masks = read_linearly(masks, (height, width))
+        if features.is_cuda:
+            convolved = deform_conv2d(
+                features, offsets, self.weight, self.bias, self.stride, padding=1, mask=masks
+            )
+        else:
+            convolved = gather_convolution(
+                features, offsets, masks, self.weight, self.bias, self.stride
+            )
         normed: Tensor = self.norm(convolved)
         return normed
 
@@ -44,5 +45,52 @@ def read_linearly(buffer: Tensor, size: tuple[int, int]) -> Tensor:
     """The first c*h*w numbers of each image of (B, c, H, W), seen as (B, c, h, w)."""
     if buffer.shape[-2:] == size:
         return buffer
-    channels, (height, width) = buffer.shape[1], size
-    return buffer.flatten(1)[:, : channels * height * width].unflatten(1, (channels, height, width))
+    batch, channels = buffer.shape[:2]
+    height, width = size
+    return buffer.flatten(1)[:, : channels * height * width].view(batch, channels, height, width)
+
+
+def gather_convolution(
+    features: Tensor, offsets: Tensor, masks: Tensor, weight: Tensor, bias: Tensor, stride: int
+) -> Tensor:
+    """The same convolution by weighted gathers and one matrix product: fast on a CPU.
+
+    Every tap is a sum of four channels-last rows with bilinear weights, which is what an
+    embedding bag computes; torchvision's CPU kernel takes 15 times as long backwards.
+    """
+    batch, channels, height, width = features.shape
+    out_height, out_width = offsets.shape[-2:]
+    rows, weights = _corners(offsets, masks, (height, width), stride)
+    table = features.permute(0, 2, 3, 1).reshape(-1, channels)
+    taps = F.embedding_bag(rows, table, mode="sum", per_sample_weights=weights)
+    columns = taps.view(batch * out_height * out_width, TAPS * channels)
+    kernel = weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
+    convolved = torch.addmm(bias, columns, kernel.T)
+    return convolved.view(batch, out_height, out_width, -1).permute(0, 3, 1, 2)
+
+
+def _corners(
+    offsets: Tensor, masks: Tensor, size: tuple[int, int], stride: int
+) -> tuple[Tensor, Tensor]:
+    """Row numbers and weights, both (B * h' * w' * 9, 4), of the corners around every tap."""
+    batch, _, out_height, out_width = offsets.shape
+    height, width = size
+    device = offsets.device
+    shift = offsets.view(batch, TAPS, 2, out_height, out_width)
+    taps = torch.arange(TAPS, device=device)[:, None, None]
+    base_y = torch.arange(out_height, device=device)[:, None] * stride + taps // 3 - 1
+    base_x = torch.arange(out_width, device=device) * stride + taps % 3 - 1
+    y = (base_y + shift[:, :, 0]).permute(0, 2, 3, 1)  # (B, h', w', 9)
+    x = (base_x + shift[:, :, 1]).permute(0, 2, 3, 1)
+    top, left = y.detach().floor(), x.detach().floor()
+    down, right = y - top, x - left
+    mask = masks.permute(0, 2, 3, 1)
+    image = torch.arange(batch, device=device)[:, None, None, None] * (height * width)
+    rows, weights = [], []
+    for row, row_weight in ((top, 1 - down), (top + 1, down)):
+        for column, column_weight in ((left, 1 - right), (left + 1, right)):
+            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+            flat = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
+            rows.append(image + flat.long())
+            weights.append(row_weight * column_weight * mask * inside)
+    return torch.stack(rows, dim=-1).view(-1, 4), torch.stack(weights, dim=-1).view(-1, 4)

