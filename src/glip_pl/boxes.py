@@ -66,3 +66,14 @@ def giou(first: Tensor, second: Tensor) -> Tensor:
     high = torch.maximum(first[:, 2:], second[:, 2:])
     enclosure = (high - low).clamp(min=0).prod(-1) + 1e-7
     return overlap / union - (enclosure - union) / enclosure
+
+
+def scale_to(boxes: Tensor, size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
+    """Boxes (N, 4) of an image of (height, width) `size` on the same image at `new_size`."""
+    ratio_y, ratio_x = (new / old for new, old in zip(new_size, size, strict=True))
+    return boxes * boxes.new_tensor([ratio_x, ratio_y, ratio_x, ratio_y])
+
+
+def plain(boxes: Tensor) -> Tensor:
+    """Corners (N, 4) whose width is x2 - x1, from inclusive ones."""
+    return boxes + boxes.new_tensor([0.0, 0.0, 1.0, 1.0])

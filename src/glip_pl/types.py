@@ -132,5 +132,10 @@ class Detections(_Movable):
             torch.zeros(0, dtype=torch.int64, device=device),
         )
 
+    def above(self, threshold: float) -> "Detections":
+        """Only what scores higher."""
+        kept = self.scores > threshold
+        return Detections(self.boxes[kept], self.scores[kept], self.phrase_ids[kept])
+
     def __len__(self) -> int:
         return len(self.scores)

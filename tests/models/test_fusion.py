@@ -11,7 +11,8 @@ def plain_attention(
     """The paper's equations written out, with pixels projected to every head."""
 
     def heads(features: Tensor) -> Tensor:
-        return features.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+        split: Tensor = features.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+        return split
 
     query = heads(layer.image_query(image)) * layer.scale
     key = heads(layer.text_key(text))

@@ -1,6 +1,7 @@
 """Image files to RGB pictures, never outside their folder."""
 
 import warnings
+from glob import glob
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -16,6 +17,24 @@ def inside(root: Path, file_name: str) -> Path:
     if not path.is_relative_to(root.resolve()):
         raise UserError(f"the file name {file_name!r} leads out of {root}")
     return path
+
+
+def find_images(wanted: str) -> list[Path]:
+    """Picture files of a file name, a folder (its own files) or a glob pattern, sorted.
+
+    Raises UserError if there is none.
+    """
+    path = Path(wanted).expanduser()
+    if path.is_file():
+        return [path]
+    # Path.glob wants a pattern relative to a folder; people write absolute ones too.
+    matches = glob(str(path), recursive=True)  # noqa: PTH207
+    candidates = path.iterdir() if path.is_dir() else map(Path, matches)
+    found = sorted(file for file in candidates if file.suffix.lower() in SUFFIXES)
+    if not found:
+        kinds = ", ".join(sorted(SUFFIXES))
+        raise UserError(f"image={wanted} names no picture (a file, a folder or a glob; {kinds})")
+    return found
 
 
 def load_image(path: Path) -> Image.Image:

@@ -23,9 +23,7 @@ class ResizeFlip:
     max_side: int  # no side gets longer, pixels
     flip: float = 0.0  # probability
 
-    def __call__(
-        self, image: Image.Image, boxes: Tensor, caption: str
-    ) -> tuple[Tensor, Tensor]:
+    def __call__(self, image: Image.Image, boxes: Tensor, caption: str) -> tuple[Tensor, Tensor]:
         """Pixels (3, H, W) uint8 and boxes (N, 4); draws from torch's generator."""
         short = self.short_sides[int(torch.randint(len(self.short_sides), ()))]
         height, width = target_size(image.height, image.width, short, self.max_side)

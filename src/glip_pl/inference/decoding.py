@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
 
-from glip_pl.boxes import clip, decode
+from glip_pl.boxes import clip, decode, plain, scale_to
 from glip_pl.types import Batch, Detections, Output
 
 
@@ -44,12 +44,11 @@ class Decoder:
         height, width = (int(side) for side in batch.sizes[index])
         boxes = clip(boxes, height, width)
         # torchvision measures plain widths; moving the far corner by one gives the +1 convention.
-        inclusive = boxes + boxes.new_tensor([0.0, 0.0, 1.0, 1.0])
-        keep = batched_nms(inclusive, score, phrases, self.nms_iou)
+        keep = batched_nms(plain(boxes), score, phrases, self.nms_iou)
         keep = keep[: self.max_detections]
-        original_height, original_width = (int(side) for side in batch.original_sizes[index])
-        ratio = boxes.new_tensor([original_width / width, original_height / height] * 2)
-        return Detections(boxes[keep] * ratio, score[keep], phrases[keep])
+        original = (int(batch.original_sizes[index, 0]), int(batch.original_sizes[index, 1]))
+        scaled = scale_to(boxes[keep], (height, width), original)
+        return Detections(scaled, score[keep], phrases[keep])
 
 
 def phrase_scores(alignment: Tensor, phrase_masks: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Feature pyramid P3..P7 over three backbone stages."""
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -23,9 +25,7 @@ class FPN(nn.Module):
     DropBlock acts on the merged maps of P3 and P4 in training.
     """
 
-    def __init__(
-        self, in_channels: tuple[int, int, int], channels: int, drop_block: float = 0.0
-    ) -> None:
+    def __init__(self, in_channels: Sequence[int], channels: int, drop_block: float = 0.0) -> None:
         super().__init__()
         self.lateral = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in in_channels)
         self.smooth = nn.ModuleList(

@@ -37,7 +37,8 @@ class BiAttention(nn.Module):
 
     def _split(self, features: Tensor) -> Tensor:
         """(B, T, heads * D) -> (B, heads, T, D)."""
-        return features.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        split: Tensor = features.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return split
 
     def forward(self, image: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Updates of image (B, N, Ci) and text (B, T, Ct); mask (B, T) bool marks real words.

@@ -21,7 +21,7 @@ class GroundingHead(nn.Module):
         self.text_projection = nn.Linear(text_dim, channels)
         self.log_scale = nn.Parameter(torch.zeros(1))
         self.token_bias = nn.Parameter(torch.zeros(text_dim))
-        self.prior = nn.Parameter(torch.full((1,), -math.log(1 / PRIOR_PROBABILITY - 1)))
+        self.prior_bias = nn.Parameter(torch.full((1,), -math.log(1 / PRIOR_PROBABILITY - 1)))
         self.box = nn.Conv2d(channels, 4, 1)
         self.centerness = nn.Conv2d(channels, 1, 1)
         self.level_scales = nn.Parameter(torch.ones(len(STRIDES)))
@@ -34,7 +34,7 @@ class GroundingHead(nn.Module):
         words = F.normalize(text.hidden, dim=-1)
         # Halved before the projection but not before the bias: so the released models compute it.
         projected = self.text_projection(words / 2) / self.log_scale.exp()
-        bias = words @ self.token_bias + self.prior
+        bias = words @ self.token_bias + self.prior_bias
         pixels = torch.cat([level.flatten(2) for level in levels], dim=2).mT  # (B, A, C)
         deltas = [
             (self.box(level) * scale).flatten(2)

@@ -1,5 +1,7 @@
 """Text encoder: a BERT from a hub name, a local folder or an installed wheel."""
 
+from typing import Any
+
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig
 
@@ -38,8 +40,9 @@ class TextEncoder(nn.Module):
     def __init__(self, source: str, pretrained: bool = True) -> None:
         super().__init__()
         self.bert = load_bert(source, pretrained)
-        self.dim: int = self.bert.config.hidden_size
-        self.max_tokens: int = self.bert.config.max_position_embeddings
+        config: Any = self.bert.config  # transformers has no types here
+        self.dim: int = config.hidden_size
+        self.max_tokens: int = config.max_position_embeddings
 
     def forward(self, tokens: Tensor, mask: Tensor) -> TextFeatures:
         """Word features (B, T, C) of token ids (B, T); `mask` (B, T) bool marks real ones."""

@@ -1,1 +1,1 @@
-"""Lightning: module, optimizer, callbacks."""
+"""Lightning: the training module, optimizer, callbacks."""

@@ -1,0 +1,90 @@
+"""From settings to objects: the only place where entry points call Hydra's `instantiate`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
+from torchmetrics import Metric
+
+from glip_pl.checkpoints.trained import model_weights, read_checkpoint, recipe_of
+from glip_pl.data.datamodule import GroundingDataModule
+from glip_pl.data.detection import DetectionDataset
+from glip_pl.errors import UserError
+from glip_pl.models.glip import GLIP
+from glip_pl.training.module import GroundingModule
+
+
+def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
+    """The data of a run; without `train` only the test sets."""
+    data = config.data
+    if data.get("prepare") is not None:
+        rank_zero_only(instantiate)(data.prepare)
+    return GroundingDataModule(
+        train=instantiate(data.train) if train else {},
+        val=instantiate(data.val) if train else {},
+        test=instantiate(data.test),
+        tokenizer=instantiate(config.tokenizer),
+        batch_size=data.batch_size,
+        workers=data.workers,
+        seed=config.seed,
+    )
+
+
+def build_module(config: DictConfig, model: GLIP, data: GroundingDataModule) -> GroundingModule:
+    """The Lightning module around a model."""
+    return GroundingModule(
+        model=model,
+        loss=instantiate(config.loss),
+        decoder=instantiate(config.decoder),
+        optimizer=instantiate(config.optimizer),
+        schedule=instantiate(config.schedule),
+        val_metrics=_metrics(config, data.val),
+        test_metrics=_metrics(config, data.test),
+        config=checkpoint_config(config),
+    )
+
+
+def _metrics(config: DictConfig, sets: Mapping[str, DetectionDataset]) -> dict[str, Metric]:
+    return {name: instantiate(config.metrics, names=one.names) for name, one in sets.items()}
+
+
+def checkpoint_config(config: DictConfig) -> dict[str, Any]:
+    """What a checkpoint keeps of the settings: enough to rebuild the model and feed it."""
+    transform = plain(config.data.eval_transform)
+    transform.pop("_target_")
+    return {
+        "model": recipe_of(plain(config.model)),
+        "eval_transform": transform,
+        "tokenizer": config.tokenizer.source,
+    }
+
+
+def plain(config: Any) -> Any:
+    """Settings as dictionaries and lists, interpolations resolved."""
+    return OmegaConf.to_container(config, resolve=True)
+
+
+def load_initial(model: GLIP, path: str | Path) -> None:
+    """Start from another run's weights. Raises UserError if they are of another model."""
+    weights = model_weights(read_checkpoint(Path(path)))
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(
+            f"the weights of {path} do not fit this model; set model=... to the one they are of "
+            f"({str(error).splitlines()[1].strip()})"
+        ) from error
+
+
+def build_trainer(config: DictConfig) -> pl.Trainer:
+    """Lightning's trainer with the callbacks and loggers of the settings."""
+    trainer: pl.Trainer = instantiate(
+        config.trainer,
+        callbacks=[instantiate(one) for one in config.callbacks.values() if one is not None],
+        logger=[instantiate(one) for one in config.logger.values() if one is not None],
+    )
+    return trainer

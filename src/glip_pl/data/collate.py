@@ -1,0 +1,44 @@
+"""Samples to one padded batch."""
+
+from collections.abc import Sequence
+
+import torch
+
+from glip_pl.prompts.tokens import Tokenizer, tokenize
+from glip_pl.types import Batch, Sample
+
+MULTIPLE = 32
+"""Padded sides are multiples of this, so that C3..C5 halve exactly."""
+
+
+class Collate:
+    """Pads images to the right and below, and tokenises prompts to the longest one's length."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+
+    def __call__(self, samples: Sequence[Sample]) -> Batch:
+        """A batch; boxes whose phrase lies behind the token limit are dropped from it."""
+        prompts = [sample.prompt for sample in samples]
+        tokens, attention_mask, phrase_masks = tokenize(self.tokenizer, prompts)
+        sizes = torch.tensor([sample.image.shape[1:] for sample in samples])
+        height, width = (-(-int(side) // MULTIPLE) * MULTIPLE for side in sizes.amax(0))
+        images = torch.zeros(len(samples), 3, height, width, dtype=torch.uint8)
+        boxes, phrase_ids = [], []
+        for image, sample, masks in zip(images, samples, phrase_masks, strict=True):
+            image[:, : sample.image.shape[1], : sample.image.shape[2]] = sample.image
+            read = masks.any(1)[sample.phrase_ids]
+            boxes.append(sample.boxes[read])
+            phrase_ids.append(sample.phrase_ids[read])
+        return Batch(
+            images=images,
+            sizes=sizes,
+            original_sizes=torch.tensor([sample.original_size for sample in samples]),
+            tokens=tokens,
+            attention_mask=attention_mask,
+            phrase_masks=phrase_masks,
+            boxes=boxes,
+            phrase_ids=phrase_ids,
+            prompts=prompts,
+            image_ids=[sample.image_id for sample in samples],
+        )

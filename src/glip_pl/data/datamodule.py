@@ -1,0 +1,75 @@
+"""Lightning's view of the data: one training mixture, named evaluation sets."""
+
+from collections.abc import Mapping
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from glip_pl.data.collate import Collate
+from glip_pl.data.detection import DetectionDataset
+from glip_pl.data.mixing import Mixture, MixtureSampler, ShareSampler, Source
+from glip_pl.prompts.tokens import Tokenizer
+from glip_pl.types import Sample
+
+
+class GroundingDataModule(pl.LightningDataModule):
+    """Loaders of prompt-box pairs; `batch_size` is per process."""
+
+    def __init__(
+        self,
+        train: Mapping[str, Source],
+        val: Mapping[str, DetectionDataset],
+        test: Mapping[str, DetectionDataset],
+        tokenizer: Tokenizer,
+        batch_size: int,
+        workers: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.train = train
+        self.val = val
+        self.test = test
+        self.collate = Collate(tokenizer)
+        self.batch_size = batch_size
+        self.workers = workers
+        self.seed = seed
+
+    def _ranks(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Batches of the mixture; an incomplete last one is left out."""
+        mixture = Mixture(list(self.train.values()))
+        sampler = MixtureSampler(mixture, self.seed, *self._ranks())
+        return DataLoader(
+            mixture,
+            self.batch_size,
+            sampler=sampler,
+            collate_fn=self.collate,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            drop_last=len(sampler) > self.batch_size,
+        )
+
+    def _evaluation(self, sets: Mapping[str, DetectionDataset]) -> list[DataLoader[Sample]]:
+        return [
+            DataLoader(
+                dataset,
+                self.batch_size,
+                sampler=ShareSampler(len(dataset), *self._ranks()),
+                collate_fn=self.collate,
+                num_workers=self.workers,
+                pin_memory=torch.cuda.is_available(),
+            )
+            for dataset in sets.values()
+        ]
+
+    def val_dataloader(self) -> list[DataLoader[Sample]]:
+        """One loader per validation set, in their order."""
+        return self._evaluation(self.val)
+
+    def test_dataloader(self) -> list[DataLoader[Sample]]:
+        """One loader per test set, in their order."""
+        return self._evaluation(self.test)

@@ -1,0 +1,64 @@
+"""Where a user's folder keeps its COCO JSON and its images."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from glip_pl.data.images import SUFFIXES
+from glip_pl.errors import UserError
+
+ALIASES = {
+    "train": ("train", "training", "train2017"),
+    "val": ("val", "valid", "validation", "val2017"),
+    "test": ("test", "testing", "test2017"),
+}
+"""Names that people give the three splits."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One annotation file and the folder that its file names start from."""
+
+    annotations: Path
+    images: Path
+
+
+def find_split(root: Path, splits: Sequence[str]) -> Split:
+    """The first of `splits` in the folder: Roboflow's, COCO's and plain layouts.
+
+    Raises UserError listing what was looked for.
+    """
+    if not root.is_dir():
+        raise UserError(f"no such folder: {root}. Set data.root to the folder of your dataset")
+    tried: list[Path] = []
+    for split in splits:
+        for name in ALIASES.get(split, (split,)):
+            for annotations in _annotation_files(root, name):
+                tried.append(annotations)
+                if annotations.is_file():
+                    return Split(annotations, _image_folder(root, name, annotations))
+    listing = "\n  ".join(str(path.relative_to(root)) for path in tried)
+    raise UserError(
+        f"{root} has no {' or '.join(splits)} split. data.root must hold a COCO JSON under one of "
+        f"these names:\n  {listing}"
+    )
+
+
+def _annotation_files(root: Path, name: str) -> Iterator[Path]:
+    yield root / name / "_annotations.coco.json"  # Roboflow
+    yield root / "annotations" / f"{name}.json"
+    yield root / "annotations" / f"instances_{name}.json"  # COCO
+    yield root / f"{name}.json"
+    yield root / f"{name}_annotations.coco.json"
+    yield root / name / "annotations.json"
+    yield root / name / f"{name}.json"
+
+
+def _image_folder(root: Path, name: str, annotations: Path) -> Path:
+    """The first folder for the split that holds pictures; the root if none does."""
+    for folder in (root / name, root / "images" / name, root / "images", annotations.parent):
+        if folder.is_dir() and any(
+            path.suffix.lower() in SUFFIXES for path in folder.iterdir() if path.is_file()
+        ):
+            return folder
+    return root

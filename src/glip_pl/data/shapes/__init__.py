@@ -1,0 +1,1 @@
+"""ShapesWorld: a small generated universe in the real file formats."""

@@ -1,0 +1,92 @@
+"""Boxes and phrases on pictures."""
+
+import colorsys
+from collections.abc import Sequence
+from zlib import crc32
+
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+MINIMUM_SIDE = 480
+"""Smaller pictures are enlarged before drawing, so that labels stay legible."""
+
+Colour = tuple[int, int, int]
+
+
+def colour_of(phrase: str) -> Colour:
+    """A bright colour that is always the same for the same phrase."""
+    hue = (crc32(phrase.encode()) % 997) / 997
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.45, 0.9)
+    return int(red * 255), int(green * 255), int(blue * 255)
+
+
+def draw(
+    image: Image.Image, boxes: Tensor, phrases: Sequence[str], scores: Tensor | None = None
+) -> Image.Image:
+    """A copy of the picture with boxes (N, 4, its pixels), a label each, and scores if given."""
+    factor = max(1, -(-MINIMUM_SIDE // max(image.size)))
+    picture = image.convert("RGB").resize(
+        (image.width * factor, image.height * factor), Image.Resampling.BILINEAR
+    )
+    pen = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(max(12, min(picture.size) // 32))
+    thick = max(2, min(picture.size) // 240)
+    order = range(len(boxes)) if scores is None else scores.argsort().tolist()  # best on top
+    for index in order:
+        x1, y1, x2, y2 = (float(side) * factor for side in boxes[index])
+        colour = colour_of(phrases[index])
+        pen.rectangle(
+            (x1, y1, max(x1, x2 + factor - 1), max(y1, y2 + factor - 1)),
+            outline=colour,
+            width=thick,
+        )
+        label = phrases[index]
+        if scores is not None:
+            label += f" {float(scores[index]):.2f}"
+        _label(pen, label, (x1, y1), font, colour, picture.size)
+    return picture
+
+
+def _label(
+    pen: ImageDraw.ImageDraw,
+    text: str,
+    corner: tuple[float, float],
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    colour: Colour,
+    limit: tuple[int, int],
+) -> None:
+    """White on the box's colour, above its corner if there is room, always inside the picture."""
+    left, top, right, bottom = font.getbbox(text)
+    width, height = right - left + 6, bottom - top + 6
+    x = max(0.0, min(corner[0], limit[0] - width))
+    y = corner[1] - height if corner[1] >= height else corner[1]
+    pen.rectangle((x, y, x + width, y + height), fill=colour)
+    pen.text((x + 3 - left, y + 3 - top), text, fill="white", font=font)
+
+
+def side_by_side(
+    left: Image.Image, right: Image.Image, titles: tuple[str, str], caption: str
+) -> Image.Image:
+    """Two pictures of one size with titles above and a caption, wrapped, below."""
+    font = ImageFont.load_default(16)
+    width = left.width + right.width + 6
+    lines = _wrap(caption, font, width - 12)
+    sheet = Image.new("RGB", (width, left.height + 28 + 22 * len(lines) + 6), "white")
+    pen = ImageDraw.Draw(sheet)
+    for picture, title, x in ((left, titles[0], 0), (right, titles[1], left.width + 6)):
+        pen.text((x + 6, 4), title, fill="black", font=font)
+        sheet.paste(picture, (x, 28))
+    for row, line in enumerate(lines):
+        pen.text((6, left.height + 32 + 22 * row), line, fill="black", font=font)
+    return sheet
+
+
+def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines[:6]

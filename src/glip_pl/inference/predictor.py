@@ -1,0 +1,65 @@
+"""Ask a picture: text in, boxes out."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from PIL import Image
+
+from glip_pl.checkpoints.trained import load_trained
+from glip_pl.data.collate import Collate
+from glip_pl.data.transforms import ResizeFlip
+from glip_pl.inference.decoding import Decoder
+from glip_pl.models.glip import GLIP
+from glip_pl.prompts.building import text_prompt
+from glip_pl.prompts.tokens import Tokenizer, check_budget, load_tokenizer
+from glip_pl.types import Batch, Detections, Prompt, Sample
+
+
+class Predictor:
+    """A model with its tokenizer and its input size; `Predictor.load(checkpoint)` makes one."""
+
+    def __init__(
+        self, model: GLIP, tokenizer: Tokenizer, transform: ResizeFlip, decoder: Decoder
+    ) -> None:
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.transform = transform
+        self.decoder = decoder
+        self.collate = Collate(tokenizer)
+
+    @classmethod
+    def load(cls, checkpoint: str | Path, device: str = "cpu", **decoding: Any) -> Self:
+        """From a checkpoint of this package; `decoding` as for `Decoder`."""
+        trained = load_trained(checkpoint)
+        transform = ResizeFlip(**trained.config["eval_transform"])
+        tokenizer = load_tokenizer(trained.config["tokenizer"])
+        return cls(trained.model.to(device), tokenizer, transform, Decoder(**decoding))
+
+    def prompt(self, text: str) -> Prompt:
+        """The phrases of a text. Raises UserError if there is none or they are too many."""
+        prompt = text_prompt(text)
+        check_budget(self.tokenizer, prompt)
+        return prompt
+
+    @torch.inference_mode()
+    def __call__(self, image: Image.Image, text: str | Prompt) -> Detections:
+        """Boxes in pixels of `image`, best first; phrase ids index the prompt's phrases."""
+        prompt = self.prompt(text) if isinstance(text, str) else text
+        batch = self.batch(image.convert("RGB"), prompt)
+        output = self.model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
+        return self.decoder(output, batch)[0].to("cpu")
+
+    def batch(self, image: Image.Image, prompt: Prompt) -> Batch:
+        """The model's input for one picture, on the model's device."""
+        pixels, boxes = self.transform(image, torch.zeros(0, 4), prompt.caption)
+        sample = Sample(
+            image=pixels,
+            boxes=boxes,
+            phrase_ids=torch.zeros(0, dtype=torch.int64),
+            prompt=prompt,
+            image_id=0,
+            original_size=(image.height, image.width),
+            source="",
+        )
+        return self.collate([sample]).to(next(self.model.parameters()).device)

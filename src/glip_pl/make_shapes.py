@@ -1,0 +1,22 @@
+"""Write ShapesWorld: `python -m glip_pl.make_shapes root=data/shapes seed=0`."""
+
+import time
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from glip_pl.cli import command
+
+
+def make_shapes(config: DictConfig) -> None:
+    """Generate the universe unless the folder holds this very one."""
+    started = time.perf_counter()
+    made = instantiate(config.world).write(config.root)
+    took = time.perf_counter() - started
+    print(f"{config.root}: {f'made in {took:.0f} s' if made else 'is there already'}")
+
+
+main = command("make_shapes")(make_shapes)
+
+if __name__ == "__main__":
+    main()

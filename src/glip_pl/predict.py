@@ -1,0 +1,88 @@
+"""Predict: `python -m glip_pl.predict image=photo.jpg text="a red star. two blue rings"`."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from PIL import Image
+from rich.progress import track
+
+from glip_pl.boxes import plain
+from glip_pl.cli import command
+from glip_pl.data.images import find_images, load_image
+from glip_pl.errors import UserError
+from glip_pl.inference.drawing import draw
+from glip_pl.inference.predictor import Predictor
+from glip_pl.prompts.building import text_prompt
+from glip_pl.runs import find_checkpoint
+from glip_pl.types import Detections, Prompt
+
+log = logging.getLogger(__name__)
+
+
+def predict(config: DictConfig) -> None:
+    """Draw and write what is found in every picture that `image` names."""
+    text_prompt(config.text)  # an empty prompt is told before a model is loaded
+    paths = find_images(config.image)
+    checkpoint = find_checkpoint(config.checkpoint, Path(config.paths.runs))
+    predictor = Predictor.load(checkpoint, config.device, score_threshold=config.threshold)
+    prompt = predictor.prompt(config.text)
+    folder = Path(config.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    entries, broken = [], []
+    for path in track(paths, description="predicting", disable=len(paths) < 2):
+        try:
+            image = load_image(path)
+        except UserError as error:
+            if len(paths) == 1:
+                raise
+            log.warning("%s", error)
+            broken.append(str(path))
+            continue
+        found = predictor(image, prompt)
+        found = found.above(config.threshold)
+        picture = folder / f"{path.stem}_{path.suffix[1:]}.png"
+        drawn(image, found, prompt).save(picture)
+        entries.append(entry(path, image, found, prompt))
+    if not entries:
+        raise UserError(f"none of the {len(paths)} pictures could be read")
+    report = folder / "predictions.json"
+    report.write_text(json.dumps({"prompt": prompt.caption, "images": entries}, indent=1))
+    total = sum(len(one["boxes"]) for one in entries)
+    print(f"{total} boxes in {len(entries)} pictures: {folder} and {report}")
+    if broken:
+        raise UserError(f"{len(broken)} pictures could not be read: {', '.join(broken[:5])}")
+
+
+def drawn(image: Image.Image, found: Detections, prompt: Prompt) -> Image.Image:
+    """The picture with its boxes."""
+    phrases = [prompt.phrase_text(int(phrase)) for phrase in found.phrase_ids]
+    return draw(image, found.boxes, phrases, found.scores)
+
+
+def entry(path: Path, image: Image.Image, found: Detections, prompt: Prompt) -> dict[str, Any]:
+    """One picture's part of predictions.json; boxes are [x1, y1, x2, y2] with x2 - x1 the width."""
+    return {
+        "file": str(path),
+        "width": image.width,
+        "height": image.height,
+        "boxes": [
+            {
+                "phrase": prompt.phrase_text(int(phrase)),
+                "phrase_id": int(phrase),
+                "score": round(float(score), 4),
+                "box": [round(float(side), 2) for side in box],
+            }
+            for box, score, phrase in zip(
+                plain(found.boxes), found.scores, found.phrase_ids, strict=True
+            )
+        ],
+    }
+
+
+main = command("predict")(predict)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Folders of earlier runs: find their checkpoints by age."""
+
+from pathlib import Path
+
+from glip_pl.errors import UserError
+
+
+def find_checkpoint(wanted: str, runs: Path) -> Path:
+    """A checkpoint file: a path, or "last"/"best" for the newest run's below the folder `runs`.
+
+    Raises UserError if there is none.
+    """
+    if wanted not in ("last", "best"):
+        path = Path(wanted)
+        if not path.is_file():
+            raise UserError(f"no such checkpoint: {path}")
+        return path
+    found = list(runs.rglob(f"checkpoints/{wanted}*.ckpt")) if runs.is_dir() else []
+    if not found:
+        raise UserError(
+            f"no run below {runs} has a {wanted} checkpoint yet; train first, or name a file"
+        )
+    return max(found, key=lambda path: path.stat().st_mtime)

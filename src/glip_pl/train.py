@@ -1,0 +1,54 @@
+"""Train: `python -m glip_pl.train experiment=shapes_pretrain`."""
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from glip_pl.build import build_data, build_module, build_trainer, load_initial
+from glip_pl.checkpoints.trained import model_weights, read_checkpoint
+from glip_pl.cli import command
+from glip_pl.report import show_results
+from glip_pl.runs import find_checkpoint
+from glip_pl.training.tuning import train_only
+
+
+def train(config: DictConfig) -> float | None:
+    """Fit, then test the best weights; returns the best validation AP, for sweeps."""
+    pl.seed_everything(config.seed, workers=True)
+    resume = None
+    if config.ckpt_path is not None:
+        resume = find_checkpoint(config.ckpt_path, Path(config.paths.experiment))
+        read_checkpoint(resume)
+    data = build_data(config, train=True)
+    model = instantiate(config.model)
+    if config.init is not None:
+        load_initial(model, find_checkpoint(config.init, Path(config.paths.runs)))
+    train_only(model, config.tuning.trains)
+    module = build_module(config, model, data)
+    trainer = build_trainer(config)
+    trainer.fit(module, data, ckpt_path=resume)
+    checkpoint = trainer.checkpoint_callback
+    best = checkpoint.best_model_path if isinstance(checkpoint, ModelCheckpoint) else ""
+    score = trainer.callback_metrics.get("val/AP")
+    if isinstance(checkpoint, ModelCheckpoint) and checkpoint.best_model_score is not None:
+        score = checkpoint.best_model_score
+    if data.test:
+        if best:
+            module.model.load_state_dict(model_weights(read_checkpoint(Path(best))))
+        module.results = {}
+        trainer.test(module, data, verbose=False)
+        if trainer.is_global_zero:
+            title = f"test with {best or 'the last weights'}"
+            show_results(module.results, title, Path(config.paths.output, "results.json"))
+    if trainer.is_global_zero:
+        print(f"this run: {config.paths.output}")
+    return None if score is None else float(score)
+
+
+main = command("train")(train)
+
+if __name__ == "__main__":
+    main()

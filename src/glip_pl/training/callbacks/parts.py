@@ -1,0 +1,41 @@
+"""The table at start-up: which parts train, at which rate, and which are frozen."""
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities import rank_zero_only
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+
+class PartsTable(pl.Callback):
+    """Prints a row per top-level part of the model before the first step."""
+
+    @rank_zero_only
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Print it."""
+        model: nn.Module = pl_module.model  # type: ignore[assignment]  # GroundingModule's
+        rates = {
+            id(parameter): group["initial_lr"]
+            for group in trainer.optimizers[0].param_groups
+            for parameter in group["params"]
+        }
+        Console().print(parts_table(model, rates))
+
+
+def parts_table(model: nn.Module, rates: dict[int, float]) -> Table:
+    """Parameters, trainable ones and learning rates (by parameter id) of every part."""
+    table = Table(title="What trains")
+    for name in ("part", "parameters", "trainable", "learning rate"):
+        table.add_column(name, justify="left" if name == "part" else "right")
+    totals = [0, 0]
+    for name, part in model.named_children():
+        parameters = list(part.parameters())
+        count = sum(parameter.numel() for parameter in parameters)
+        trainable = sum(p.numel() for p in parameters if p.requires_grad)
+        used = sorted({rates[id(p)] for p in parameters if id(p) in rates})
+        rate = " / ".join(f"{value:g}" for value in used) if used else "frozen"
+        table.add_row(name, f"{count:,}", f"{trainable:,}", rate)
+        totals = [totals[0] + count, totals[1] + trainable]
+    table.add_section()
+    table.add_row("all", *(f"{total:,}" for total in totals), "")
+    return table

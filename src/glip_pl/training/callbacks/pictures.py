@@ -1,0 +1,96 @@
+"""Validation pictures: what was found beside what is there."""
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+from PIL import Image
+from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from glip_pl.boxes import scale_to
+from glip_pl.inference.drawing import draw, side_by_side
+from glip_pl.training.module import DETECTIONS
+from glip_pl.types import Batch, Detections
+
+
+class Pictures(pl.Callback):
+    """Saves the first images of every evaluation set after each evaluation, and sends them to
+    Weights & Biases if that logs the run.
+    """
+
+    def __init__(self, folder: str, count: int = 8, threshold: float = 0.3) -> None:
+        """Draw boxes that score above `threshold` on `count` images of every set."""
+        self.folder = Path(folder)
+        self.count = count
+        self.threshold = threshold
+        self.drawn: dict[tuple[str, str], int] = {}
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin with the first image again."""
+        self.drawn = {}
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin with the first image again."""
+        self.drawn = {}
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: dict[str, list[Detections]],  # type: ignore[override]  # what our module returns
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Draw what is still wanted."""
+        name = list(pl_module.val_metrics)[dataloader_idx]  # type: ignore[arg-type]
+        if not trainer.sanity_checking:
+            self._draw(trainer, "val", name, outputs[DETECTIONS], batch)
+
+    def on_test_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: dict[str, list[Detections]],  # type: ignore[override]  # what our module returns
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Draw what is still wanted."""
+        name = list(pl_module.test_metrics)[dataloader_idx]  # type: ignore[arg-type]
+        self._draw(trainer, "test", name, outputs[DETECTIONS], batch)
+
+    @rank_zero_only
+    def _draw(
+        self, trainer: pl.Trainer, stage: str, name: str, found: list[Detections], batch: Batch
+    ) -> None:
+        done = self.drawn.get((stage, name), 0)
+        pictures = []
+        for index in range(min(len(batch), self.count - done)):
+            picture = comparison(batch, index, found[index], self.threshold)
+            step = f"step_{trainer.global_step:06d}" if stage == "val" else "test"
+            path = self.folder / step / f"{name}_{done + index:02d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path)
+            pictures.append(picture)
+        self.drawn[stage, name] = done + len(pictures)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger) and pictures:
+                first = batch.prompts[0].caption
+                logger.log_image(f"{stage}/{name}", list(pictures), caption=[first] * len(pictures))
+
+
+def comparison(batch: Batch, index: int, found: Detections, threshold: float) -> Image.Image:
+    """Truth to the left, boxes above `threshold` to the right, the caption below."""
+    height, width = (int(side) for side in batch.sizes[index])
+    pixels = batch.images[index, :, :height, :width].permute(1, 2, 0).cpu().numpy()
+    image = Image.fromarray(pixels)
+    prompt = batch.prompts[index]
+    truth = [prompt.phrase_text(int(phrase)) for phrase in batch.phrase_ids[index]]
+    found = found.above(threshold)
+    original = (int(batch.original_sizes[index, 0]), int(batch.original_sizes[index, 1]))
+    boxes = scale_to(found.boxes, original, (height, width))
+    names = [prompt.phrase_text(int(phrase)) for phrase in found.phrase_ids]
+    left = draw(image, batch.boxes[index], truth)
+    right = draw(image, boxes, names, found.scores)
+    return side_by_side(left, right, ("truth", "found"), prompt.caption)

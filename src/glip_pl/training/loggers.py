@@ -1,0 +1,15 @@
+"""Experiment trackers."""
+
+from pathlib import Path
+from typing import Any
+
+import wandb
+from pytorch_lightning.loggers import WandbLogger
+
+
+def wandb_logger(save_dir: str, offline: bool | None, **options: Any) -> WandbLogger:
+    """Weights & Biases; offline if asked, or if nobody is logged in on this machine."""
+    Path(save_dir).mkdir(parents=True, exist_ok=True)
+    if offline is None:
+        offline = not wandb.login(prompt=False)
+    return WandbLogger(save_dir=save_dir, offline=offline, **options)

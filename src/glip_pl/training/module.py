@@ -1,0 +1,158 @@
+"""GLIP in Lightning: loss, optimizer, evaluation; all arithmetic lives below."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import Metric
+
+from glip_pl.checkpoints.trained import CONFIG_KEY
+from glip_pl.errors import UserError
+from glip_pl.inference.decoding import Decoder
+from glip_pl.losses.grounding import GroundingLoss
+from glip_pl.models.glip import GLIP
+from glip_pl.training.optimizer import GroupedAdamW, WarmUpSteps
+from glip_pl.training.tuning import rest_frozen_modules
+from glip_pl.types import Batch, Detections, Output
+
+DETECTIONS = "detections"
+"""Key of what an evaluation step returns, for callbacks."""
+
+
+class GroundingModule(pl.LightningModule):
+    """Trains on batches of any mixture; validates and tests on any number of named sets."""
+
+    def __init__(
+        self,
+        model: GLIP,
+        loss: GroundingLoss,
+        decoder: Decoder,
+        optimizer: GroupedAdamW,
+        schedule: WarmUpSteps,
+        val_metrics: Mapping[str, Metric],
+        test_metrics: Mapping[str, Metric],
+        config: Mapping[str, Any],
+    ) -> None:
+        """Metrics are in the order of the data module's loaders; `config` goes into checkpoints."""
+        super().__init__()
+        self.model = model
+        self.loss = loss
+        self.decoder = decoder
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.val_metrics = nn.ModuleDict(val_metrics)
+        self.test_metrics = nn.ModuleDict(test_metrics)
+        self.config = dict(config)
+        self.results: dict[str, dict[str, Any]] = {}
+
+    def forward(self, batch: Batch) -> Output:
+        """Scores and boxes of all anchors."""
+        output: Output = self.model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
+        return output
+
+    def train(self, mode: bool = True) -> "GroundingModule":
+        """Training mode, but frozen parts rest."""
+        super().train(mode)
+        if mode:
+            rest_frozen_modules(self.model)
+        return self
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """The total loss. Raises UserError if it is not finite."""
+        terms = self.loss(self(batch), batch, self._mean_over_ranks)
+        total: Tensor = terms.total
+        if not torch.isfinite(total):
+            raise UserError(
+                f"the loss is {float(total)} at step {self.global_step} (images "
+                f"{batch.image_ids}). Lower optimizer.lr, lengthen schedule.warm_up, or use "
+                "trainer.precision=32-true; ckpt_path=last resumes from the last checkpoint"
+            )
+        values = {f"train/{name}": value.detach() for name, value in terms._asdict().items()}
+        self.log_dict(values, batch_size=len(batch))
+        self.log("train/loss", total.detach(), prog_bar=True, batch_size=len(batch))
+        return total
+
+    def _mean_over_ranks(self, value: Tensor) -> Tensor:
+        reduced = self.trainer.strategy.reduce(value.clone(), reduce_op="mean")
+        return reduced if isinstance(reduced, Tensor) else value
+
+    def detect(self, batch: Batch) -> list[Detections]:
+        """Boxes for every image of a batch."""
+        return self.decoder(self(batch), batch)
+
+    def _evaluation_step(
+        self, metrics: nn.ModuleDict, batch: Batch, loader_index: int
+    ) -> dict[str, list[Detections]]:
+        found = self.detect(batch)
+        metric: Any = list(metrics.values())[loader_index]
+        metric.update(found, batch)
+        return {DETECTIONS: found}
+
+    def validation_step(
+        self, batch: Batch, batch_index: int, dataloader_idx: int = 0
+    ) -> dict[str, list[Detections]]:
+        """Boxes of a batch, counted into the loader's metric."""
+        return self._evaluation_step(self.val_metrics, batch, dataloader_idx)
+
+    def test_step(
+        self, batch: Batch, batch_index: int, dataloader_idx: int = 0
+    ) -> dict[str, list[Detections]]:
+        """Boxes of a batch, counted into the loader's metric."""
+        return self._evaluation_step(self.test_metrics, batch, dataloader_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the numbers of every validation set, and their mean as val/AP."""
+        self._log_metrics("val", self.val_metrics)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the numbers of every test set."""
+        self._log_metrics("test", self.test_metrics)
+
+    def _log_metrics(self, stage: str, metrics: nn.ModuleDict) -> None:
+        means = []
+        metric: Any
+        for name, metric in metrics.items():
+            values = metric.compute()
+            metric.reset()
+            self.results[name] = values
+            # Every rank holds the joint value already; the mean over ranks changes nothing.
+            overall = {key: value for key, value in values.items() if "/" not in key}
+            self.log_dict(
+                {f"{stage}/{name}/{key}": value for key, value in overall.items()},
+                sync_dist=True,
+            )
+            means.append(float(values["AP"]))
+        if means:
+            self.log(f"{stage}/AP", sum(means) / len(means), prog_bar=True, sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW by groups, stepped every batch."""
+        optimizer: Optimizer = self.optimizer(self.model)
+        total = int(self.trainer.estimated_stepping_batches)
+        scheduler = self.schedule(optimizer, total)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip to a total norm; a sharded model knows how to measure its own."""
+        clip: Callable[[float], Tensor] | None = getattr(
+            self.trainer.strategy.model, "clip_grad_norm_", None
+        )
+        if clip is not None and gradient_clip_val:
+            clip(gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what rebuilds the model."""
+        checkpoint[CONFIG_KEY] = self.config

@@ -1,0 +1,67 @@
+"""AdamW groups and the learning-rate schedule of the released models (GLIP's program, paper 4)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+TEXT_ENCODER = "text_encoder."
+BIAS_FACTOR = 2.0
+"""Biases learn twice as fast and do not decay."""
+
+WARM_UP_START = 0.001
+STEPS = (0.67, 0.89)
+"""Parts of the training after which the rate drops to a tenth."""
+
+
+@dataclass(frozen=True)
+class GroupedAdamW:
+    """AdamW with one rate for the pretrained text encoder and one for all else."""
+
+    lr: float = 1e-4
+    text_lr: float = 1e-5
+    weight_decay: float = 1e-4
+
+    def groups(self, parameters: Iterable[tuple[str, nn.Parameter]]) -> list[dict[str, Any]]:
+        """Parameter groups by name; frozen parameters and empty groups are left out."""
+        members: dict[str, list[nn.Parameter]] = {}
+        for name, parameter in parameters:
+            if parameter.requires_grad:
+                side = "text" if name.startswith(TEXT_ENCODER) else "rest"
+                kind = "bias" if "bias" in name else "weight"
+                members.setdefault(f"{side}/{kind}", []).append(parameter)
+        return [
+            {
+                "name": name,
+                "params": params,
+                "lr": (self.text_lr if name.startswith("text") else self.lr)
+                * (BIAS_FACTOR if name.endswith("bias") else 1.0),
+                "weight_decay": 0.0 if name.endswith("bias") else self.weight_decay,
+            }
+            for name, params in members.items()
+        ]
+
+    def __call__(self, model: nn.Module) -> Optimizer:
+        """The optimizer of a model's trainable parameters."""
+        return AdamW(self.groups(model.named_parameters()))
+
+
+@dataclass(frozen=True)
+class WarmUpSteps:
+    """Linear warm-up, then a tenth of the rate after 67 % and again after 89 % of training."""
+
+    warm_up: int = 2000  # optimizer steps; never more than a tenth of the training
+
+    def factor(self, step: int, total: int) -> float:
+        """What the base rate is multiplied by at an optimizer step."""
+        warm_up = min(self.warm_up, total // 10)
+        if step < warm_up:
+            return WARM_UP_START + (1 - WARM_UP_START) * step / warm_up
+        return float(0.1 ** sum(step >= part * total for part in STEPS))
+
+    def __call__(self, optimizer: Optimizer, total: int) -> LambdaLR:
+        """The schedule over `total` optimizer steps."""
+        return LambdaLR(optimizer, lambda step: self.factor(step, total))

@@ -1,0 +1,40 @@
+"""Which parts of a model train: one list of module paths."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from glip_pl.errors import UserError
+
+EVERYTHING = "all"
+
+
+def train_only(model: nn.Module, paths: Sequence[str]) -> None:
+    """Freeze all parameters but those under `paths`, such as "head" or "fusions.0"; "all" is all.
+
+    Raises UserError if a path matches nothing.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    for path in paths:
+        if path != EVERYTHING and not any(_under(name, path) for name in names):
+            tops = ", ".join(dict.fromkeys(name.partition(".")[0] for name in names))
+            raise UserError(
+                f"tuning.trains lists {path!r}, which matches no parameter. The model's parts are: "
+                f"{tops} (and dotted paths inside them), or {EVERYTHING!r}"
+            )
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(any(path == EVERYTHING or _under(name, path) for path in paths))
+
+
+def _under(name: str, path: str) -> bool:
+    return name == path or name.startswith(f"{path}.")
+
+
+def rest_frozen_modules(model: nn.Module) -> None:
+    """Switch off dropout and the like in every module whose parameters are all frozen."""
+    for module in model.children():
+        parameters = list(module.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            module.eval()
+        else:
+            rest_frozen_modules(module)
