@@ -24,14 +24,19 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
     if data.get("prepare") is not None:
         rank_zero_only(instantiate)(data.prepare)
     return GroundingDataModule(
-        train=instantiate(data.train) if train else {},
-        val=instantiate(data.val) if train else {},
-        test=instantiate(data.test),
+        train=_present(data.train) if train else {},
+        val=_present(data.val) if train else {},
+        test=_present(data.test),
         tokenizer=instantiate(config.tokenizer),
         batch_size=data.batch_size,
         workers=data.workers,
         seed=config.seed,
     )
+
+
+def _present(sets: DictConfig | None) -> dict[str, Any]:
+    """Built members of a group; null switches one, or all, off."""
+    return {name: instantiate(one) for name, one in (sets or {}).items() if one is not None}
 
 
 def build_module(config: DictConfig, model: GLIP, data: GroundingDataModule) -> GroundingModule:

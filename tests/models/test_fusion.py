@@ -24,6 +24,21 @@ def plain_attention(
     return layer.image_out(image_update), layer.text_out(text_update)
 
 
+def randomise(module: torch.nn.Module) -> torch.nn.Module:
+    """A trained state: nothing is zero as at the start."""
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return module
+
+
+def test_the_text_side_starts_as_identity() -> None:
+    fusion = DeepFusion(16, 24, 0.5, inner_dim=32, heads=2, text_heads=3, dropout=0.0)
+    hidden = torch.nn.functional.layer_norm(torch.randn(1, 5, 24), (24,))
+    text = TextFeatures(hidden, torch.ones(1, 5, dtype=torch.bool))
+    _, out = fusion([torch.randn(1, 16, 4, 6)], text)
+    torch.testing.assert_close(out.hidden, hidden, rtol=1e-3, atol=1e-3)
+
+
 def test_projected_text_attention_equals_the_plain_form_in_value_and_gradient() -> None:
     torch.manual_seed(0)
     layer = BiAttention(32, 48, 64, heads=4, dropout=0.0).double()
@@ -45,6 +60,7 @@ def test_dropout_keeps_the_expected_update() -> None:
     torch.manual_seed(0)
     layer = BiAttention(16, 16, 32, heads=2, dropout=0.2)
     torch.nn.init.normal_(layer.image_value.bias)
+    torch.nn.init.normal_(layer.text_out.weight, std=0.2)
     image, text = torch.randn(1, 30, 16), torch.randn(1, 5, 16)
     mask = torch.ones(1, 5, dtype=torch.bool)
     kept = layer.eval()(image, text, mask)
@@ -60,6 +76,7 @@ def test_dropout_keeps_the_expected_update() -> None:
 def test_padded_words_do_not_change_pixels_or_real_words_after_the_text_layer() -> None:
     torch.manual_seed(0)
     fusion = DeepFusion(16, 24, 0.5, inner_dim=32, heads=2, text_heads=3, dropout=0.0)
+    randomise(fusion)
     levels = [torch.randn(1, 16, 4, 6), torch.randn(1, 16, 2, 3)]
     hidden = torch.randn(1, 9, 24)
     short = TextFeatures(hidden[:, :5], torch.ones(1, 5, dtype=torch.bool))
@@ -76,7 +93,7 @@ def test_masked_words_get_no_gradient_through_the_text_layer() -> None:
     torch.manual_seed(0)
     hidden = torch.randn(1, 6, 12, requires_grad=True)
     mask = torch.arange(6)[None] < 4
-    out = TextLayer(12, heads=3, dropout=0.0)(TextFeatures(hidden, mask)).hidden
+    out = randomise(TextLayer(12, heads=3, dropout=0.0))(TextFeatures(hidden, mask)).hidden
     (gradient,) = torch.autograd.grad(out[:, :4].square().cumsum(-1).sum(), hidden)
     assert gradient[:, 4:].abs().max() == 0
     assert gradient[:, :4].abs().max() > 1e-3

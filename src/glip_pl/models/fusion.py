@@ -14,6 +14,16 @@ from torch import Tensor, nn
 from glip_pl.types import TextFeatures
 
 
+def start_as_identity(layer: nn.Linear) -> None:
+    """Zero the last layer of a residual branch.
+
+    With a random start the words of a prompt grow alike within a hundred steps, and then nothing
+    is left to tell phrases apart by (docs/architecture.md has the measurement).
+    """
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+
+
 class BiAttention(nn.Module):
     """Bi-directional multi-head cross-attention between pixels and words."""
 
@@ -34,6 +44,7 @@ class BiAttention(nn.Module):
             if isinstance(layer, nn.Linear):
                 nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)
+        start_as_identity(self.text_out)
 
     def _split(self, features: Tensor) -> Tensor:
         """(B, T, heads * D) -> (B, heads, T, D)."""
@@ -126,6 +137,8 @@ class TextLayer(nn.Module):
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=0.02)  # BERT's initialisation
                 nn.init.zeros_(layer.bias)
+        start_as_identity(self.attention_out)
+        start_as_identity(self.contract)
 
     def forward(self, text: TextFeatures) -> TextFeatures:
         """Words (B, T, C) after self-attention among the real ones."""

@@ -16,10 +16,10 @@ PRIOR_PROBABILITY = 0.01
 class GroundingHead(nn.Module):
     """Dot-product alignment with projected words, box codes with a scale per level, centerness."""
 
-    def __init__(self, channels: int, text_dim: int) -> None:
+    def __init__(self, channels: int, text_dim: int, initial_log_scale: float = 0.0) -> None:
         super().__init__()
         self.text_projection = nn.Linear(text_dim, channels)
-        self.log_scale = nn.Parameter(torch.zeros(1))
+        self.log_scale = nn.Parameter(torch.full((1,), initial_log_scale))
         self.token_bias = nn.Parameter(torch.zeros(text_dim))
         self.prior_bias = nn.Parameter(torch.full((1,), -math.log(1 / PRIOR_PROBABILITY - 1)))
         self.box = nn.Conv2d(channels, 4, 1)

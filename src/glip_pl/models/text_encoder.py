@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import transformers
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig
 
@@ -19,6 +20,9 @@ def load_bert(source: str, pretrained: bool) -> nn.Module:
     Raises UserError if `source` is neither local nor reachable.
     """
     name = str(local_path(source)) if source.startswith("pip://") else source
+    # A checkpoint's pooler is not used, on purpose: its report and progress bar would only worry.
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     try:
         if pretrained:
             model = AutoModel.from_pretrained(name, add_pooling_layer=False)

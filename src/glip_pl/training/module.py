@@ -70,9 +70,13 @@ class GroundingModule(pl.LightningModule):
                 f"{batch.image_ids}). Lower optimizer.lr, lengthen schedule.warm_up, or use "
                 "trainer.precision=32-true; ckpt_path=last resumes from the last checkpoint"
             )
-        values = {f"train/{name}": value.detach() for name, value in terms._asdict().items()}
-        self.log_dict(values, batch_size=len(batch))
-        self.log("train/loss", total.detach(), prog_bar=True, batch_size=len(batch))
+        values = {"loss": total, **terms._asdict()}
+        self.log_dict(
+            {f"train/{name}": value.detach() for name, value in values.items()},
+            prog_bar=True,
+            batch_size=len(batch),
+            sync_dist=True,  # the mean over ranks is the joint batch's loss
+        )
         return total
 
     def _mean_over_ranks(self, value: Tensor) -> Tensor:

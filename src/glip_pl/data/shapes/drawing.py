@@ -58,10 +58,10 @@ def outline(shape: str) -> NDArray[np.float64]:
         far = np.stack([np.cos(outer), np.sin(outer)], axis=1)
         # The inner edge is an arc of a circle moved to the right that meets the outer one's ends.
         tip = far[-1]
-        radius = math.hypot(tip[0] - 0.45, tip[1])
+        bend = math.hypot(tip[0] - 0.45, tip[1])
         start = math.atan2(tip[1], tip[0] - 0.45) % (2 * math.pi)
         inner = np.linspace(start, 2 * math.pi - start, 24)
-        near = np.stack([0.45 + radius * np.cos(inner), radius * np.sin(inner)], axis=1)
+        near = np.stack([0.45 + bend * np.cos(inner), bend * np.sin(inner)], axis=1)
         return np.concatenate([far, near])
     raise ValueError(f"no shape {shape!r}")
 

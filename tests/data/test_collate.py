@@ -1,0 +1,45 @@
+import torch
+
+from glip_pl.data.collate import Collate
+from glip_pl.prompts.building import detection_prompt
+from glip_pl.prompts.tokens import Tokenizer
+from glip_pl.types import Prompt, Sample
+
+
+def sample(height: int, width: int, prompt: Prompt, phrase_ids: list[int]) -> Sample:
+    return Sample(
+        image=torch.full((3, height, width), 9, dtype=torch.uint8),
+        boxes=torch.arange(4.0 * len(phrase_ids)).view(-1, 4),
+        phrase_ids=torch.tensor(phrase_ids, dtype=torch.int64),
+        prompt=prompt,
+        image_id=height,
+        original_size=(height * 2, width * 2),
+        source="",
+    )
+
+
+def test_images_are_padded_below_and_to_the_right(tokenizer: Tokenizer) -> None:
+    prompt = detection_prompt(["cat", "dog"])
+    batch = Collate(tokenizer)([sample(40, 70, prompt, [0]), sample(50, 33, prompt, [])])
+    assert batch.images.shape == (2, 3, 64, 96)
+    assert batch.images[0, :, :40, :70].min() == 9
+    assert int(batch.images.sum()) == 9 * 3 * (40 * 70 + 50 * 33)
+    assert batch.sizes.tolist() == [[40, 70], [50, 33]]
+    assert batch.original_sizes.tolist() == [[80, 140], [100, 66]]
+    assert batch.image_ids == [40, 50]
+
+
+def test_boxes_of_phrases_behind_the_token_limit_are_dropped(tokenizer: Tokenizer) -> None:
+    prompt = detection_prompt(["cat"] * 200)
+    batch = Collate(tokenizer)([sample(32, 32, prompt, [0, 199, 3])])
+    assert batch.phrase_ids[0].tolist() == [0, 3]
+    assert batch.boxes[0].tolist() == [[0, 1, 2, 3], [8, 9, 10, 11]]
+
+
+def test_batches_move_with_all_their_tensors(tokenizer: Tokenizer) -> None:
+    batch = Collate(tokenizer)([sample(32, 32, detection_prompt(["cat"]), [0])])
+    moved = batch.to("meta")
+    assert moved.images.is_meta
+    assert moved.boxes[0].is_meta
+    assert moved.phrase_masks[0].is_meta
+    assert moved.prompts == batch.prompts

@@ -1,0 +1,149 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from glip_pl.data.detection import DetectionDataset
+from glip_pl.data.transforms import ResizeFlip
+from glip_pl.errors import UserError
+from glip_pl.prompts.negatives import CategorySampler
+from glip_pl.prompts.tokens import Tokenizer
+
+SAME_SIZE = ResizeFlip([40], 100)
+
+
+def coco(**changes: Any) -> dict[str, Any]:
+    """Two pictures, three categories out of order, three boxes."""
+    return {
+        "images": [
+            {"id": 7, "file_name": "a.png", "height": 40, "width": 60},
+            {"id": 3, "file_name": "b.png", "height": 40, "width": 60},
+        ],
+        "categories": [
+            {"id": 9, "name": "dog"},
+            {"id": 2, "name": "traffic_light"},
+            {"id": 5, "name": "cat (animal)"},
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 9, "bbox": [10, 5, 20, 10]},
+            {"id": 2, "image_id": 7, "category_id": 2, "bbox": [0, 0, 60, 40]},
+            {"id": 3, "image_id": 7, "category_id": 2, "bbox": [1, 1, 5, 5], "iscrowd": 1},
+        ],
+    } | changes
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    """Writes a COCO file and its two pictures; returns a function that opens it."""
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (60, 40)).save(tmp_path / name)
+
+    def opened(tokenizer: Tokenizer, **options: Any) -> DetectionDataset:
+        changes = options.pop("changes", {})
+        path = tmp_path / "boxes.json"
+        path.write_text(json.dumps(coco(**changes)))
+        return DetectionDataset(path, tmp_path, SAME_SIZE, tokenizer, **options)
+
+    return opened
+
+
+def test_evaluation_asks_for_all_names_in_order_of_ids(write: Any, tokenizer: Tokenizer) -> None:
+    dataset = write(tokenizer)
+    assert len(dataset) == 2
+    sample = dataset[0]
+    assert sample.prompt.caption == "traffic light. cat . dog"
+    assert sample.phrase_ids.tolist() == [2, 0]
+    # Inclusive corners: x2 = x + width - 1; the crowd is gone.
+    assert sample.boxes.tolist() == [[10, 5, 29, 14], [0, 0, 59, 39]]
+    assert (sample.image_id, sample.original_size) == (7, (40, 60))
+    assert dataset[1].boxes.shape == (0, 4)
+
+
+def test_training_prompts_are_shuffled_and_hold_the_boxes(write: Any, tokenizer: Tokenizer) -> None:
+    dataset = write(tokenizer, sampler=CategorySampler())
+    assert len(dataset) == 1
+    captions = set()
+    for _ in range(20):
+        sample = dataset[0]
+        captions.add(sample.prompt.caption)
+        texts = [sample.prompt.phrase_text(int(i)) for i in sample.phrase_ids]
+        assert texts == ["dog", "traffic light"]
+    assert len(captions) > 3
+
+
+def test_the_same_seed_gives_the_same_prompts(write: Any, tokenizer: Tokenizer) -> None:
+    dataset = write(tokenizer, sampler=CategorySampler())
+    runs = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        runs.append([dataset[0].prompt.caption for _ in range(6)])
+    assert runs[0] == runs[1]
+
+
+def test_every_mistake_in_a_file_is_named(write: Any, tokenizer: Tokenizer) -> None:
+    box = {"id": 44, "image_id": 7, "category_id": 9}
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"annotations": [box | {"bbox": [50, 5, 30, 10]}]}, r"annotation 44 has the box .*60x40"),
+        ({"annotations": [box | {"bbox": [float("nan"), 5, 3, 1]}]}, "annotation 44"),
+        ({"annotations": [box | {"bbox": [1, 2, 3]}]}, "annotation 44"),
+        (
+            {"annotations": [{**box, "category_id": 4, "bbox": [1, 1, 2, 2]}]},
+            r"annotation 44 has the category 4, which is not in `categories` \(2, 5, 9\)",
+        ),
+        ({"annotations": [{**box, "image_id": 5, "bbox": [1, 1, 2, 2]}]}, "belongs to image 5"),
+        ({"images": [{"id": 1, "file_name": "a.png", "width": 3}]}, "entry 0 .* has no `height`"),
+        ({"images": coco()["images"] + coco()["images"][:1]}, "image id 7 stands in .* twice"),
+        ({"images": None}, "is not COCO-style"),
+    ]
+    for changes, message in cases:
+        with pytest.raises(UserError, match=message):
+            write(tokenizer, changes=changes)
+
+
+def test_boxes_can_be_clipped_and_empty_ones_vanish(
+    write: Any, tokenizer: Tokenizer, caplog: pytest.LogCaptureFixture
+) -> None:
+    annotations = [
+        {"id": 1, "image_id": 7, "category_id": 9, "bbox": [50, 5, 30, 10]},
+        {"id": 2, "image_id": 7, "category_id": 9, "bbox": [5, 5, 0, 10]},
+        {"id": 3, "image_id": 7, "category_id": 9, "bbox": [-50, 5, 30, 10]},
+    ]
+    dataset = write(tokenizer, changes={"annotations": annotations}, out_of_image="clip")
+    assert dataset[0].boxes.tolist() == [[50, 5, 59, 14]]
+    assert "2 boxes without area" in caplog.text
+
+
+def test_a_dummy_category_is_dropped_only_if_nothing_uses_it(
+    write: Any, tokenizer: Tokenizer
+) -> None:
+    categories = [{"id": 0, "name": "cells"}, {"id": 1, "name": "red"}]
+    annotation = {"id": 1, "image_id": 7, "bbox": [1, 1, 5, 5]}
+    for used, names in ((1, ["red"]), (0, ["cells", "red"])):
+        changes = {
+            "categories": categories,
+            "annotations": [annotation | {"category_id": used}],
+        }
+        assert write(tokenizer, changes=changes).names == names
+
+
+def test_annotations_are_few_flat_arrays(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    images, boxes = 200, 50
+    content = coco(
+        images=[
+            {"id": i, "file_name": f"{i}.png", "height": 100, "width": 100} for i in range(images)
+        ],
+        annotations=[
+            {"id": i, "image_id": i % images, "category_id": 2, "bbox": [1, 1, 9, 9]}
+            for i in range(images * boxes)
+        ],
+    )
+    path = tmp_path / "many.json"
+    path.write_text(json.dumps(content))
+    dataset = DetectionDataset(path, tmp_path, SAME_SIZE, tokenizer)
+    arrays = [dataset.boxes.values, dataset.labels.values, dataset.table.file_names.bytes.values]
+    assert all(isinstance(array, np.ndarray) and array.dtype != object for array in arrays)
+    assert dataset.boxes.values.shape == (images * boxes, 4)

@@ -1,0 +1,61 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from glip_pl.data.grounding import GroundingDataset
+from glip_pl.data.transforms import ResizeFlip
+from glip_pl.errors import UserError
+
+CAPTION = "two men and a dog with a red ball"
+
+
+def mdetr(**changes: Any) -> dict[str, Any]:
+    """The schema of MDETR's files: string sizes, no categories, spans per box."""
+    image = {"id": 1, "file_name": "a.png", "height": "40", "width": "60", "caption": CAPTION}
+    return {
+        "images": [image, image | {"id": 2, "caption": "nobody"}],
+        "categories": [],
+        "annotations": [
+            {"id": 1, "image_id": 1, "bbox": [0, 0, 10, 20], "tokens_positive": [[0, 7]]},
+            {"id": 2, "image_id": 1, "bbox": [20, 0, 10, 20], "tokens_positive": [[0, 7]]},
+            {
+                "id": 3,
+                "image_id": 1,
+                "bbox": [40, 9, 9, 9],
+                "tokens_positive": [[12, 17], [23, 33]],
+            },
+            {"id": 4, "image_id": 1, "bbox": [40, 9, 9, 9], "tokens_positive": []},
+        ],
+    } | changes
+
+
+def opened(folder: Path, **changes: Any) -> GroundingDataset:
+    Image.new("RGB", (60, 40)).save(folder / "a.png")
+    path = folder / "captions.json"
+    path.write_text(json.dumps(mdetr(**changes)))
+    return GroundingDataset(path, folder, ResizeFlip([40], 100))
+
+
+def test_boxes_with_the_same_spans_share_a_phrase(tmp_path: Path) -> None:
+    dataset = opened(tmp_path)
+    assert len(dataset) == 1  # a caption without boxes teaches nothing
+    sample = dataset[0]
+    assert sample.prompt.caption == CAPTION
+    assert sample.prompt.phrases == (((0, 7),), ((12, 17), (23, 33)))
+    assert [sample.prompt.phrase_text(i) for i in range(2)] == ["two men", "a dog a red ball"]
+    assert sample.phrase_ids.tolist() == [0, 0, 1]
+    assert sample.boxes[1].tolist() == [20, 0, 29, 19]
+
+
+def test_spans_outside_the_caption_are_named(tmp_path: Path) -> None:
+    annotation = {"id": 8, "image_id": 1, "bbox": [0, 0, 9, 9], "tokens_positive": [[30, 99]]}
+    with pytest.raises(UserError, match=r"annotation 8 has the span \[30, 99\)"):
+        opened(tmp_path, annotations=[annotation])
+
+
+def test_a_file_without_boxes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no caption with a box"):
+        opened(tmp_path, annotations=[])

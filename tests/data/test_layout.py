@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from glip_pl.data.layout import find_split
+from glip_pl.errors import UserError
+
+
+def make(root: Path, annotations: str, image: str) -> None:
+    for name in (annotations, image):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / annotations).write_text("{}")
+    Image.new("RGB", (4, 4)).save(root / image)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "image"),
+    [
+        ("valid/_annotations.coco.json", "valid/a.jpg"),  # Roboflow
+        ("annotations/val.json", "val/a.jpg"),
+        ("annotations/instances_val2017.json", "val2017/a.jpg"),  # COCO
+        ("val.json", "images/a.jpg"),
+        ("val.json", "images/val/a.jpg"),
+        ("validation/annotations.json", "validation/a.png"),
+        ("val.json", "a.jpg"),
+    ],
+)
+def test_common_layouts(tmp_path: Path, annotations: str, image: str) -> None:
+    make(tmp_path, annotations, image)
+    split = find_split(tmp_path, ["val"])
+    assert split.annotations == tmp_path / annotations
+    assert split.images == (tmp_path / image).parent
+
+
+def test_the_first_split_that_is_there(tmp_path: Path) -> None:
+    make(tmp_path, "annotations/val.json", "val/a.jpg")
+    assert find_split(tmp_path, ["test", "val"]).images == tmp_path / "val"
+
+
+def test_what_was_looked_for_is_listed(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no test split(.|\n)*annotations/instances_test\.json"):
+        find_split(tmp_path, ["test"])
+    with pytest.raises(UserError, match=r"data\.root"):
+        find_split(tmp_path / "none", ["test"])
+
+
+def test_real_blood_cells(bccd: Path) -> None:
+    split = find_split(bccd, ["train"])
+    assert split.annotations == bccd / "annotations" / "train.json"
+    assert split.images == bccd / "train"

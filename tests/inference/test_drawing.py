@@ -1,0 +1,27 @@
+import numpy as np
+import torch
+from PIL import Image
+
+from glip_pl.inference.drawing import colour_of, draw, side_by_side
+
+
+def test_a_box_is_drawn_in_its_phrases_colour() -> None:
+    image = Image.new("RGB", (500, 500), "black")
+    picture = np.asarray(draw(image, torch.tensor([[100.0, 200, 300, 400]]), ["a cat"]))
+    assert tuple(picture[300, 100]) == colour_of("a cat")
+    assert tuple(picture[300, 300]) == colour_of("a cat")
+    assert not picture[250:390, 150:250].any()
+
+
+def test_small_pictures_are_enlarged_and_labels_stay_inside() -> None:
+    image = Image.new("RGB", (100, 60), "black")
+    boxes = torch.tensor([[0.0, 0, 99, 59], [95, 55, 99, 59]])
+    picture = draw(image, boxes, ["long name of a thing", "x"], torch.tensor([0.9, 0.5]))
+    assert picture.size == (500, 300)
+    sheet = side_by_side(picture, picture, ("truth", "found"), "word " * 200)
+    assert sheet.width == 1006
+
+
+def test_phrases_keep_their_colours() -> None:
+    assert colour_of("a cat") == colour_of("a cat")
+    assert len({colour_of(name) for name in ("a", "b", "c", "d")}) == 4

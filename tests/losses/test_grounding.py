@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from glip_pl.boxes import encode
+from glip_pl.data.collate import Collate
+from glip_pl.data.grounding import GroundingDataset
+from glip_pl.data.transforms import ResizeFlip
+from glip_pl.losses.assignment import atss
+from glip_pl.losses.grounding import GroundingLoss, centerness_targets
+from glip_pl.models.anchors import STRIDES, pyramid_anchors
+from glip_pl.prompts.tokens import Tokenizer
+from glip_pl.types import Batch, Output
+
+
+@pytest.fixture
+def batch(world: Path, tokenizer: Tokenizer) -> Batch:
+    dataset = GroundingDataset(
+        world / "annotations/captions.json", world / "images/captions", ResizeFlip([96], 96)
+    )
+    return Collate(tokenizer)([dataset[index] for index in range(3)])
+
+
+def outputs(batch: Batch) -> Output:
+    height, width = batch.images.shape[-2:]
+    shapes = [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
+    anchors = pyramid_anchors(shapes, torch.device("cpu"))
+    size = (len(batch), len(anchors))
+    return Output(
+        alignment=torch.zeros(*size, batch.tokens.shape[1], requires_grad=True),
+        deltas=torch.zeros(*size, 4, requires_grad=True),
+        centerness=torch.zeros(*size, requires_grad=True),
+        anchors=anchors,
+        level_sizes=tuple(h * w for h, w in shapes),
+    )
+
+
+def test_the_right_answer_costs_nothing(batch: Batch) -> None:
+    out = outputs(batch)
+    with torch.no_grad():
+        out.alignment.fill_(-30)
+        for row, boxes in enumerate(batch.boxes):
+            owner = atss(boxes, out.anchors, out.level_sizes)
+            for anchor in (owner >= 0).nonzero()[:, 0]:
+                box = int(owner[anchor])
+                out.deltas[row, anchor] = encode(boxes[box], out.anchors[anchor])
+                words = batch.phrase_masks[row][batch.phrase_ids[row][box]]
+                out.alignment[row, anchor, words] = 30
+                out.centerness[row, anchor] = torch.logit(
+                    centerness_targets(boxes[box][None], out.anchors[anchor][None]), eps=1e-6
+                )
+    terms = GroundingLoss()(out, batch)
+    assert float(terms.alignment) < 1e-6
+    assert float(terms.box) < 1e-4
+    assert float(terms.total) > 0  # centerness is a cross entropy with soft targets
+
+
+def test_padded_words_get_no_gradient_and_real_ones_do(batch: Batch) -> None:
+    out = outputs(batch)
+    terms = GroundingLoss()(out, batch)
+    (gradient,) = torch.autograd.grad(terms.alignment, out.alignment)
+    padded = ~batch.attention_mask[:, None].expand_as(gradient)
+    assert padded.any()
+    assert gradient[padded].abs().max() == 0
+    assert (gradient[~padded] != 0).all()
+
+
+def test_two_halves_average_to_the_joint_loss(batch: Batch) -> None:
+    """The rule behind several processes: each gets the mean count, and losses average."""
+    out = outputs(batch)
+    with torch.no_grad():
+        for tensor in (out.alignment, out.deltas, out.centerness):
+            tensor.normal_()
+    joint = GroundingLoss()(out, batch)
+    sums: list[list[torch.Tensor]] = []
+    rows = [[0], [1, 2]]
+    parts = [select(out, batch, row) for row in rows]
+    for part in parts:
+        seen: list[torch.Tensor] = []
+        GroundingLoss()(*part, lambda value, seen=seen: seen.append(value) or value)  # type: ignore[func-returns-value]  # append inside an expression
+        sums.append(seen)
+    means = [torch.stack(pair).mean(0) for pair in zip(*sums, strict=True)]
+    halves = []
+    for part in parts:
+        queue = list(means)
+        halves.append(GroundingLoss()(*part, lambda value, queue=queue: queue.pop(0)))
+    for name in ("alignment", "box", "centerness"):
+        average = sum(float(getattr(half, name)) for half in halves) / 2
+        assert average == pytest.approx(float(getattr(joint, name)), rel=1e-5)
+
+
+def select(out: Output, batch: Batch, rows: list[int]) -> tuple[Output, Batch]:
+    return (
+        Output(
+            out.alignment[rows],
+            out.deltas[rows],
+            out.centerness[rows],
+            out.anchors,
+            out.level_sizes,
+        ),
+        Batch(
+            batch.images[rows],
+            batch.sizes[rows],
+            batch.original_sizes[rows],
+            batch.tokens[rows],
+            batch.attention_mask[rows],
+            [batch.phrase_masks[row] for row in rows],
+            [batch.boxes[row] for row in rows],
+            [batch.phrase_ids[row] for row in rows],
+            [batch.prompts[row] for row in rows],
+            [batch.image_ids[row] for row in rows],
+        ),
+    )
+
+
+def test_a_batch_without_boxes_trains_the_words_only(batch: Batch) -> None:
+    out, one = select(outputs(batch), batch, [0])
+    empty = Batch(
+        **{
+            **one.__dict__,
+            "boxes": [torch.zeros(0, 4)],
+            "phrase_ids": [torch.zeros(0, dtype=torch.int64)],
+        }
+    )
+    terms = GroundingLoss()(out, empty)
+    assert float(terms.box) == float(terms.centerness) == 0
+    assert 0 < float(terms.alignment) < float("inf")
+    gradients = torch.autograd.grad(terms.total, [out.deltas, out.centerness])
+    assert all(gradient.abs().max() == 0 for gradient in gradients)

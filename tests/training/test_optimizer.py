@@ -1,0 +1,48 @@
+import pytest
+import torch
+from torch import nn
+
+from glip_pl.training.optimizer import GroupedAdamW, WarmUpSteps
+
+
+class Two(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.text_encoder = nn.Linear(3, 3)
+        self.head = nn.Linear(3, 3)
+        self.frozen = nn.Linear(3, 3).requires_grad_(False)
+
+
+def test_every_trainable_parameter_is_in_the_right_group_once() -> None:
+    model = Two()
+    optimizer = GroupedAdamW(lr=1e-4, text_lr=1e-5, weight_decay=0.3)(model)
+    rates = {
+        id(parameter): (group["lr"], group["weight_decay"])
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    assert len(rates) == 4
+    assert rates[id(model.head.weight)] == (1e-4, 0.3)
+    assert rates[id(model.head.bias)] == (2e-4, 0.0)
+    assert rates[id(model.text_encoder.weight)] == (1e-5, 0.3)
+    assert rates[id(model.text_encoder.bias)] == (2e-5, 0.0)
+
+
+def test_the_rate_warms_up_and_drops_twice() -> None:
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = WarmUpSteps(warm_up=10)(optimizer, 100)
+    rates = []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[0] == pytest.approx(0.001)
+    assert rates[5] == pytest.approx(0.5005)
+    assert rates[10] == rates[66] == pytest.approx(1)
+    assert rates[67] == rates[88] == pytest.approx(0.1)
+    assert rates[89] == rates[99] == pytest.approx(0.01)
+
+
+def test_a_short_training_warms_up_for_a_tenth() -> None:
+    assert WarmUpSteps(2000).factor(10, 100) == 1
+    assert WarmUpSteps(2000).factor(0, 5) == 1
