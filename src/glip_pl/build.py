@@ -11,6 +11,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from torchmetrics import Metric
 
 from glip_pl.checkpoints.trained import model_weights, read_checkpoint, recipe_of
+from glip_pl.data.annotations import HOW_TO_GET_DATA
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.detection import DetectionDataset
 from glip_pl.errors import UserError
@@ -21,8 +22,11 @@ from glip_pl.training.module import GroundingModule
 def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
     """The data of a run; without `train` only the test sets."""
     data = config.data
+    groups = ("train", "val", "test") if train else ("test",)
     if data.get("prepare") is not None:
         rank_zero_only(instantiate)(data.prepare)
+    for group in groups:
+        check_paths(data.get(group) or {}, f"data.{group}")
     return GroundingDataModule(
         train=_present(data.train) if train else {},
         val=_present(data.val) if train else {},
@@ -34,9 +38,24 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
     )
 
 
+def check_paths(node: Any, key: str) -> None:
+    """Raise UserError at the first dataset whose files are absent, before anything slow is built.
+
+    `key` is the setting under which `node` stands.
+    """
+    for name, value in node.items():
+        if name in ("annotations", "images") and not Path(value).exists():
+            kind = "file" if name == "annotations" else "folder"
+            raise UserError(
+                f"no such {kind}: {value} (the setting `{key}.{name}`). {HOW_TO_GET_DATA}"
+            )
+        if isinstance(value, Mapping | DictConfig):
+            check_paths(value, f"{key}.{name}")
+
+
 def _present(sets: DictConfig | None) -> dict[str, Any]:
     """Built members of a group; null switches one, or all, off."""
-    return {name: instantiate(one) for name, one in (sets or {}).items() if one is not None}
+    return {str(name): instantiate(one) for name, one in (sets or {}).items() if one is not None}
 
 
 def build_module(config: DictConfig, model: GLIP, data: GroundingDataModule) -> GroundingModule:

@@ -39,6 +39,7 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
         @wraps(task)
         def shown(config: DictConfig) -> Any:
             try:
+                _check_complete(config)
                 return task(config)
             except (UserError, InstantiationException, OmegaConfBaseException) as error:
                 message = user_message(error)
@@ -56,10 +57,18 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
     return decorate
 
 
+def _check_complete(config: DictConfig) -> None:
+    """Raise UserError if settings marked ??? were not given."""
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        given = " ".join(f"{key}=..." for key in missing)
+        raise UserError(f"missing on the command line: {given}")
+
+
 def user_message(error: BaseException) -> str | None:
     """What to tell about an error that the user can mend; None if it is a fault of ours."""
     if isinstance(error, OmegaConfBaseException):
-        return f"{error.msg or error} (setting {error.full_key})" if error.full_key else str(error)
+        return str(error.msg or error).splitlines()[0] + f" (setting {error.full_key})"
     if isinstance(error, InstantiationException):
         # Hydra puts the setting that it was building in the last line.
         cause = error.__cause__

@@ -1,4 +1,4 @@
-"""Write ShapesWorld: `python -m glip_pl.make_shapes root=data/shapes seed=0`."""
+"""Write ShapesWorld: `python -m glip_pl.make_shapes root=data/shapes world.seed=0`."""
 
 import time
 

@@ -44,7 +44,8 @@ def train(config: DictConfig) -> float | None:
             title = f"test with {best or 'the last weights'}"
             show_results(module.results, title, Path(config.paths.output, "results.json"))
     if trainer.is_global_zero:
-        print(f"this run: {config.paths.output}")
+        print(f"pictures: {config.paths.output}/pictures")
+        print(f"checkpoints: {config.paths.output}/checkpoints")
     return None if score is None else float(score)
 
 

@@ -26,7 +26,13 @@ _OTHER = {
     "_project_conv": "conv_pwl",
     "_bn2": "bn3",
 }
-_OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
+_OUTSIDE = {
+    "_conv_stem": "conv_stem",
+    "_bn0": "bn1",
+    "_conv_head": "conv_head",
+    "_bn1": "bn2",
+    "_fc": "classifier",
+}
 _BLOCKS = [(stage, i) for stage, depth in enumerate(STAGE_DEPTHS) for i in range(depth)]
 
 

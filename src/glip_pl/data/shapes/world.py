@@ -15,6 +15,7 @@ from PIL import Image
 from glip_pl.data.shapes.drawing import Thing
 from glip_pl.data.shapes.scenes import SEEN, Pair, scene, sentence
 from glip_pl.data.shapes.vocabulary import COLOURS, SHAPES, SYNONYMS, UNSEEN
+from glip_pl.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +28,11 @@ VERSION = 1
 class World:
     """How large the universe is; a seed makes it."""
 
-    detection: int = 1500  # training images whose boxes know shapes only
-    captions: int = 3000  # training images with a sentence each
-    evaluation: int = 200  # images of each held-out set
-    side: int = 160  # pixels
-    seed: int = 0
+    detection: int  # training images whose boxes know shapes only
+    captions: int  # training images with a sentence each
+    evaluation: int  # images of each held-out set
+    side: int  # pixels
+    seed: int
 
     def write(self, root: str | Path) -> bool:
         """Make the world in `root` unless this very one is there; True if it was made.
@@ -87,7 +88,7 @@ def _replace(root: Path, new: Path, manifest: dict[str, Any]) -> None:
     except OSError as error:
         if _is(root, manifest):
             return  # another process was faster
-        raise FileExistsError(
+        raise UserError(
             f"{root} exists and is no ShapesWorld; move it away or choose another root"
         ) from error
 

@@ -1,0 +1,44 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from glip_pl.checkpoints.trained import CONFIG_KEY, load_trained, read_checkpoint
+from glip_pl.errors import UserError
+
+
+def write(path: Path, **content: Any) -> Path:
+    torch.save(content, path)
+    return path
+
+
+class Evil:
+    """Unpickling this would run code."""
+
+    def __reduce__(self) -> Any:
+        return (print, ("code from a file ran",))
+
+
+def test_a_file_never_runs_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "evil.ckpt", state_dict=Evil())
+    with pytest.raises(UserError, match=r"evil\.ckpt is no readable checkpoint"):
+        read_checkpoint(path)
+    assert "code from a file ran" not in capsys.readouterr().out
+
+
+def test_a_file_names_classes_of_models_only(tmp_path: Path) -> None:
+    for model in (
+        {"_target_": "os.system", "command": "true"},
+        {"_target_": "glip_pl.models.glip.GLIP", "parts": [{"_target_": "builtins.exec"}]},
+    ):
+        path = write(tmp_path / "evil.ckpt", state_dict={}, **{CONFIG_KEY: {"model": model}})
+        with pytest.raises(UserError, match=r"asks to run (os\.system|builtins\.exec)"):
+            load_trained(path)
+
+
+def test_files_of_others_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="was not written by glip_pl"):
+        read_checkpoint(write(tmp_path / "other.pth", model={}))
+    with pytest.raises(UserError, match="no such checkpoint"):
+        read_checkpoint(tmp_path / "none.ckpt")

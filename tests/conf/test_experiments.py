@@ -1,0 +1,68 @@
+"""Every experiment composes, and its model, data and trainer settings fit together."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+from hydra.utils import get_class, get_method, instantiate
+from omegaconf import OmegaConf
+
+from glip_pl.cli import CONF_DIR, register_resolvers
+from tests.conftest import Compose
+
+EXPERIMENTS = sorted(path.stem for path in (CONF_DIR / "experiment").glob("*.yaml"))
+
+
+def targets(node: Any) -> list[str]:
+    """Every `_target_` below a node."""
+    if isinstance(node, dict):
+        own = [node["_target_"]] if "_target_" in node else []
+        return own + [name for value in node.values() for name in targets(value)]
+    if isinstance(node, list):
+        return [name for value in node for name in targets(value)]
+    return []
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_experiments_compose_and_name_real_things(experiment: str, settings: Compose) -> None:
+    config = settings([f"experiment={experiment}", "data.root=somewhere"])
+    plain = OmegaConf.to_container(config, resolve=True)
+    names = set(targets(plain))
+    assert {"glip_pl.models.glip.GLIP", "pytorch_lightning.Trainer"} <= names
+    for name in names:
+        assert callable(_find(name)), name
+
+
+def _find(name: str) -> Any:
+    try:
+        return get_class(name)
+    except ValueError:
+        return get_method(name)
+
+
+def test_the_flagship_lists_the_papers_three_sources(settings: Compose) -> None:
+    config = settings(["experiment=pretrain_o365_goldg"])
+    assert set(config.data.train) == {"objects365", "flickr30k", "mixed"}
+    assert config.model.image_encoder.name.startswith("swin_tiny")
+
+
+@pytest.mark.parametrize("name", ["cpu", "auto", "slurm"])
+def test_trainers_build(name: str, settings: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = settings([f"trainer={name}"])
+    if name == "slurm":  # needs GPUs to build; its numbers come from the job
+        monkeypatch.setenv("SLURM_NNODES", "3")
+        assert config.trainer.num_nodes == 3
+        return
+    assert isinstance(instantiate(config.trainer), pl.Trainer)
+
+
+@pytest.mark.parametrize("trainer", ["gpu", "ddp", "fsdp"])
+def test_accelerated_trainers_name_real_things(trainer: str, settings: Compose) -> None:
+    register_resolvers()
+    config = OmegaConf.to_container(settings([f"trainer={trainer}"]).trainer, resolve=True)
+    assert all(callable(_find(name)) for name in targets(config))
+
+
+def test_the_repositorys_settings_are_the_ones_in_use() -> None:
+    assert Path(__file__).parents[2] / "conf" == CONF_DIR

@@ -1,0 +1,183 @@
+"""Commands as people mistype them: a message that names the culprit, and no traceback."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from glip_pl import evaluate, make_shapes, predict, train
+from glip_pl.cli import EXIT_USER_ERROR
+from glip_pl.train import train as run_training
+from tests.conftest import Compose
+from tests.training.test_fit import short
+
+Failing = Callable[..., str]
+
+
+@pytest.fixture
+def failing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Failing:
+    """Runs a command's main with these words; it must fail, and this returns what it said."""
+
+    def fail(main: Callable[[], Any], *words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["command", f"hydra.run.dir={tmp_path}/out", *words])
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code in (1, EXIT_USER_ERROR)
+        said = capfd.readouterr().err
+        assert "Traceback" not in said
+        return said
+
+    return fail
+
+
+@pytest.fixture(scope="module")
+def checkpoint(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real, if ignorant, model: one short training."""
+    from hydra import compose, initialize_config_dir
+
+    from glip_pl.cli import CONF_DIR, register_resolvers
+
+    register_resolvers()
+    folder = tmp_path_factory.mktemp("trained")
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        config = compose(
+            "train",
+            overrides=[
+                *short(world, "data.val=null", "data.test=null", "callbacks.best=null"),
+                "trainer.max_steps=2",
+                f"paths.output={folder}",
+                f"paths.experiment={folder}",
+            ],
+        )
+    run_training(config)
+    return folder / "checkpoints" / "last.ckpt"
+
+
+def test_misspelt_overrides_and_experiments(failing: Failing) -> None:
+    assert "optimizr" in failing(train.main, "optimizr.lr=1")
+    said = failing(train.main, "experiment=shapes_pretain")
+    assert "shapes_pretain" in said
+    assert "shapes_pretrain" in said  # what there is
+
+
+def test_absent_data_name_the_path_the_setting_and_the_document(failing: Failing) -> None:
+    said = failing(train.main, "experiment=pretrain_o365_goldg", "paths.data=/nowhere")
+    assert "/nowhere/objects365/annotations/objects365_train.json" in said
+    assert "paths.data" in said
+    assert "data.train.objects365.dataset.annotations" in said
+    assert "docs/data.md" in said
+
+
+def test_a_folder_must_be_given_and_exist(failing: Failing) -> None:
+    assert "data.root" in failing(train.main, "experiment=finetune_custom")
+    said = failing(train.main, "experiment=finetune_custom", "data.root=/no/such/folder")
+    assert "/no/such/folder" in said
+
+
+def test_a_module_path_that_matches_nothing(failing: Failing, world: Path) -> None:
+    said = failing(train.main, f"data.root={world}", "data.prepare=null", "tuning.trains=[hed]")
+    assert "'hed'" in said
+
+
+def test_checkpoints_that_are_not(failing: Failing, tmp_path: Path) -> None:
+    words = ("image=x.png", "text=a cat")
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
+    assert "none.ckpt" in failing(predict.main, *words, "checkpoint=none.ckpt")
+    (tmp_path / "text.ckpt").write_text("hello")
+    assert "text.ckpt is no readable" in failing(predict.main, *words, "checkpoint=text.ckpt")
+    assert "train first" in failing(predict.main, *words, "paths.runs=empty")
+    assert "no such checkpoint" in failing(evaluate.main, "checkpoint=gone.ckpt")
+
+
+def test_prompts_and_pictures(failing: Failing, tmp_path: Path, checkpoint: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    used = f"checkpoint={checkpoint}"
+    assert "names nothing to look for" in failing(predict.main, "image=x.png", "text=' . '", used)
+    long = "text='" + "a cat. " * 200 + "'"
+    assert "the model reads 256" in failing(predict.main, "image=x.png", long, used)
+    assert "broken.jpg" in failing(predict.main, "image=broken.jpg", "text=a cat", used)
+    assert "nothing.png" in failing(predict.main, "image=nothing.png", "text=a cat", used)
+    assert "missing on the command line: text=..." in failing(predict.main, "image=x.png")
+
+
+def test_annotations_with_mistakes(failing: Failing, tmp_path: Path) -> None:
+    content: dict[str, Any] = {
+        "images": [{"id": 1, "file_name": "x.png", "height": 40, "width": 60}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": 77, "image_id": 1, "category_id": 1, "bbox": [50, 5, 40, 10]}],
+    }
+    path = tmp_path / "train.json"
+    path.write_text(json.dumps(content))
+    words = ("experiment=finetune_custom", f"data.root={tmp_path}")
+    said = failing(train.main, *words)
+    assert "annotation 77" in said
+    assert "out_of_image=clip" in said
+    content["annotations"][0]["category_id"] = 8
+    path.write_text(json.dumps(content))
+    said = failing(train.main, *words)
+    assert "annotation 77 has the category 8" in said
+    path.write_text("{")
+    assert "not valid JSON" in failing(train.main, *words)
+
+
+def test_make_shapes_refuses_a_folder_of_something_else(failing: Failing, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").touch()
+    said = failing(make_shapes.main, "root=mine", "world.detection=1")
+    assert "mine exists and is no ShapesWorld" in said
+
+
+def test_predictions_are_drawn_and_written(checkpoint: Path, tmp_path: Path, world: Path) -> None:
+    """The real command, from another folder."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "glip_pl.predict",
+            f"image={world}/images/seen",
+            "text='a red star. two blue rings'",
+            f"checkpoint={checkpoint}",
+            "threshold=0.0",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    report = json.loads((tmp_path / "predictions" / "predictions.json").read_text())
+    assert [Path(one["file"]).name for one in report["images"]] == [
+        f"{number:06d}.png" for number in range(1, 5)
+    ]
+    assert "4 pictures" in done.stdout
+    for one in report["images"]:
+        assert (tmp_path / "predictions" / f"{Path(one['file']).stem}_png.png").is_file()
+        for box in one["boxes"]:
+            assert box["phrase"] in ("a red star", "two blue rings")
+            x1, y1, x2, y2 = box["box"]
+            assert 0 <= x1 < x2 <= one["width"] and 0 <= y1 < y2 <= one["height"]
+
+
+def test_evaluation_of_a_checkpoint(checkpoint: Path, world: Path, settings: Compose) -> None:
+    config = settings(
+        [
+            f"checkpoint={checkpoint}",
+            f"data.root={world}",
+            "data.prepare=null",
+            "data.workers=0",
+            "callbacks.progress=null",
+            "+trainer.enable_progress_bar=false",
+        ],
+        name="evaluate",
+    )
+    assert 0 <= evaluate.evaluate(config) <= 1
+    results = json.loads(Path(config.paths.output, "results.json").read_text())
+    assert set(results) == {"seen", "unseen", "synonyms"}
