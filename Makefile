@@ -36,5 +36,8 @@ types: $(STAMP) ## mypy, strict
 
 check: lint types test ## lint + types + test
 
+bench: $(STAMP) ## how much faster our forms of two layers are
+	$(RUN) -m scripts.benchmark_layers
+
 clean: ## remove what runs leave behind, but not .venv
 	rm -rf runs outputs multirun wandb .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,9 +14,9 @@ Colour = tuple[int, int, int]
 
 
 def colour_of(phrase: str) -> Colour:
-    """A bright colour that is always the same for the same phrase."""
+    """A strong colour that is always the same for the same phrase."""
     hue = (crc32(phrase.encode()) % 997) / 997
-    red, green, blue = colorsys.hls_to_rgb(hue, 0.45, 0.9)
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.36, 0.9)  # dark enough for white text
     return int(red * 255), int(green * 255), int(blue * 255)
 
 

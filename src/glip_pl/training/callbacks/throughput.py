@@ -1,5 +1,6 @@
 """Images per second and memory, in the progress bar and in every logger."""
 
+import logging
 import resource
 import sys
 import time
@@ -10,6 +11,8 @@ import torch
 
 from glip_pl.types import Batch
 
+log = logging.getLogger(__name__)
+
 
 class Throughput(pl.Callback):
     """Counts training images over all processes between two log steps, evaluation left out.
@@ -17,9 +20,18 @@ class Throughput(pl.Callback):
     Lightning's ThroughputMonitor writes to loggers only; people look at the progress bar.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, every: float = 30.0) -> None:
+        """Without a terminal, write a line every so many seconds."""
+        self.every = every
+        self.told = 0.0
         self.images = 0
         self.started = 0.0
+        self.begun = 0.0
+        self.first_step = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Remember where a resumed run begins, for the time left."""
+        self.begun, self.first_step = time.monotonic(), trainer.global_step
 
     def _restart(self) -> None:
         self.images, self.started = 0, time.perf_counter()
@@ -51,6 +63,25 @@ class Throughput(pl.Callback):
         pl_module.log("images/s", rate, prog_bar=True, batch_size=len(batch))
         pl_module.log("memory_gb", peak_memory_gb(), batch_size=len(batch))
         self._restart()
+        self._tell(trainer, rate)
+
+    def _tell(self, trainer: pl.Trainer, rate: float) -> None:
+        """One line now and then where no progress bar shows: in files, and under a scheduler."""
+        now = time.monotonic()
+        if sys.stdout.isatty() or not trainer.is_global_zero or now - self.told < self.every:
+            return
+        self.told = now
+        step, total = trainer.global_step, trainer.estimated_stepping_batches
+        left = (now - self.begun) * (total - step) / max(1, step - self.first_step)
+        loss = float(trainer.callback_metrics.get("train/loss", float("nan")))
+        log.info(
+            "step %d of %d, loss %.3f, %.1f images/s, about %.0f min left",
+            step,
+            total,
+            loss,
+            rate,
+            left / 60,
+        )
 
 
 def peak_memory_gb() -> float:

@@ -1,0 +1,78 @@
+"""How much faster our forms of two layers are: `python -m scripts.benchmark_layers`.
+
+Both sides alternate in one run, on the same inputs; medians and their ratio are printed.
+"""
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+from torch import Tensor
+from torchvision.ops import deform_conv2d
+
+from glip_pl.models.deform_conv import gather_convolution
+from glip_pl.models.fusion import BiAttention
+from tests.models.test_fusion import plain_attention
+
+ROUNDS = 7
+
+
+def compare(name: str, ours: Callable[[], Tensor], other: Callable[[], Tensor]) -> None:
+    """Time both, forward and backward, and print medians in milliseconds and their ratio."""
+    times: dict[str, list[float]] = {}
+    for _ in range(ROUNDS + 1):
+        for side, function in (("ours", ours), ("other", other)):
+            start = time.perf_counter()
+            loss = function()
+            middle = time.perf_counter()
+            loss.backward()
+            end = time.perf_counter()
+            times.setdefault(f"{side} forward", []).append(middle - start)
+            times.setdefault(f"{side} backward", []).append(end - middle)
+    for step in ("forward", "backward"):
+        mine, theirs = (median(times[f"{side} {step}"][1:]) * 1e3 for side in ("ours", "other"))
+        print(f"{name:42s} {step:9s} {mine:8.1f} ms  {theirs:8.1f} ms  ratio {theirs / mine:5.1f}")
+
+
+def fusion(words: int, pixels: int) -> None:
+    """Projected-text attention against the paper's equations written out (sizes of GLIP-T)."""
+    layer = BiAttention(256, 768, 2048, heads=8, dropout=0.0)
+    image = torch.randn(1, pixels, 256, requires_grad=True)
+    text = torch.randn(1, words, 768, requires_grad=True)
+    mask = torch.ones(1, words, dtype=torch.bool)
+
+    def run(form: Callable[..., tuple[Tensor, Tensor]]) -> Tensor:
+        first, second = form(image, text, mask)
+        return first.square().mean() + second.square().mean()
+
+    compare(
+        f"fusion, {words} words, {pixels} pixels",
+        lambda: run(layer),
+        lambda: run(lambda *inputs: plain_attention(layer, *inputs)),
+    )
+
+
+def deformable(batch: int, channels: int, side: int) -> None:
+    """Gathers against torchvision's CPU kernel."""
+    features = torch.randn(batch, channels, side, side, requires_grad=True)
+    offsets = torch.randn(batch, 18, side, side, requires_grad=True)
+    masks = torch.rand(batch, 9, side, side, requires_grad=True)
+    weight = torch.randn(channels, channels, 3, 3, requires_grad=True)
+    bias = torch.zeros(channels, requires_grad=True)
+    compare(
+        f"deformable convolution, {batch}x{channels}x{side}x{side}",
+        lambda: gather_convolution(features, offsets, masks, weight, bias, 1).square().mean(),
+        lambda: (
+            deform_conv2d(features, offsets, weight, bias, padding=1, mask=masks).square().mean()
+        ),
+    )
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    print(f"{torch.get_num_threads()} CPU threads, torch {torch.__version__}; ours, other, ratio")
+    fusion(words=20, pixels=5000)
+    fusion(words=195, pixels=5000)
+    deformable(8, 96, 20)
+    deformable(1, 256, 64)
