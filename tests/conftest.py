@@ -43,7 +43,6 @@ def settings(tmp_path: Path) -> Compose:
         register_resolvers()
         paths = [
             f"paths.output={tmp_path}/run",
-            f"paths.experiment={tmp_path}",
             f"paths.runs={tmp_path}",
         ]
         with initialize_config_dir(str(CONF_DIR), version_base="1.3"):

@@ -7,7 +7,6 @@ from typing import Any
 import pytorch_lightning as pl
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.utilities import rank_zero_only
 from torchmetrics import Metric
 
 from glip_pl.checkpoints.trained import model_weights, read_checkpoint, recipe_of
@@ -24,7 +23,7 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
     data = config.data
     groups = ("train", "val", "test") if train else ("test",)
     if data.get("prepare") is not None:
-        rank_zero_only(instantiate)(data.prepare)
+        instantiate(data.prepare)  # by every process: safe, and nobody has to wait
     for group in groups:
         check_paths(data.get(group) or {}, f"data.{group}")
     return GroundingDataModule(
@@ -104,11 +103,23 @@ def load_initial(model: GLIP, path: str | Path) -> None:
         ) from error
 
 
-def build_trainer(config: DictConfig) -> pl.Trainer:
-    """Lightning's trainer with the callbacks and loggers of the settings."""
+SHOWING = ("progress", "pictures")
+"""Callbacks that mean something without training."""
+
+
+def build_trainer(config: DictConfig, train: bool) -> pl.Trainer:
+    """Lightning's trainer with the callbacks of the settings; loggers only if it is to `train`."""
+    callbacks = [
+        one
+        for name, one in config.callbacks.items()
+        if one is not None and (train or name in SHOWING)
+    ]
+    loggers = [one for one in config.logger.values() if one is not None] if train else []
     trainer: pl.Trainer = instantiate(
         config.trainer,
-        callbacks=[instantiate(one) for one in config.callbacks.values() if one is not None],
-        logger=[instantiate(one) for one in config.logger.values() if one is not None],
+        callbacks=[instantiate(one) for one in callbacks],
+        logger=[instantiate(one) for one in loggers] or False,
     )
+    for logger in trainer.loggers:
+        logger.log_hyperparams(plain(config))
     return trainer

@@ -23,7 +23,7 @@ EXIT_USER_ERROR = 2
 
 def automatic_precision() -> str:
     """Lightning's name for bf16 if a GPU knows it, else for fp32."""
-    can = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    can = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
     return "bf16-mixed" if can else "32-true"
 
 

@@ -16,9 +16,11 @@ def evaluate(config: DictConfig) -> float:
     """Test a checkpoint on every test set of the data; returns the mean AP."""
     pl.seed_everything(config.seed, workers=True)
     path = find_checkpoint(config.checkpoint, Path(config.paths.runs))
+    trained = load_trained(path)
+    config.tokenizer.source = trained.config["tokenizer"]  # the model's own vocabulary
     data = build_data(config, train=False)
-    module = build_module(config, load_trained(path).model, data)
-    trainer = build_trainer(config)
+    module = build_module(config, trained.model, data)
+    trainer = build_trainer(config, train=False)
     trainer.test(module, data, verbose=False)
     if trainer.is_global_zero:
         show_results(module.results, f"{path}", Path(config.paths.output, "results.json"))

@@ -13,6 +13,7 @@ from glip_pl.boxes import plain
 from glip_pl.cli import command
 from glip_pl.data.images import find_images, load_image
 from glip_pl.errors import UserError
+from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.drawing import draw
 from glip_pl.inference.predictor import Predictor
 from glip_pl.prompts.building import text_prompt
@@ -27,11 +28,14 @@ def predict(config: DictConfig) -> None:
     text_prompt(config.text)  # an empty prompt is told before a model is loaded
     paths = find_images(config.image)
     checkpoint = find_checkpoint(config.checkpoint, Path(config.paths.runs))
-    predictor = Predictor.load(checkpoint, config.device, score_threshold=config.threshold)
+    decoding = {"score_threshold": min(config.threshold, Decoder.score_threshold)}
+    predictor = Predictor.load(checkpoint, config.device, **decoding)
     prompt = predictor.prompt(config.text)
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
-    entries, broken = [], []
+    entries: list[dict[str, Any]] = []
+    broken: list[str] = []
+    taken: set[Path] = set()
     for path in track(paths, description="predicting", disable=len(paths) < 2):
         try:
             image = load_image(path)
@@ -41,11 +45,13 @@ def predict(config: DictConfig) -> None:
             log.warning("%s", error)
             broken.append(str(path))
             continue
-        found = predictor(image, prompt)
-        found = found.above(config.threshold)
+        found = predictor(image, prompt).above(config.threshold)
         picture = folder / f"{path.stem}_{path.suffix[1:]}.png"
+        if picture in taken:  # two folders may hold files of one name
+            picture = folder / f"{len(entries):05d}_{picture.name}"
+        taken.add(picture)
         drawn(image, found, prompt).save(picture)
-        entries.append(entry(path, image, found, prompt))
+        entries.append(entry(path, picture, image, found, prompt))
     if not entries:
         raise UserError(f"none of the {len(paths)} pictures could be read")
     report = folder / "predictions.json"
@@ -62,10 +68,13 @@ def drawn(image: Image.Image, found: Detections, prompt: Prompt) -> Image.Image:
     return draw(image, found.boxes, phrases, found.scores)
 
 
-def entry(path: Path, image: Image.Image, found: Detections, prompt: Prompt) -> dict[str, Any]:
+def entry(
+    path: Path, picture: Path, image: Image.Image, found: Detections, prompt: Prompt
+) -> dict[str, Any]:
     """One picture's part of predictions.json; boxes are [x1, y1, x2, y2] with x2 - x1 the width."""
     return {
         "file": str(path),
+        "picture": picture.name,
         "width": image.width,
         "height": image.height,
         "boxes": [

@@ -6,6 +6,7 @@ import pytorch_lightning as pl
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import WandbLogger
 
 from glip_pl.build import build_data, build_module, build_trainer, load_initial
 from glip_pl.checkpoints.trained import model_weights, read_checkpoint
@@ -20,7 +21,7 @@ def train(config: DictConfig) -> float | None:
     pl.seed_everything(config.seed, workers=True)
     resume = None
     if config.ckpt_path is not None:
-        resume = find_checkpoint(config.ckpt_path, Path(config.paths.experiment))
+        resume = find_checkpoint(config.ckpt_path, Path(config.paths.runs, config.name))
         read_checkpoint(resume)
     data = build_data(config, train=True)
     model = instantiate(config.model)
@@ -28,7 +29,7 @@ def train(config: DictConfig) -> float | None:
         load_initial(model, find_checkpoint(config.init, Path(config.paths.runs)))
     train_only(model, config.tuning.trains)
     module = build_module(config, model, data)
-    trainer = build_trainer(config)
+    trainer = build_trainer(config, train=True)
     trainer.fit(module, data, ckpt_path=resume)
     checkpoint = trainer.checkpoint_callback
     best = checkpoint.best_model_path if isinstance(checkpoint, ModelCheckpoint) else ""
@@ -43,6 +44,9 @@ def train(config: DictConfig) -> float | None:
         if trainer.is_global_zero:
             title = f"test with {best or 'the last weights'}"
             show_results(module.results, title, Path(config.paths.output, "results.json"))
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()  # the next run of a sweep is a run of its own
     if trainer.is_global_zero:
         print(f"pictures: {config.paths.output}/pictures")
         print(f"checkpoints: {config.paths.output}/checkpoints")

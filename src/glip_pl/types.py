@@ -7,7 +7,6 @@ P phrases of one prompt, K detections, C channels. Boxes are corners (x1, y1, x2
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
-import torch
 from torch import Tensor
 
 Span = tuple[int, int]
@@ -39,7 +38,6 @@ class Sample:
     prompt: Prompt
     image_id: int
     original_size: tuple[int, int]  # (height, width) on disk
-    source: str  # where it came from, for messages and pictures
 
 
 class _Movable:
@@ -122,15 +120,6 @@ class Detections(_Movable):
     boxes: Tensor  # (K, 4)
     scores: Tensor  # (K,)
     phrase_ids: Tensor  # (K,) int64
-
-    @classmethod
-    def empty(cls, device: torch.device | str = "cpu") -> "Detections":
-        """No box at all."""
-        return cls(
-            torch.zeros(0, 4, device=device),
-            torch.zeros(0, device=device),
-            torch.zeros(0, dtype=torch.int64, device=device),
-        )
 
     def above(self, threshold: float) -> "Detections":
         """Only what scores higher."""

@@ -14,7 +14,6 @@ def sample(height: int, width: int, prompt: Prompt, phrase_ids: list[int]) -> Sa
         prompt=prompt,
         image_id=height,
         original_size=(height * 2, width * 2),
-        source="",
     )
 
 
@@ -31,9 +30,12 @@ def test_images_are_padded_below_and_to_the_right(tokenizer: Tokenizer) -> None:
 
 def test_boxes_of_phrases_behind_the_token_limit_are_dropped(tokenizer: Tokenizer) -> None:
     prompt = detection_prompt(["cat"] * 200)
-    batch = Collate(tokenizer)([sample(32, 32, prompt, [0, 199, 3])])
+    batch = Collate(tokenizer, training=True)([sample(32, 32, prompt, [0, 199, 3])])
     assert batch.phrase_ids[0].tolist() == [0, 3]
     assert batch.boxes[0].tolist() == [[0, 1, 2, 3], [8, 9, 10, 11]]
+    # In evaluation they count as not found.
+    batch = Collate(tokenizer)([sample(32, 32, prompt, [0, 199, 3])])
+    assert batch.phrase_ids[0].tolist() == [0, 199, 3]
 
 
 def test_batches_move_with_all_their_tensors(tokenizer: Tokenizer) -> None:

@@ -90,6 +90,7 @@ def test_every_mistake_in_a_file_is_named(write: Any, tokenizer: Tokenizer) -> N
         ({"annotations": [box | {"bbox": [50, 5, 30, 10]}]}, r"annotation 44 has the box .*60x40"),
         ({"annotations": [box | {"bbox": [float("nan"), 5, 3, 1]}]}, "annotation 44"),
         ({"annotations": [box | {"bbox": [1, 2, 3]}]}, "annotation 44"),
+        ({"annotations": [box]}, "annotation 44 has no `bbox`"),
         (
             {"annotations": [{**box, "category_id": 4, "bbox": [1, 1, 2, 2]}]},
             r"annotation 44 has the category 4, which is not in `categories` \(2, 5, 9\)",

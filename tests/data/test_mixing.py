@@ -19,7 +19,7 @@ class Blank(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         none = torch.zeros(0, 4)
-        return Sample(none, none, none, Prompt("", ()), index, (1, 1), "")
+        return Sample(none, none, none, Prompt("", ()), index, (1, 1))
 
 
 def mixture() -> Mixture:

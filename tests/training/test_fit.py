@@ -63,7 +63,7 @@ def test_four_images_are_learned_by_heart(world: Path, settings: Compose) -> Non
     )
     data = build_data(config, train=True)
     module = build_module(config, instantiate(config.model), data)
-    build_trainer(config).fit(module, data)
+    build_trainer(config, train=True).fit(module, data)
     same: DetectionDataset = instantiate(
         config.data.train.detection.dataset, sampler=None, limit=None
     )
@@ -136,7 +136,7 @@ def test_a_loss_that_is_not_finite_stops_with_advice(world: Path, settings: Comp
     module = build_module(config, instantiate(config.model), data)
     torch.nn.init.constant_(module.model.head.log_scale, float("nan"))
     with pytest.raises(Exception, match=r"the loss is nan at step 0.*optimizer\.lr"):
-        build_trainer(config).fit(module, data)
+        build_trainer(config, train=True).fit(module, data)
 
 
 @pytest.mark.parametrize("processes", [2])

@@ -29,7 +29,7 @@ def test_paths_name_whole_modules() -> None:
 
 
 def test_a_path_that_matches_nothing_is_named() -> None:
-    with pytest.raises(UserError, match=r"'tex', which matches no parameter.*text, texture, head"):
+    with pytest.raises(UserError, match=r"'tex', which matches nothing.*text, texture, head"):
         train_only(model(), ["head", "tex"])
 
 

@@ -14,8 +14,18 @@ from glip_pl.models.glip import GLIP
 
 CONFIG_KEY = "glip_pl"
 MODEL_PREFIX = "model."
-TRUSTED = "glip_pl.models."
-"""A checkpoint may name classes of this package's models only: it is data from anywhere."""
+TRUSTED = frozenset(
+    {
+        "glip_pl.models.glip.GLIP",
+        "glip_pl.models.image_encoder.ImageEncoder",
+        "glip_pl.models.text_encoder.TextEncoder",
+        "glip_pl.models.fusion.DeepFusion",
+        "glip_pl.models.fusion.Shallow",
+    }
+)
+"""What a checkpoint may build, in full: it is data from anywhere, and a prefix of a dotted name
+would let it reach any function through a module's imports.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +69,17 @@ def load_trained(path: str | Path) -> Trained:
     _check_targets(config["model"], path)
     recipe = _without_pretrained(config["model"])
     model: GLIP = instantiate(recipe)
-    model.load_state_dict(model_weights(content))
+    try:
+        model.load_state_dict(model_weights(content))
+    except RuntimeError as error:
+        raise UserError(f"{path}: the weights do not fit their own settings: {error}") from error
     return Trained(model.eval(), config)
 
 
 def _check_targets(node: Any, path: Path) -> None:
     if isinstance(node, Mapping):
-        target = node.get("_target_", TRUSTED)
-        if not str(target).startswith(TRUSTED):
+        target = node.get("_target_")
+        if target is not None and target not in TRUSTED:
             raise UserError(
                 f"{path} asks to run {target}, which is no part of a model. Do not trust this file"
             )

@@ -37,10 +37,6 @@ class ImageTable:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, rows: NDArray[np.int64]) -> "ImageTable":
-        """Only these images, in this order."""
-        return ImageTable(self.ids[rows], self.file_names.take(rows), self.sizes[rows])
-
 
 @dataclass(frozen=True, eq=False)
 class BoxTable:
@@ -109,6 +105,9 @@ def box_table(
     row_of = {int(image_id): row for row, image_id in enumerate(images.ids)}
     owners, boxes, rows = [], [], []
     for row, annotation in enumerate(annotations):
+        for key in ("image_id", "bbox"):
+            if key not in annotation:
+                raise UserError(f"{_name(path, annotation, row)} has no `{key}`")
         owner = row_of.get(int(annotation["image_id"]))
         if owner is None:
             raise UserError(

@@ -4,7 +4,7 @@ Python objects are reference counted, so that every loader worker that reads one
 page; arrays of numbers stay shared.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,13 +37,6 @@ class Ragged:
         """How many values each row has."""
         return np.diff(self.offsets)
 
-    def take(self, rows: NDArray[np.int64]) -> "Ragged":
-        """Only these rows, in this order."""
-        parts = [self[int(row)] for row in rows]
-        lengths = [len(part) for part in parts]
-        values = np.concatenate(parts) if parts else self.values[:0]
-        return Ragged(values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-
 
 @dataclass(frozen=True, eq=False)
 class Strings:
@@ -64,12 +57,3 @@ class Strings:
 
     def __getitem__(self, row: int) -> str:
         return self.bytes[row].tobytes().decode()
-
-    def take(self, rows: NDArray[np.int64]) -> "Strings":
-        """Only these texts, in this order."""
-        return Strings(self.bytes.take(rows))
-
-
-def as_boxes(rows: Sequence[Sequence[float]]) -> NDArray[np.float32]:
-    """(N, 4) float32 from a list that may be empty."""
-    return np.asarray(rows, dtype=np.float32).reshape(-1, 4)

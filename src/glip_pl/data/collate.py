@@ -14,11 +14,15 @@ MULTIPLE = 32
 class Collate:
     """Pads images to the right and below, and tokenises prompts to the longest one's length."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, training: bool = False) -> None:
         self.tokenizer = tokenizer
+        self.training = training
 
     def __call__(self, samples: Sequence[Sample]) -> Batch:
-        """A batch; boxes whose phrase lies behind the token limit are dropped from it."""
+        """A batch; in training, boxes whose phrase the model does not read are dropped from it.
+
+        Such phrases lie behind the token limit, or have no token at all.
+        """
         prompts = [sample.prompt for sample in samples]
         tokens, attention_mask, phrase_masks = tokenize(self.tokenizer, prompts)
         sizes = torch.tensor([sample.image.shape[1:] for sample in samples])
@@ -27,7 +31,7 @@ class Collate:
         boxes, phrase_ids = [], []
         for image, sample, masks in zip(images, samples, phrase_masks, strict=True):
             image[:, : sample.image.shape[1], : sample.image.shape[2]] = sample.image
-            read = masks.any(1)[sample.phrase_ids]
+            read = masks.any(1)[sample.phrase_ids] | (not self.training)
             boxes.append(sample.boxes[read])
             phrase_ids.append(sample.phrase_ids[read])
         return Batch(

@@ -30,6 +30,7 @@ class GroundingDataModule(pl.LightningDataModule):
         self.train = train
         self.val = val
         self.test = test
+        self.tokenizer = tokenizer
         self.collate = Collate(tokenizer)
         self.batch_size = batch_size
         self.workers = workers
@@ -39,14 +40,21 @@ class GroundingDataModule(pl.LightningDataModule):
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        """Batches of the mixture; an incomplete last one is left out."""
+        """Batches of the mixture; an incomplete last one is left out unless it is the only one.
+
+        A run resumed in the middle of an epoch goes on with the samples it has not seen.
+        """
         mixture = Mixture(list(self.train.values()))
         sampler = MixtureSampler(mixture, self.seed, *self._ranks())
+        if self.trainer is not None:
+            batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.completed
+            sampler.resume(self.trainer.current_epoch, batches * self.batch_size)
+            sampler.set_epoch(self.trainer.current_epoch)
         return DataLoader(
             mixture,
             self.batch_size,
             sampler=sampler,
-            collate_fn=self.collate,
+            collate_fn=Collate(self.tokenizer, training=True),
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             pin_memory=torch.cuda.is_available(),

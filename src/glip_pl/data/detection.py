@@ -64,7 +64,6 @@ class DetectionDataset(Dataset[Sample]):
         self.rows = rows[:limit]
         self.table = table
         self.folder = existing_folder(Path(images))
-        self.source = str(path)
         self.transform = transform
         self.sampler = sampler
         self.lengths = name_lengths(tokenizer, [clean_name(name) for name in self.names])
@@ -104,7 +103,6 @@ class DetectionDataset(Dataset[Sample]):
             prompt=prompt,
             image_id=int(self.table.ids[row]),
             original_size=(image.height, image.width),
-            source=self.source,
         )
 
 
@@ -117,6 +115,8 @@ def categories(
     Raises UserError naming the annotation whose category the file does not know.
     """
     names = {int(entry["id"]): str(entry["name"]) for entry in entries}
+    if len(names) != len(entries):
+        raise UserError(f"{path}: an id stands in `categories` twice")
     used = set()
     for annotation in annotations:
         category = annotation.get("category_id")

@@ -66,7 +66,6 @@ class GroundingDataset(Dataset[Sample]):
         self.table = table
         self.captions = Strings.of(captions)
         self.folder = existing_folder(Path(images))
-        self.source = str(path)
         self.transform = transform
 
     def __len__(self) -> int:
@@ -93,5 +92,4 @@ class GroundingDataset(Dataset[Sample]):
             prompt=prompt,
             image_id=int(self.table.ids[row]),
             original_size=(image.height, image.width),
-            source=self.source,
         )

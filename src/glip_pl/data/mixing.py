@@ -59,6 +59,11 @@ class MixtureSampler(Sampler[int]):
         self.rank = rank
         self.world_size = world_size
         self.number = 0
+        self.resumed: tuple[int, int] | None = None
+
+    def resume(self, epoch: int, samples: int) -> None:
+        """Leave out the first samples of one epoch, which an interrupted run has seen."""
+        self.resumed = (epoch, samples)
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before every epoch."""
@@ -67,7 +72,10 @@ class MixtureSampler(Sampler[int]):
     def _order(self) -> NDArray[np.int64]:
         order = self.mixture.epoch(np.random.default_rng((self.seed, self.number)))
         share = len(order) // self.world_size
-        return order[self.rank : share * self.world_size : self.world_size]
+        mine = order[self.rank : share * self.world_size : self.world_size]
+        if self.resumed is not None and self.resumed[0] == self.number:
+            return mine[self.resumed[1] :]
+        return mine
 
     def __len__(self) -> int:
         return self.mixture.epoch_length() // self.world_size

@@ -60,6 +60,5 @@ class Predictor:
             prompt=prompt,
             image_id=0,
             original_size=(image.height, image.width),
-            source="",
         )
         return self.collate([sample]).to(next(self.model.parameters()).device)

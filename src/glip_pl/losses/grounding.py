@@ -44,7 +44,7 @@ class GroundingLoss(nn.Module):
             ]  # B x (A,)
         owners = torch.stack(assigned)
         positive = owners >= 0  # (B, A)
-        count = positive.sum().to(output.deltas.dtype)
+        count = positive.sum().float()
         per_process = mean_over_ranks(count).clamp(min=1)
 
         targets = self._word_targets(output, batch, owners)

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.detection import MeanAveragePrecision
 
 from glip_pl.boxes import plain, scale_to
 from glip_pl.types import Batch, Detections
+
+Boxes = dict[str, Tensor]
+"""One image's boxes as torchmetrics takes them."""
 
 SUMMARY = {
     "AP": "map",
@@ -35,29 +39,40 @@ class COCOAveragePrecision(Metric):
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
         self.names = list(names)
-        self.precision = MeanAveragePrecision(
-            box_format="xyxy", iou_type="bbox", class_metrics=True, backend="pycocotools"
-        )
-        # A picture of 100 boxes or fewer never warns; more are cut as COCO does.
-        self.precision.warn_on_many_detections = False
+        self.seen: list[tuple[Boxes, Boxes]] = []
 
     def update(self, found: Sequence[Detections], batch: Batch) -> None:
         """Count one batch."""
-        predictions = [
-            {"boxes": plain(one.boxes), "scores": one.scores, "labels": one.phrase_ids}
-            for one in found
-        ]
-        targets = []
-        for boxes, labels, size, original in zip(
-            batch.boxes, batch.phrase_ids, batch.sizes, batch.original_sizes, strict=True
-        ):
-            on_disk = scale_to(boxes, _pair(size), _pair(original))
-            targets.append({"boxes": plain(on_disk), "labels": labels})
-        self.precision.update(predictions, targets)
+        for row, one in enumerate(found):
+            size, original = (
+                (int(sizes[row, 0]), int(sizes[row, 1]))
+                for sizes in (batch.sizes, batch.original_sizes)
+            )
+            truth = plain(scale_to(batch.boxes[row], size, original))
+            self.seen.append(
+                (
+                    {
+                        "boxes": plain(one.boxes).cpu(),
+                        "scores": one.scores.cpu(),
+                        "labels": one.phrase_ids.cpu(),
+                    },
+                    {"boxes": truth.cpu(), "labels": batch.phrase_ids[row].cpu()},
+                )
+            )
 
     def compute(self) -> dict[str, float]:
         """AP, AP50, ... in 0..1, and AP/<name> of every category; nan where nothing was to find."""
-        values: dict[str, Any] = self.precision.compute()
+        precision = MeanAveragePrecision(
+            box_format="xyxy",
+            iou_type="bbox",
+            class_metrics=True,
+            backend="pycocotools",
+            sync_on_compute=False,
+        )
+        precision.warn_on_many_detections = False  # more than 100 are cut, as COCO does
+        everything = _over_ranks(self.seen)
+        precision.update([one for one, _ in everything], [truth for _, truth in everything])
+        values: dict[str, Any] = precision.compute()
         result = {ours: _number(values[theirs]) for ours, theirs in SUMMARY.items()}
         classes = values["classes"].reshape(-1).tolist()
         per_class = values["map_per_class"].reshape(-1).tolist()
@@ -68,11 +83,19 @@ class COCOAveragePrecision(Metric):
     def reset(self) -> None:
         """Forget everything."""
         super().reset()
-        self.precision.reset()
+        self.seen = []
 
 
-def _pair(size: Tensor) -> tuple[int, int]:
-    return int(size[0]), int(size[1])
+def _over_ranks(seen: list[tuple[Boxes, Boxes]]) -> list[tuple[Boxes, Boxes]]:
+    """All processes' images, for every process.
+
+    torchmetrics would gather image by image, which hangs when ranks hold different numbers.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return seen
+    shares: list[list[tuple[Boxes, Boxes]]] = [[]] * dist.get_world_size()
+    dist.all_gather_object(shares, seen)
+    return [one for share in shares for one in share]
 
 
 def _number(value: Tensor) -> float:

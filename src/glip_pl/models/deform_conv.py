@@ -29,14 +29,17 @@ class DeformConv(nn.Module):
         height, width = ((side - 1) // self.stride + 1 for side in features.shape[-2:])
         offsets = read_linearly(offsets, (height, width))
         masks = read_linearly(masks, (height, width))
-        if features.is_cuda:
-            convolved = deform_conv2d(
-                features, offsets, self.weight, self.bias, self.stride, padding=1, mask=masks
-            )
-        else:
-            convolved = gather_convolution(
-                features, offsets, masks, self.weight, self.bias, self.stride
-            )
+        # In full precision even under autocast: 8 bits of mantissa cannot say where to sample.
+        with torch.autocast(features.device.type, enabled=False):
+            features, offsets, masks = features.float(), offsets.float(), masks.float()
+            if features.is_cuda:
+                convolved = deform_conv2d(
+                    features, offsets, self.weight, self.bias, self.stride, padding=1, mask=masks
+                )
+            else:
+                convolved = gather_convolution(
+                    features, offsets, masks, self.weight, self.bias, self.stride
+                )
         normed: Tensor = self.norm(convolved)
         return normed
 

@@ -6,6 +6,12 @@ from torch import Tensor, nn
 
 from glip_pl.models.deform_conv import TAPS, DeformConv
 
+REDUCTION = 4
+"""How much narrower DyReLU's hidden layer is than its input."""
+
+GROUPS = 16
+"""Of the group norm behind every deformable convolution."""
+
 
 def hard_sigmoid(x: Tensor) -> Tensor:
     """Relu6(x + 3) / 6."""
@@ -15,10 +21,10 @@ def hard_sigmoid(x: Tensor) -> Tensor:
 class DyReLU(nn.Module):
     """The larger of two lines per channel, whose slopes and offsets the image decides."""
 
-    def __init__(self, channels: int, reduction: int = 4) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.squeeze = nn.Linear(channels, channels // reduction)
-        self.excite = nn.Linear(channels // reduction, 4 * channels)
+        self.squeeze = nn.Linear(channels, channels // REDUCTION)
+        self.excite = nn.Linear(channels // REDUCTION, 4 * channels)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w), same shape."""
@@ -33,11 +39,11 @@ class DyReLU(nn.Module):
 class DynamicConv(nn.Module):
     """One layer: every level gathers from itself and its neighbours, all levels share weights."""
 
-    def __init__(self, channels: int, groups: int = 16) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.from_coarser = DeformConv(channels, stride=1, groups=groups)
-        self.from_same = DeformConv(channels, stride=1, groups=groups)
-        self.from_finer = DeformConv(channels, stride=2, groups=groups)
+        self.from_coarser = DeformConv(channels, stride=1, groups=GROUPS)
+        self.from_same = DeformConv(channels, stride=1, groups=GROUPS)
+        self.from_finer = DeformConv(channels, stride=2, groups=GROUPS)
         self.offset = nn.Conv2d(channels, 3 * TAPS, 3, padding=1)
         self.scale_attention = nn.Conv2d(channels, 1, 1)
         self.activation = DyReLU(channels)

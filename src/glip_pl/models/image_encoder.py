@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from timm.models.swin_transformer import SwinTransformerBlock
 from torch import Tensor, nn
 
+from glip_pl.errors import UserError
+
 
 class PadFirstSwinBlock(SwinTransformerBlock):
     """timm's Swin block with the map padded to whole windows *before* the cyclic shift.
@@ -47,9 +49,16 @@ class ImageEncoder(nn.Module):
         `weights` are tensors by timm's names; extra ones are ignored, a missing one is an error.
         """
         super().__init__()
-        self.body = timm.create_model(
-            name, features_only=True, out_indices=tuple(stages), **timm_options
-        )
+        try:
+            self.body = timm.create_model(
+                name, features_only=True, out_indices=tuple(stages), **timm_options
+            )
+        except OSError as error:
+            raise UserError(
+                f"the weights of the image encoder {name!r} are not on this machine, and the hub "
+                "is not reachable. Set model.image_encoder.pretrained=false if a checkpoint brings "
+                "the weights"
+            ) from error
         self.channels: tuple[int, ...] = tuple(self.body.feature_info.channels())
         # Transformers come as (B, h, w, C), and each of their stages passes its own LayerNorm.
         self.channels_last = "NHWC" in str(getattr(self.body, "output_fmt", "NCHW"))

@@ -46,7 +46,6 @@ class TextEncoder(nn.Module):
         self.bert = load_bert(source, pretrained)
         config: Any = self.bert.config  # transformers has no types here
         self.dim: int = config.hidden_size
-        self.max_tokens: int = config.max_position_embeddings
 
     def forward(self, tokens: Tensor, mask: Tensor) -> TextFeatures:
         """Word features (B, T, C) of token ids (B, T); `mask` (B, T) bool marks real ones."""

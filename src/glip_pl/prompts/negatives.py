@@ -27,9 +27,10 @@ class CategorySampler:
         """Category indices in prompt order; `lengths` holds the tokens of every "name. "."""
         positives, left = [], self.budget
         for category in random.permutation(np.asarray(present, dtype=np.int64)).tolist():
-            if lengths[category] <= left:
-                positives.append(category)
-                left -= lengths[category]
+            if lengths[category] > left:
+                break
+            positives.append(category)
+            left -= lengths[category]
         pool = min(self.max_negatives, len(lengths))
         full = random.random() < self.full_probability
         count = pool if full else int(random.integers(1, pool + 1))

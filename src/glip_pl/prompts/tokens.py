@@ -1,6 +1,7 @@
 """From captions to tokens, and from character spans to the tokens that hold them."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ Tokenizer = Any
 """A fast tokenizer of transformers; the library has no types."""
 
 
+@cache
 def load_tokenizer(source: str) -> Tokenizer:
     """A fast tokenizer from a hub name, a folder or pip://. Raises UserError if there is none."""
     name = str(local_path(source)) if source.startswith("pip://") else source
@@ -61,7 +63,8 @@ def tokenize(
 def token_span(encoded: Any, row: int, span: Span) -> Span | None:
     """First and last token, inclusive, of a character span; None if no token holds its ends.
 
-    A character without a token (a space) is replaced by one of the next two inside the span.
+    A character without a token (a space) is replaced by one of the two after the start, or before
+    the end, as in the released models.
     """
     start, end = span
     first = _first_token(encoded, row, (start, start + 1, start + 2))

@@ -53,6 +53,10 @@ class GroundingModule(pl.LightningModule):
         output: Output = self.model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
         return output
 
+    def on_fit_start(self) -> None:
+        """Lightning keeps the modes it finds, and pretrained parts come in evaluation mode."""
+        self.train()
+
     def train(self, mode: bool = True) -> "GroundingModule":
         """Training mode, but frozen parts rest."""
         super().train(mode)
@@ -128,9 +132,12 @@ class GroundingModule(pl.LightningModule):
                 {f"{stage}/{name}/{key}": value for key, value in overall.items()},
                 sync_dist=True,
             )
-            means.append(float(values["AP"]))
+            means.append(values["AP"])
         if means:
-            self.log(f"{stage}/AP", sum(means) / len(means), prog_bar=True, sync_dist=True)
+            # A set with nothing to find says nothing.
+            self.log(
+                f"{stage}/AP", float(torch.tensor(means).nanmean()), prog_bar=True, sync_dist=True
+            )
 
     def configure_optimizers(self) -> Any:
         """AdamW by groups, stepped every batch."""

@@ -14,12 +14,13 @@ def train_only(model: nn.Module, paths: Sequence[str]) -> None:
 
     Raises UserError if a path matches nothing.
     """
-    names = [name for name, _ in model.named_parameters()]
+    # A module without parameters counts as a match: a model without fusion has empty ones.
+    known = {name for name, _ in [*model.named_modules(), *model.named_parameters()]}
     for path in paths:
-        if path != EVERYTHING and not any(_under(name, path) for name in names):
-            tops = ", ".join(dict.fromkeys(name.partition(".")[0] for name in names))
+        if path != EVERYTHING and path not in known:
+            tops = ", ".join(name for name, _ in model.named_children())
             raise UserError(
-                f"tuning.trains lists {path!r}, which matches no parameter. The model's parts are: "
+                f"tuning.trains lists {path!r}, which matches nothing. The model's parts are: "
                 f"{tops} (and dotted paths inside them), or {EVERYTHING!r}"
             )
     for name, parameter in model.named_parameters():

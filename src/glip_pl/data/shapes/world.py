@@ -3,7 +3,7 @@
 import json
 import logging
 import shutil
-import tempfile
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,7 +44,8 @@ class World:
         if _is(root, manifest):
             return False
         root.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
+        new = root.parent / f".{root.name}-{uuid.uuid4().hex}"
+        new.mkdir()
         try:
             self._fill(new)
             (new / MANIFEST).write_text(json.dumps(manifest))

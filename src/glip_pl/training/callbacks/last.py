@@ -18,8 +18,10 @@ class LastCheckpoint(pl.Callback):
         self.path = Path(folder, "last.ckpt")
         self.every_steps = every_steps
 
-    def _save(self, trainer: pl.Trainer) -> None:
-        trainer.save_checkpoint(self.path)
+    def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Save, unless the weights are no numbers any more: the older file is worth more."""
+        if all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
+            trainer.save_checkpoint(self.path)
 
     def on_train_batch_end(
         self,
@@ -30,17 +32,17 @@ class LastCheckpoint(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Save now and then."""
-        if (batch_idx + 1) % self.every_steps == 0:
-            self._save(trainer)
+        if trainer.global_step % self.every_steps == 0:
+            self._save(trainer, pl_module)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save before an evaluation, which may take long."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
-            self._save(trainer)
+            self._save(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the final state."""
-        self._save(trainer)
+        self._save(trainer, pl_module)
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
@@ -51,4 +53,4 @@ class LastCheckpoint(pl.Callback):
         and not with several processes, which would wait for one another for ever.
         """
         if trainer.training and trainer.world_size == 1 and trainer.global_step > 0:
-            self._save(trainer)
+            self._save(trainer, pl_module)
