@@ -42,6 +42,7 @@ def settings(tmp_path: Path) -> Compose:
     def composed(overrides: Sequence[str] = (), name: str = "train") -> DictConfig:
         register_resolvers()
         paths = [
+            "name=test",
             f"paths.output={tmp_path}/run",
             f"paths.runs={tmp_path}",
         ]

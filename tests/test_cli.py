@@ -54,7 +54,7 @@ def checkpoint(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 *short(world, "data.val=null", "data.test=null", "callbacks.best=null"),
                 "trainer.max_steps=2",
                 f"paths.output={folder}",
-                f"paths.experiment={folder}",
+                "name=test",
             ],
         )
     run_training(config)

@@ -115,9 +115,12 @@ def build_trainer(config: DictConfig, train: bool) -> pl.Trainer:
         if one is not None and (train or name in SHOWING)
     ]
     loggers = [one for one in config.logger.values() if one is not None] if train else []
+    built = [instantiate(one) for one in callbacks]
     trainer: pl.Trainer = instantiate(
         config.trainer,
-        callbacks=[instantiate(one) for one in callbacks],
+        callbacks=built,
+        # Otherwise Lightning adds a checkpoint callback of its own where ours is switched off.
+        enable_checkpointing=any(isinstance(one, pl.callbacks.ModelCheckpoint) for one in built),
         logger=[instantiate(one) for one in loggers] or False,
     )
     for logger in trainer.loggers:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -17,6 +18,8 @@ from glip_pl.build import build_data, build_module, build_trainer
 from glip_pl.checkpoints.trained import load_trained
 from glip_pl.data.detection import DetectionDataset
 from glip_pl.train import train
+from glip_pl.training.tuning import train_only
+from glip_pl.types import Batch
 from tests.conftest import Compose
 
 SMALL = [
@@ -50,7 +53,7 @@ def test_four_images_are_learned_by_heart(world: Path, settings: Compose) -> Non
             f"data.root={world}",
             "data.train.captions=null",
             "+data.train.detection.dataset.limit=4",
-            "data.train.detection.weight=40",
+            "data.train.detection.weight=240",
             "data.val=null",
             "data.test=null",
             "data.batch_size=4",
@@ -58,11 +61,12 @@ def test_four_images_are_learned_by_heart(world: Path, settings: Compose) -> Non
             "callbacks.best=null",
             "callbacks.last=null",
             "schedule.warm_up=5",
-            "trainer.max_epochs=3",
         ]
     )
     data = build_data(config, train=True)
-    module = build_module(config, instantiate(config.model), data)
+    model = instantiate(config.model)
+    train_only(model, config.tuning.trains)
+    module = build_module(config, model, data)
     build_trainer(config, train=True).fit(module, data)
     same: DetectionDataset = instantiate(
         config.data.train.detection.dataset, sampler=None, limit=None
@@ -111,23 +115,80 @@ def test_a_run_leaves_logs_checkpoints_pictures_and_results(world: Path, setting
         assert "current_model_state" in content
 
 
-def test_resuming_goes_on_where_the_run_stopped(world: Path, settings: Compose) -> None:
-    output = run(settings(short(world, "data.val=null", "data.test=null", "callbacks.best=null")))
-    before = torch.load(output / "checkpoints/last.ckpt", weights_only=True)
+class Seen(pl.Callback):
+    """Remembers which images every training step saw, and crashes if asked."""
+
+    def __init__(self, crash_at: int | None) -> None:
+        self.steps: list[list[int]] = []
+        self.crash_at = crash_at
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
+        if batch_idx == self.crash_at:
+            raise RuntimeError("power is gone")
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        self.steps.append(batch.image_ids)
+
+
+def fit(
+    config: DictConfig, resume: Path | None = None, crash_at: int | None = None
+) -> list[list[int]]:
+    """Train; the images of every step."""
+    pl.seed_everything(0)
+    data = build_data(config, train=True)
+    model = instantiate(config.model)
+    train_only(model, config.tuning.trains)
+    trainer = build_trainer(config, train=True)
+    seen = Seen(crash_at)
+    trainer.callbacks.append(seen)  # type: ignore[attr-defined]  # set by a connector
+    trainer.fit(build_module(config, model, data), data, ckpt_path=resume)
+    return seen.steps
+
+
+def test_resuming_in_mid_epoch_sees_the_rest_of_the_data(world: Path, settings: Compose) -> None:
+    quiet = short(world, "data.val=null", "data.test=null", "callbacks.best=null")
+    whole = fit(settings(quiet))
+    assert len(whole) == 8
+    config = settings(quiet)
+    with pytest.raises(RuntimeError, match="power is gone"):
+        fit(config, crash_at=3)
+    last = Path(config.paths.output, "checkpoints/last.ckpt")
+    assert fit(settings(quiet), resume=last) == whole[3:]
+    content = torch.load(last, weights_only=True)
+    assert content["global_step"] == 8
+
+
+def test_pretrained_parts_train_in_training_mode(world: Path, settings: Compose) -> None:
+    """Lightning keeps the modes it finds; a pretrained BERT comes without its dropout."""
     config = settings(
         short(
             world,
             "data.val=null",
             "data.test=null",
             "callbacks.best=null",
-            "trainer.max_epochs=2",
-            "ckpt_path=last",
+            "tuning=full",
+            "trainer.max_steps=1",
         )
     )
-    train(config)
-    after = torch.load(output / "checkpoints/last.ckpt", weights_only=True)
-    assert after["global_step"] == 2 * before["global_step"]
-    assert after["epoch"] == before["epoch"] + 1
+    data = build_data(config, train=True)
+    module = build_module(config, instantiate(config.model), data)
+    assert not module.model.text_encoder.bert.training
+    trainer = build_trainer(config, train=True)
+    before = {name: value.clone() for name, value in module.model.named_buffers()}
+    trainer.fit(module, data)
+    assert module.model.text_encoder.bert.training
+    # But batch norms keep the statistics of their pretraining.
+    moved = [n for n, value in module.model.named_buffers() if not value.equal(before[n])]
+    assert moved == []
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(world: Path, settings: Compose) -> None:
@@ -145,10 +206,11 @@ def test_two_processes_give_the_losses_of_one(world: Path, tmp_path: Path, proce
     common = [
         *[override for override in SMALL if override != "trainer=cpu"],
         f"data.root={world}",
-        "data.val=null",
+        "data.val.seen.limit=3",  # does not divide by the processes
         "data.test=null",
         "data.train.detection.weight=0",
         "callbacks.best=null",
+        "callbacks.pictures=null",
         "callbacks.ema=null",
         "callbacks.last=null",
         "model.fusion.dropout=0",

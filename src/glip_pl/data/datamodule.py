@@ -39,17 +39,19 @@ class GroundingDataModule(pl.LightningDataModule):
     def _ranks(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
+    def _position(self) -> tuple[int, int]:
+        if self.trainer is None:
+            return 0, 0
+        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        return self.trainer.current_epoch, batches * self.batch_size
+
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of the mixture; an incomplete last one is left out unless it is the only one.
 
         A run resumed in the middle of an epoch goes on with the samples it has not seen.
         """
         mixture = Mixture(list(self.train.values()))
-        sampler = MixtureSampler(mixture, self.seed, *self._ranks())
-        if self.trainer is not None:
-            batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.completed
-            sampler.resume(self.trainer.current_epoch, batches * self.batch_size)
-            sampler.set_epoch(self.trainer.current_epoch)
+        sampler = MixtureSampler(mixture, self.seed, *self._ranks(), self._position)
         return DataLoader(
             mixture,
             self.batch_size,

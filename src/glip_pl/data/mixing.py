@@ -1,7 +1,7 @@
 """Several datasets as one, each with a weight, shuffled anew every epoch and split over ranks."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,35 +53,32 @@ class MixtureSampler(Sampler[int]):
     The remainder that does not divide by the ranks is left for another epoch.
     """
 
-    def __init__(self, mixture: Mixture, seed: int, rank: int, world_size: int) -> None:
+    def __init__(
+        self,
+        mixture: Mixture,
+        seed: int,
+        rank: int,
+        world_size: int,
+        position: Callable[[], tuple[int, int]],
+    ) -> None:
+        """`position` tells the epoch, and how many samples of it this rank has seen already.
+
+        It is asked whenever an iteration begins: a resumed run knows its place only then.
+        """
         self.mixture = mixture
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
-        self.number = 0
-        self.resumed: tuple[int, int] | None = None
-
-    def resume(self, epoch: int, samples: int) -> None:
-        """Leave out the first samples of one epoch, which an interrupted run has seen."""
-        self.resumed = (epoch, samples)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before every epoch."""
-        self.number = epoch
-
-    def _order(self) -> NDArray[np.int64]:
-        order = self.mixture.epoch(np.random.default_rng((self.seed, self.number)))
-        share = len(order) // self.world_size
-        mine = order[self.rank : share * self.world_size : self.world_size]
-        if self.resumed is not None and self.resumed[0] == self.number:
-            return mine[self.resumed[1] :]
-        return mine
+        self.position = position
 
     def __len__(self) -> int:
         return self.mixture.epoch_length() // self.world_size
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._order().tolist())
+        epoch, seen = self.position()
+        order = self.mixture.epoch(np.random.default_rng((self.seed, epoch)))
+        mine = order[self.rank : len(self) * self.world_size : self.world_size]
+        return iter(mine[seen:].tolist())
 
 
 class ShareSampler(Sampler[int]):

@@ -70,7 +70,7 @@ class GroundingModule(pl.LightningModule):
         total: Tensor = terms.total
         if not torch.isfinite(total):
             raise UserError(
-                f"the loss is {float(total)} at step {self.global_step} (images "
+                f"the loss is {float(total.detach())} at step {self.global_step} (images "
                 f"{batch.image_ids}). Lower optimizer.lr, lengthen schedule.warm_up, or use "
                 "trainer.precision=32-true; ckpt_path=last resumes from the last checkpoint"
             )
