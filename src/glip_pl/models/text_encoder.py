@@ -6,8 +6,8 @@ import transformers
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig
 
-from glip_pl.checkpoints.sources import local_path
 from glip_pl.errors import UserError
+from glip_pl.sources import local_path
 from glip_pl.types import TextFeatures
 
 DEFAULT_BERT = "bert-base-uncased"

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer
 
-from glip_pl.checkpoints.sources import local_path
 from glip_pl.errors import UserError
+from glip_pl.sources import local_path
 from glip_pl.types import Prompt, Span
 
 MAX_TOKENS = 256

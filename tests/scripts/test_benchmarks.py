@@ -1,0 +1,32 @@
+"""The benchmarks run and print ratios; their figures are for people to read."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+
+
+def run(*words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", *words], check=True, capture_output=True, text=True, cwd=TOP
+    )
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_layers() -> None:
+    ratios = re.findall(r"ratio +([\d.]+)", run("scripts.benchmark_layers"))
+    assert len(ratios) == 8
+    assert all(float(ratio) > 0 for ratio in ratios)
+
+
+@pytest.mark.slow
+def test_a_step_of_glip_t_stays_under_eight_gigabytes() -> None:
+    said = run("scripts.benchmark_step", "--model", "glip_t", "--steps", "1")
+    memory = re.findall(r"peak memory +([\d.]+) GB", said)
+    assert len(memory) == 2
+    assert float(memory[0]) < 8
