@@ -23,12 +23,12 @@ class GLIP(nn.Module):
         layers: int,
         channels: int,
         drop_block: float = 0.0,
-        initial_log_scale: float = 0.0,
+        initial_gain: float = 1.0,
     ) -> None:
         """Make `layers` rounds of `fusion(channels, text width, 1 / layers)` and dynamic conv.
 
-        Alignment logits are divided by exp(log_scale), which is learned; a negative start tells
-        phrases apart sooner in short trainings. The released models start at 0.
+        The head's logits and box codes have learned scales; a larger `initial_gain` makes short
+        trainings learn sooner. The released models start at 1.
         """
         super().__init__()
         self.image_encoder = image_encoder
@@ -38,7 +38,7 @@ class GLIP(nn.Module):
             fusion(channels, text_encoder.dim, 1 / layers) for _ in range(layers)
         )
         self.dynamic_convs = nn.ModuleList(DynamicConv(channels) for _ in range(layers))
-        self.head = GroundingHead(channels, text_encoder.dim, initial_log_scale)
+        self.head = GroundingHead(channels, text_encoder.dim, initial_gain)
 
     def encode_image(self, images: Tensor, sizes: Tensor) -> list[Tensor]:
         """Five pyramid levels (B, C, h, w) of padded uint8 images (B, 3, H, W)."""

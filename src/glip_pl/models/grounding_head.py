@@ -16,15 +16,16 @@ PRIOR_PROBABILITY = 0.01
 class GroundingHead(nn.Module):
     """Dot-product alignment with projected words, box codes with a scale per level, centerness."""
 
-    def __init__(self, channels: int, text_dim: int, initial_log_scale: float = 0.0) -> None:
+    def __init__(self, channels: int, text_dim: int, initial_gain: float = 1.0) -> None:
+        """Logits and box codes start `initial_gain` times larger, hence learn that much faster."""
         super().__init__()
         self.text_projection = nn.Linear(text_dim, channels)
-        self.log_scale = nn.Parameter(torch.full((1,), initial_log_scale))
+        self.log_scale = nn.Parameter(torch.full((1,), -math.log(initial_gain)))
         self.token_bias = nn.Parameter(torch.zeros(text_dim))
         self.prior_bias = nn.Parameter(torch.full((1,), -math.log(1 / PRIOR_PROBABILITY - 1)))
         self.box = nn.Conv2d(channels, 4, 1)
         self.centerness = nn.Conv2d(channels, 1, 1)
-        self.level_scales = nn.Parameter(torch.ones(len(STRIDES)))
+        self.level_scales = nn.Parameter(torch.full((len(STRIDES),), initial_gain))
         for conv in (self.box, self.centerness):
             nn.init.normal_(conv.weight, std=0.01)
             nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # both have a bias
