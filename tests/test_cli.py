@@ -121,7 +121,7 @@ def test_annotations_with_mistakes(failing: Failing, tmp_path: Path) -> None:
     said = failing(train.main, *words)
     assert "annotation 77" in said
     assert "out_of_image=clip" in said
-    content["annotations"][0]["category_id"] = 8
+    content["annotations"][0] |= {"category_id": 8, "bbox": [1, 1, 5, 5]}
     path.write_text(json.dumps(content))
     said = failing(train.main, *words)
     assert "annotation 77 has the category 8" in said

@@ -12,4 +12,6 @@ def wandb_logger(save_dir: str, offline: bool | None, **options: Any) -> WandbLo
     Path(save_dir).mkdir(parents=True, exist_ok=True)
     if offline is None:
         offline = not wandb.login(prompt=False)
-    return WandbLogger(save_dir=save_dir, offline=offline, **options)
+    # Lightning's own switch is an environment variable, which wandb reads once, before this.
+    mode = "offline" if offline else "online"
+    return WandbLogger(save_dir=save_dir, offline=offline, mode=mode, **options)

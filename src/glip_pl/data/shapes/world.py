@@ -43,6 +43,7 @@ class World:
         manifest = {"version": VERSION, **asdict(self)}
         if _is(root, manifest):
             return False
+        _check_free(root)
         root.parent.mkdir(parents=True, exist_ok=True)
         new = root.parent / f".{root.name}-{uuid.uuid4().hex}"
         new.mkdir()
@@ -80,18 +81,22 @@ def _is(root: Path, manifest: dict[str, Any]) -> bool:
     return found == manifest
 
 
+def _check_free(root: Path) -> None:
+    """Raise UserError if the folder holds something else: only our own folders are ever removed."""
+    if root.exists() and not (root / MANIFEST).is_file() and any(root.iterdir()):
+        raise UserError(f"{root} exists and is no ShapesWorld; move it away or choose another root")
+
+
 def _replace(root: Path, new: Path, manifest: dict[str, Any]) -> None:
-    """Put the finished folder in place. Only a folder that this program made is ever removed."""
-    if (root / MANIFEST).is_file() and not _is(root, manifest):
+    """Put the finished folder in place of an older world or of nothing."""
+    _check_free(root)
+    if root.exists() and not _is(root, manifest):
         shutil.rmtree(root)
     try:
         new.replace(root)
-    except OSError as error:
-        if _is(root, manifest):
-            return  # another process was faster
-        raise UserError(
-            f"{root} exists and is no ShapesWorld; move it away or choose another root"
-        ) from error
+    except OSError:
+        if not _is(root, manifest):  # else another process was faster
+            raise
 
 
 class _Writer:
