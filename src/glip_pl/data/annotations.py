@@ -67,6 +67,17 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_tables(
+    annotations: str | Path, policy: OutOfImage
+) -> tuple[dict[str, Any], ImageTable, BoxTable]:
+    """A file's dictionary, its images and its boxes, all checked. Raises UserError."""
+    path = Path(annotations)
+    content = read_json(path)
+    content.setdefault("annotations", [])
+    images = image_table(content["images"], path)
+    return content, images, box_table(content["annotations"], images, path, policy)
+
+
 def existing_folder(path: Path) -> Path:
     """The folder. Raises UserError if it does not exist."""
     if not path.is_dir():

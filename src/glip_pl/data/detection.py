@@ -8,13 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from glip_pl.data.annotations import (
-    OutOfImage,
-    box_table,
-    existing_folder,
-    image_table,
-    read_json,
-)
+from glip_pl.data.annotations import OutOfImage, existing_folder, read_tables
 from glip_pl.data.images import inside, load_image
 from glip_pl.data.layout import find_split
 from glip_pl.data.transforms import ResizeFlip
@@ -45,10 +39,8 @@ class DetectionDataset(Dataset[Sample]):
     ) -> None:
         """Read the file; `limit` keeps the first so many images. Raises UserError (see there)."""
         path = Path(annotations)
-        content = read_json(path)
-        table = image_table(content["images"], path)
-        found = content.get("annotations", [])
-        boxes = box_table(found, table, path, out_of_image)
+        content, table, boxes = read_tables(path, out_of_image)
+        found = content["annotations"]
         ids, self.names = categories(content.get("categories", []), found, path)
         index_of = {category_id: index for index, category_id in enumerate(ids)}
         labels = np.asarray(

@@ -6,13 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from glip_pl.data.annotations import (
-    OutOfImage,
-    box_table,
-    existing_folder,
-    image_table,
-    read_json,
-)
+from glip_pl.data.annotations import OutOfImage, existing_folder, read_tables
 from glip_pl.data.arrays import Ragged, Strings
 from glip_pl.data.images import inside, load_image
 from glip_pl.data.transforms import ResizeFlip
@@ -36,10 +30,8 @@ class GroundingDataset(Dataset[Sample]):
     ) -> None:
         """Read the file; captions without boxes are left out. Raises UserError (see there)."""
         path = Path(annotations)
-        content = read_json(path)
-        table = image_table(content["images"], path)
-        found = content.get("annotations", [])
-        boxes = box_table(found, table, path, out_of_image)
+        content, table, boxes = read_tables(path, out_of_image)
+        found = content["annotations"]
         captions = [str(image.get("caption", "")) for image in content["images"]]
         spans, owners = [], []
         for box, row in enumerate(boxes.rows):
