@@ -17,7 +17,7 @@ from glip_pl.types import TextFeatures
 def start_as_identity(layer: nn.Linear) -> None:
     """Zero the last layer of a residual branch.
 
-    With a random start the words of a prompt grow alike within a hundred steps, and then nothing
+    With a random start the words of a prompt grow alike in a short training, and then nothing
     is left to tell phrases apart by (docs/architecture.md has the measurement).
     """
     nn.init.zeros_(layer.weight)

@@ -43,7 +43,7 @@ class Pictures(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Draw what is still wanted."""
-        name = list(pl_module.val_metrics)[dataloader_idx]  # type: ignore[arg-type]
+        name = list(pl_module.val_metrics)[dataloader_idx]  # type: ignore[arg-type]  # a ModuleDict
         if not trainer.sanity_checking:
             self._draw(trainer, "val", name, outputs[DETECTIONS], batch)
 
@@ -57,7 +57,7 @@ class Pictures(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Draw what is still wanted."""
-        name = list(pl_module.test_metrics)[dataloader_idx]  # type: ignore[arg-type]
+        name = list(pl_module.test_metrics)[dataloader_idx]  # type: ignore[arg-type]  # a ModuleDict
         self._draw(trainer, "test", name, outputs[DETECTIONS], batch)
 
     @rank_zero_only
