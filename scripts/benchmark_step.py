@@ -11,15 +11,14 @@ from contextlib import AbstractContextManager, nullcontext
 from statistics import median
 
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from glip_pl.cli import CONF_DIR, register_resolvers
 from glip_pl.data.collate import Collate
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.building import detection_prompt
 from glip_pl.prompts.tokens import load_tokenizer
+from glip_pl.settings import compose_settings, plain, without_pretrained
 from glip_pl.training.callbacks.throughput import peak_memory_gb
 from glip_pl.types import Batch, Sample
 
@@ -49,13 +48,8 @@ def random_batch(size: int, height: int, width: int, device: str) -> Batch:
 
 def build(name: str, device: str) -> GLIP:
     """A model with random weights, so that nothing is downloaded."""
-    register_resolvers()
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        config = compose("train", overrides=[f"model={name}"]).model
-    config.text_encoder.pretrained = False
-    if "pretrained" in config.image_encoder:
-        config.image_encoder.pretrained = False
-    model: GLIP = instantiate(config)
+    config = compose_settings([f"model={name}"]).model
+    model: GLIP = instantiate(without_pretrained(plain(config)))
     return model.to(device)
 
 

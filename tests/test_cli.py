@@ -12,6 +12,7 @@ from PIL import Image
 
 from glip_pl import evaluate, make_shapes, predict, train
 from glip_pl.cli import EXIT_USER_ERROR
+from glip_pl.settings import compose_settings
 from glip_pl.train import train as run_training
 from tests.conftest import Compose
 from tests.training.test_fit import short
@@ -41,22 +42,15 @@ def failing(
 @pytest.fixture(scope="module")
 def checkpoint(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real, if ignorant, model: one short training."""
-    from hydra import compose, initialize_config_dir
-
-    from glip_pl.cli import CONF_DIR, register_resolvers
-
-    register_resolvers()
     folder = tmp_path_factory.mktemp("trained")
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        config = compose(
-            "train",
-            overrides=[
-                *short(world, "data.val=null", "data.test=null", "callbacks.best=null"),
-                "trainer.max_steps=2",
-                f"paths.output={folder}",
-                "name=test",
-            ],
-        )
+    config = compose_settings(
+        [
+            *short(world, "data.val=null", "data.test=null", "callbacks.best=null"),
+            "trainer.max_steps=2",
+            f"paths.output={folder}",
+            "name=test",
+        ]
+    )
     run_training(config)
     return folder / "checkpoints" / "last.ckpt"
 
@@ -90,17 +84,17 @@ def test_a_module_path_that_matches_nothing(failing: Failing, world: Path) -> No
 def test_checkpoints_that_are_not(failing: Failing, tmp_path: Path) -> None:
     words = ("image=x.png", "text=a cat")
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
-    assert "none.ckpt" in failing(predict.main, *words, "checkpoint=none.ckpt")
+    assert "none.ckpt" in failing(predict.main, *words, "ckpt=none.ckpt")
     (tmp_path / "text.ckpt").write_text("hello")
-    assert "text.ckpt is no readable" in failing(predict.main, *words, "checkpoint=text.ckpt")
+    assert "text.ckpt is no readable" in failing(predict.main, *words, "ckpt=text.ckpt")
     assert "train first" in failing(predict.main, *words, "paths.runs=empty")
-    assert "no such checkpoint" in failing(evaluate.main, "checkpoint=gone.ckpt")
+    assert "no such checkpoint" in failing(evaluate.main, "ckpt=gone.ckpt")
 
 
 def test_prompts_and_pictures(failing: Failing, tmp_path: Path, checkpoint: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
-    used = f"checkpoint={checkpoint}"
+    used = f"ckpt={checkpoint}"
     assert "names nothing to look for" in failing(predict.main, "image=x.png", "text=' . '", used)
     long = "text='" + "a cat. " * 200 + "'"
     assert "the model reads 256" in failing(predict.main, "image=x.png", long, used)
@@ -145,7 +139,7 @@ def test_predictions_are_drawn_and_written(checkpoint: Path, tmp_path: Path, wor
             "glip_pl.predict",
             f"image={world}/images/seen",
             "text='a red star. two blue rings'",
-            f"checkpoint={checkpoint}",
+            f"ckpt={checkpoint}",
             "threshold=0.0",
         ],
         check=True,
@@ -186,7 +180,7 @@ def test_a_sweep_makes_a_run_per_setting(
 def test_evaluation_of_a_checkpoint(checkpoint: Path, world: Path, settings: Compose) -> None:
     config = settings(
         [
-            f"checkpoint={checkpoint}",
+            f"ckpt={checkpoint}",
             f"data.root={world}",
             "data.prepare=null",
             "data.workers=0",

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytorch_lightning as pl
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torchmetrics import Metric
 
-from glip_pl.checkpoints.trained import model_weights, read_checkpoint, recipe_of
+from glip_pl.checkpoints.trained import fill, read_checkpoint
 from glip_pl.data.annotations import HOW_TO_GET_DATA
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.detection import DetectionDataset
 from glip_pl.errors import UserError
 from glip_pl.models.glip import GLIP
+from glip_pl.settings import checkpoint_config, plain, without_pretrained
 from glip_pl.training.module import GroundingModule
 
 
@@ -75,32 +76,18 @@ def _metrics(config: DictConfig, sets: Mapping[str, DetectionDataset]) -> dict[s
     return {name: instantiate(config.metrics, names=one.names) for name, one in sets.items()}
 
 
-def checkpoint_config(config: DictConfig) -> dict[str, Any]:
-    """What a checkpoint keeps of the settings: enough to rebuild the model and feed it."""
-    transform = plain(config.data.eval_transform)
-    transform.pop("_target_")
-    return {
-        "model": recipe_of(plain(config.model)),
-        "eval_transform": transform,
-        "tokenizer": config.tokenizer.source,
-    }
+def build_model(config: DictConfig, weights: Path | None) -> GLIP:
+    """The model of the settings, with its pretrained parts or with a checkpoint's weights.
 
-
-def plain(config: Any) -> Any:
-    """Settings as dictionaries and lists, interpolations resolved."""
-    return OmegaConf.to_container(config, resolve=True)
-
-
-def load_initial(model: GLIP, path: str | Path) -> None:
-    """Start from another run's weights. Raises UserError if they are of another model."""
-    weights = model_weights(read_checkpoint(Path(path)))
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise UserError(
-            f"the weights of {path} do not fit this model; set model=... to the one they are of "
-            f"({str(error).splitlines()[1].strip()})"
-        ) from error
+    Raises UserError if the checkpoint is of another model.
+    """
+    if weights is None:
+        fresh: GLIP = instantiate(config.model)
+        return fresh
+    checkpoint = read_checkpoint(weights)
+    model: GLIP = instantiate(without_pretrained(plain(config.model)))
+    fill(model, checkpoint, weights)
+    return model
 
 
 SHOWING = ("progress", "pictures")

@@ -3,33 +3,17 @@
 import sys
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import hydra
-import torch
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from glip_pl.errors import UserError
-
-_PACKED = Path(__file__).parent / "conf"
-CONF_DIR = _PACKED if _PACKED.is_dir() else Path(__file__).parents[2] / "conf"
-"""In a wheel the settings lie in the package, in a clone at its top."""
+from glip_pl.settings import CONF_DIR, register_resolvers
 
 EXIT_USER_ERROR = 2
-
-
-def automatic_precision() -> str:
-    """Lightning's name for bf16 if a GPU knows it, else for fp32."""
-    can = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-    return "bf16-mixed" if can else "32-true"
-
-
-def register_resolvers() -> None:
-    """Make `${automatic_precision:}` known to the settings; harmless to repeat."""
-    OmegaConf.register_new_resolver("automatic_precision", automatic_precision, replace=True)
 
 
 def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:

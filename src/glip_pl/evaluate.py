@@ -1,9 +1,9 @@
-"""Evaluate: `python -m glip_pl.evaluate checkpoint=runs/.../best.ckpt data=shapes`."""
+"""Evaluate: `python -m glip_pl.evaluate ckpt=runs/.../best.ckpt data=shapes`."""
 
 from pathlib import Path
 
 import pytorch_lightning as pl
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from glip_pl.build import build_data, build_module, build_trainer
 from glip_pl.checkpoints.trained import load_trained
@@ -15,9 +15,10 @@ from glip_pl.runs import find_checkpoint
 def evaluate(config: DictConfig) -> float:
     """Test a checkpoint on every test set of the data; returns the mean AP."""
     pl.seed_everything(config.seed, workers=True)
-    path = find_checkpoint(config.checkpoint, Path(config.paths.runs))
+    path = find_checkpoint(config.ckpt, Path(config.paths.runs))
     trained = load_trained(path)
-    config.tokenizer.source = trained.config["tokenizer"]  # the model's own vocabulary
+    if OmegaConf.is_interpolation(config.tokenizer, "source"):  # nobody asked for another
+        config.tokenizer.source = trained.config["tokenizer"]
     data = build_data(config, train=False)
     module = build_module(config, trained.model, data)
     trainer = build_trainer(config, train=False)

@@ -27,9 +27,9 @@ def predict(config: DictConfig) -> None:
     """Draw and write what is found in every picture that `image` names."""
     text_prompt(config.text)  # an empty prompt is told before a model is loaded
     paths = find_images(config.image)
-    checkpoint = find_checkpoint(config.checkpoint, Path(config.paths.runs))
+    checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     decoding = {"score_threshold": min(config.threshold, Decoder.score_threshold)}
-    predictor = Predictor.load(checkpoint, config.device, **decoding)
+    predictor = Predictor.load(checkpoint, config.device, config.tokenizer.source, **decoding)
     prompt = predictor.prompt(config.text)
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)

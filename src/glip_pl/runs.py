@@ -1,17 +1,20 @@
-"""Folders of earlier runs: find their checkpoints by age."""
+"""From what a person types for a checkpoint to a file: a path, a hub address, or a run's."""
 
 from pathlib import Path
 
+from glip_pl.checkpoints import hub
 from glip_pl.errors import UserError
 
 
 def find_checkpoint(wanted: str, runs: Path) -> Path:
-    """A checkpoint file: a path, or "last"/"best" for the newest run's below the folder `runs`.
+    """A checkpoint file: a path, hf://..., or "last"/"best" of the newest run below `runs`.
 
     Raises UserError if there is none.
     """
+    if wanted.startswith(hub.SCHEME):
+        return hub.download(wanted)
     if wanted not in ("last", "best"):
-        path = Path(wanted)
+        path = Path(wanted).expanduser()
         if not path.is_file():
             raise UserError(f"no such checkpoint: {path}")
         return path

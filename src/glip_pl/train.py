@@ -4,14 +4,14 @@ import warnings
 from pathlib import Path
 
 import pytorch_lightning as pl
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import WandbLogger
 
-from glip_pl.build import build_data, build_module, build_trainer, load_initial
-from glip_pl.checkpoints.trained import model_weights, read_checkpoint
+from glip_pl.build import build_data, build_model, build_module, build_trainer
+from glip_pl.checkpoints.trained import read_checkpoint
 from glip_pl.cli import command
+from glip_pl.errors import UserError
 from glip_pl.report import show_results
 from glip_pl.runs import find_checkpoint
 from glip_pl.training.tuning import train_only
@@ -23,14 +23,10 @@ warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of
 def train(config: DictConfig) -> float | None:
     """Fit, then test the best weights; returns the best validation AP, for sweeps."""
     pl.seed_everything(config.seed, workers=True)
-    resume = None
-    if config.ckpt_path is not None:
-        resume = find_checkpoint(config.ckpt_path, Path(config.paths.runs, config.name))
-        read_checkpoint(resume)
+    resume = _resumed(config)
+    weights = None if config.ckpt is None else find_checkpoint(config.ckpt, Path(config.paths.runs))
     data = build_data(config, train=True)
-    model = instantiate(config.model)
-    if config.init is not None:
-        load_initial(model, find_checkpoint(config.init, Path(config.paths.runs)))
+    model = build_model(config, weights)
     train_only(model, config.tuning.trains)
     module = build_module(config, model, data)
     trainer = build_trainer(config, train=True)
@@ -42,7 +38,7 @@ def train(config: DictConfig) -> float | None:
         score = checkpoint.best_model_score
     if data.test:
         if best:
-            module.model.load_state_dict(model_weights(read_checkpoint(Path(best))))
+            module.model.load_state_dict(read_checkpoint(Path(best)).weights)
         module.results = {}
         trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
@@ -55,6 +51,16 @@ def train(config: DictConfig) -> float | None:
         print(f"pictures: {config.paths.output}/pictures")
         print(f"checkpoints: {config.paths.output}/checkpoints")
     return None if score is None else float(score)
+
+
+def _resumed(config: DictConfig) -> Path | None:
+    """The checkpoint to go on from. Raises UserError if it holds weights only."""
+    if config.resume is None:
+        return None
+    path = find_checkpoint(config.resume, Path(config.paths.runs, config.name))
+    if not read_checkpoint(path).resumable:
+        raise UserError(f"{path} holds weights alone; start a new training from them: ckpt={path}")
+    return path
 
 
 main = command("train")(train)

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 from hydra.utils import get_class, get_method, instantiate
 from omegaconf import OmegaConf
 
-from glip_pl.cli import CONF_DIR, register_resolvers
+from glip_pl.settings import CONF_DIR, register_resolvers
 from tests.conftest import Compose
 
 EXPERIMENTS = sorted(path.stem for path in (CONF_DIR / "experiment").glob("*.yaml"))

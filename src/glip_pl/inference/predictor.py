@@ -29,12 +29,22 @@ class Predictor:
         self.collate = Collate(tokenizer)
 
     @classmethod
-    def load(cls, checkpoint: str | Path, device: str = "cpu", **decoding: Any) -> Self:
-        """From a checkpoint of this package; `decoding` as for `Decoder`."""
+    def load(
+        cls,
+        checkpoint: str | Path,
+        device: str = "cpu",
+        tokenizer: str | None = None,
+        **decoding: Any,
+    ) -> Self:
+        """From a checkpoint of this package, a converted file or a released one.
+
+        `tokenizer` is a hub name or a folder, by default the checkpoint's own; `decoding` is as
+        for `Decoder`.
+        """
         trained = load_trained(checkpoint)
+        vocabulary = load_tokenizer(tokenizer or trained.config["tokenizer"])
         transform = ResizeFlip(**trained.config["eval_transform"])
-        tokenizer = load_tokenizer(trained.config["tokenizer"])
-        return cls(trained.model.to(device), tokenizer, transform, Decoder(**decoding))
+        return cls(trained.model.to(device), vocabulary, transform, Decoder(**decoding))
 
     def prompt(self, text: str) -> Prompt:
         """The phrases of a text. Raises UserError if there is none or they are too many."""

@@ -25,7 +25,9 @@ class GroundingHead(nn.Module):
         self.prior_bias = nn.Parameter(torch.full((1,), -math.log(1 / PRIOR_PROBABILITY - 1)))
         self.box = nn.Conv2d(channels, 4, 1)
         self.centerness = nn.Conv2d(channels, 1, 1)
-        self.level_scales = nn.Parameter(torch.full((len(STRIDES),), initial_gain))
+        self.level_scales = nn.ParameterList(
+            nn.Parameter(torch.full((1,), initial_gain)) for _ in STRIDES
+        )
         for conv in (self.box, self.centerness):
             nn.init.normal_(conv.weight, std=0.01)
             nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # both have a bias

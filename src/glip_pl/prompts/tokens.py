@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import AutoTokenizer
 
 from glip_pl.errors import UserError
-from glip_pl.sources import local_path
+from glip_pl.sources import hub_is_out_of_reach, local_path
 from glip_pl.types import Prompt, Span
 
 MAX_TOKENS = 256
@@ -24,7 +24,9 @@ def load_tokenizer(source: str) -> Tokenizer:
     """A fast tokenizer from a hub name, a folder or pip://. Raises UserError if there is none."""
     name = str(local_path(source)) if source.startswith("pip://") else source
     try:
-        return AutoTokenizer.from_pretrained(name, use_fast=True)
+        return AutoTokenizer.from_pretrained(
+            name, use_fast=True, local_files_only=hub_is_out_of_reach()
+        )
     except OSError as error:
         raise UserError(
             f"the tokenizer {source!r} is neither a local folder nor reachable on the hub. Set "

@@ -72,7 +72,7 @@ class GroundingModule(pl.LightningModule):
             raise UserError(
                 f"the loss is {float(total.detach())} at step {self.global_step} (images "
                 f"{batch.image_ids}). Lower optimizer.lr, lengthen schedule.warm_up, or use "
-                "trainer.precision=32-true; ckpt_path=last resumes from the last checkpoint"
+                "trainer.precision=32-true; resume=last resumes from the last checkpoint"
             )
         values = {"loss": total, **terms._asdict()}
         self.log_dict(

