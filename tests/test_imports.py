@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "losses": {"types", "errors", "boxes"},
     "data": {"types", "errors", "boxes", "prompts"},
     "metrics": {"types", "errors", "boxes"},
-    "checkpoints": {"errors", "models", "sources"},
+    "checkpoints": {"errors", "models", "settings", "sources"},
     "inference": {"types", "errors", "boxes", "prompts", "data", "models", "checkpoints"},
     "training": {
         *("types", "errors", "boxes", "losses", "models", "inference", "metrics", "checkpoints"),

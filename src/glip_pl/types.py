@@ -9,6 +9,9 @@ from typing import Any, NamedTuple, Self
 
 from torch import Tensor
 
+MAX_TOKENS = 256
+"""What GLIP reads of a caption, special tokens included."""
+
 Span = tuple[int, int]
 """Character positions [start, end) in a caption."""
 

@@ -43,7 +43,7 @@ def test_a_file_names_classes_of_models_only(tmp_path: Path) -> None:
 
 
 def test_files_of_others_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="was not written by glip_pl"):
+    with pytest.raises(UserError, match="holds no GLIP"):
         read_checkpoint(write(tmp_path / "other.pth", model={}))
     with pytest.raises(UserError, match="no such checkpoint"):
         read_checkpoint(tmp_path / "none.ckpt")

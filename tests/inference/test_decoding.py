@@ -90,3 +90,17 @@ def test_boxes_are_clipped_to_the_unpadded_image() -> None:
     out.deltas[0, 0] = torch.tensor([0.0, 0.0, 20.0, 20.0])
     (found,) = Decoder()(out, batch(torch.ones(1, 1, dtype=torch.bool)))
     assert found.boxes[0].tolist() == [0, 0, 2 * (SIDE - 5), 2 * (SIDE - 1)]
+
+
+def test_the_best_stay_and_so_do_ties_with_the_last() -> None:
+    out = output(words=1)
+    for anchor, logit in ((0, 3.0), (4, 2.0), (28, 1.0), (32, 1.0), (36, 0.5)):
+        out.alignment[0, anchor, 0] = logit
+        out.deltas[0, anchor, 2:] = -10.0  # small boxes, far apart
+    one = batch(torch.ones(1, 1, dtype=torch.bool))
+    assert [len(Decoder(max_detections=count)(out, one)[0]) for count in (1, 2, 3, 5)] == [
+        1,
+        2,
+        4,
+        5,
+    ]

@@ -11,7 +11,7 @@ from glip_pl.losses.assignment import atss
 from glip_pl.losses.grounding import GroundingLoss, centerness_targets
 from glip_pl.models.anchors import STRIDES, pyramid_anchors
 from glip_pl.prompts.tokens import Tokenizer
-from glip_pl.types import Batch, Output
+from glip_pl.types import MAX_TOKENS, Batch, Output, Prompt
 
 
 @pytest.fixture
@@ -133,3 +133,33 @@ def test_a_batch_without_boxes_trains_the_words_only(batch: Batch) -> None:
     assert 0 < float(terms.alignment) < float("inf")
     gradients = torch.autograd.grad(terms.total, [out.deltas, out.centerness])
     assert all(gradient.abs().max() == 0 for gradient in gradients)
+
+
+@pytest.mark.parametrize(("words", "target"), [(MAX_TOKENS, 1), (MAX_TOKENS - 1, 0)])
+def test_the_last_word_of_a_full_caption_stands_for_nothing(words: int, target: int) -> None:
+    """Whose optimum is a target of one for background, and of zero in a shorter caption."""
+    prompt = Prompt("x", (((0, 1),),))
+    masks = torch.zeros(1, words, dtype=torch.bool)
+    masks[0, 1] = True
+    boxes = torch.tensor([[20.0, 20.0, 90.0, 90.0]])
+    batch = Batch(
+        images=torch.zeros(1, 3, 128, 128, dtype=torch.uint8),
+        sizes=torch.tensor([[128, 128]]),
+        original_sizes=torch.tensor([[128, 128]]),
+        tokens=torch.zeros(1, words, dtype=torch.int64),
+        attention_mask=torch.ones(1, words, dtype=torch.bool),
+        phrase_masks=[masks],
+        boxes=[boxes],
+        phrase_ids=[torch.tensor([0])],
+        prompts=[prompt],
+        image_ids=[0],
+    )
+    out = outputs(batch)
+    GroundingLoss()(out, batch).alignment.backward()
+    gradient = out.alignment.grad
+    assert gradient is not None
+    background = atss(boxes, out.anchors, out.level_sizes) < 0
+    # A gradient points away from the target.
+    assert gradient[0, background, -1].lt(0).all() == bool(target)
+    assert gradient[0, ~background, -1].gt(0).all()
+    assert gradient[0, background, -2].gt(0).all()

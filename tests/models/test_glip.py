@@ -38,6 +38,13 @@ def test_padding_an_image_does_not_change_its_normalised_pixels(nano: GLIP, batc
     assert more[..., 96:, :].abs().max() == 0
 
 
+def test_fusion_starts_with_its_share_of_the_layers(nano: GLIP) -> None:
+    assert len(nano.fusions) == 2
+    for scale in ("image_scale", "text_scale"):
+        values = nano.fusions[0].get_parameter(f"cross_attention.{scale}")
+        assert values.eq(1 / 2).all()
+
+
 def test_encoding_once_and_grounding_often_is_the_same(nano: GLIP, batch: Batch) -> None:
     with torch.inference_mode():
         whole = nano(batch.images, batch.sizes, batch.tokens, batch.attention_mask)

@@ -3,14 +3,13 @@ import pytest
 from glip_pl.errors import UserError
 from glip_pl.prompts.building import detection_prompt, text_prompt
 from glip_pl.prompts.tokens import (
-    MAX_TOKENS,
     Tokenizer,
     check_budget,
     load_tokenizer,
     name_lengths,
     tokenize,
 )
-from glip_pl.types import Prompt
+from glip_pl.types import MAX_TOKENS, Prompt
 
 
 def test_masks_hold_the_words_of_each_phrase_and_nothing_else(tokenizer: Tokenizer) -> None:

@@ -43,6 +43,7 @@ def test_the_rate_warms_up_and_drops_twice() -> None:
     assert rates[89] == rates[99] == pytest.approx(0.01)
 
 
-def test_a_short_training_warms_up_for_a_tenth() -> None:
-    assert WarmUpSteps(2000).factor(10, 100) == 1
-    assert WarmUpSteps(2000).factor(0, 5) == 1
+def test_a_short_training_warms_up_for_half_of_it() -> None:
+    assert WarmUpSteps(2000).factor(49, 100) < 1
+    assert WarmUpSteps(2000).factor(50, 100) == 1
+    assert WarmUpSteps(2000).factor(0, 1) == 1

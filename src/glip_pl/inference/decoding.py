@@ -17,7 +17,7 @@ class Decoder:
     score_threshold: float = 0.05  # phrase probability below which an anchor is ignored
     candidates_per_level: int = 1000
     nms_iou: float = 0.6
-    max_detections: int = 100
+    max_detections: int = 100  # more if several score as much as the last
 
     def __call__(self, output: Output, batch: Batch) -> list[Detections]:
         """Detections of every image, in pixels of the image on disk."""
@@ -44,8 +44,10 @@ class Decoder:
         height, width = (int(side) for side in batch.sizes[index])
         boxes = clip(boxes, height, width)
         # torchvision measures plain widths; moving the far corner by one gives the +1 convention.
-        keep = batched_nms(plain(boxes), score, phrases, self.nms_iou)
-        keep = keep[: self.max_detections]
+        # In double precision: it sets phrases apart by adding large numbers to their boxes.
+        keep = batched_nms(plain(boxes).double(), score.double(), phrases, self.nms_iou)
+        if len(keep) > self.max_detections:  # all that score as much as the last one stay
+            keep = keep[score[keep] >= score[keep[self.max_detections - 1]]]
         original = (int(batch.original_sizes[index, 0]), int(batch.original_sizes[index, 1]))
         scaled = scale_to(boxes[keep], (height, width), original)
         return Detections(scaled, score[keep], phrases[keep])

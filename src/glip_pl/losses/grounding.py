@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from glip_pl.boxes import centers_and_sizes, decode, giou
 from glip_pl.losses.assignment import atss
 from glip_pl.losses.focal import sigmoid_focal_loss
-from glip_pl.types import Batch, LossTerms, Output
+from glip_pl.types import MAX_TOKENS, Batch, LossTerms, Output
 
 BOX_WEIGHT = 2.0
 
@@ -72,11 +72,22 @@ class GroundingLoss(nn.Module):
         return LossTerms(alignment, BOX_WEIGHT * box, centerness / per_process)
 
     def _word_targets(self, output: Output, batch: Batch, owners: Tensor) -> Tensor:
-        """0/1 targets (B, A, T): the words of the box that each positive anchor belongs to."""
+        """0/1 targets (B, A, T): the words of the box that each positive anchor belongs to.
+
+        In a caption that fills all MAX_TOKENS positions the last one, a separator, stands for
+        "nothing" and is the target of all other anchors, as the released models were trained.
+        """
         targets = torch.zeros_like(output.alignment, dtype=torch.float32)
-        for row, owner, masks, phrase_ids in zip(
-            targets, owners, batch.phrase_masks, batch.phrase_ids, strict=True
+        for row, owner, attention, masks, phrase_ids in zip(
+            targets,
+            owners,
+            batch.attention_mask,
+            batch.phrase_masks,
+            batch.phrase_ids,
+            strict=True,
         ):
+            if masks.shape[1] == MAX_TOKENS and attention[-1]:
+                row[:, -1] = (owner < 0).float()
             anchors = (owner >= 0).nonzero(as_tuple=True)[0]
             row[anchors] = masks[phrase_ids[owner[anchors]]].float()
         return targets

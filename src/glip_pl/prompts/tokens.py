@@ -10,10 +10,7 @@ from transformers import AutoTokenizer
 
 from glip_pl.errors import UserError
 from glip_pl.sources import hub_is_out_of_reach, local_path
-from glip_pl.types import Prompt, Span
-
-MAX_TOKENS = 256
-"""What GLIP reads of a caption, special tokens included."""
+from glip_pl.types import MAX_TOKENS, Prompt, Span
 
 Tokenizer = Any
 """A fast tokenizer of transformers; the library has no types."""

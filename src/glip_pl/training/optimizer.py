@@ -53,11 +53,11 @@ class GroupedAdamW:
 class WarmUpSteps:
     """Linear warm-up, then a tenth of the rate after 67 % and again after 89 % of training."""
 
-    warm_up: int = 2000  # optimizer steps; never more than a tenth of the training
+    warm_up: int = 2000  # optimizer steps; never more than half of the training
 
     def factor(self, step: int, total: int) -> float:
         """What the base rate is multiplied by at an optimizer step."""
-        warm_up = min(self.warm_up, total // 10)
+        warm_up = min(self.warm_up, total // 2)
         if step < warm_up:
             return WARM_UP_START + (1 - WARM_UP_START) * step / warm_up
         return float(0.1 ** sum(step >= part * total for part in STEPS))
