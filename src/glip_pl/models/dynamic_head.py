@@ -31,8 +31,8 @@ class DyReLU(nn.Module):
         pooled = features.mean((2, 3))
         lines = hard_sigmoid(self.excite(F.relu(self.squeeze(pooled))))[..., None, None]
         slope1, offset1, slope2, offset2 = lines.chunk(4, dim=1)
-        first = features * (2 * (slope1 - 0.5) + 1) + (offset1 - 0.5)
-        second = features * (2 * (slope2 - 0.5)) + (offset2 - 0.5)
+        first = torch.addcmul(offset1 - 0.5, features, 2 * (slope1 - 0.5) + 1)
+        second = torch.addcmul(offset2 - 0.5, features, 2 * (slope2 - 0.5))
         return torch.maximum(first, second)
 
 
@@ -67,8 +67,12 @@ class DynamicConv(nn.Module):
             coarse = self.from_coarser(levels[index + 1], offsets, masks)
             size = here.shape[-2:]
             branches.append(F.interpolate(coarse, size=size, mode="bilinear", align_corners=True))
-        weighted = [self._scale_weight(branch) * branch for branch in branches]
-        output: Tensor = self.activation(torch.stack(weighted).mean(0))
+        # Summed as it goes: a stack of all branches would be fresh memory three maps large.
+        first, *others = branches
+        mean = first * (self._scale_weight(first) / len(branches))
+        for branch in others:
+            mean = torch.addcmul(mean, branch, self._scale_weight(branch) / len(branches))
+        output: Tensor = self.activation(mean)
         return output
 
     def _scale_weight(self, branch: Tensor) -> Tensor:

@@ -11,7 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from glip_pl.models.pointwise import pointwise
 from glip_pl.types import TextFeatures
+
+CACHEFUL = 1024
+"""Pixels at a time on a CPU: their logits against 8 x 200 words are 6 MB."""
+
+PADDING = -1e4
+"""Logit of a padded word: below any real one, and within half precision."""
 
 
 def start_as_identity(layer: nn.Linear) -> None:
@@ -56,35 +63,68 @@ class BiAttention(nn.Module):
 
         Padded pixels are attended to, and padded words are updated, as in the released models.
         """
-        batch, words = mask.shape
-        heads, image_dim = self.heads, image.shape[-1]
+        heads = self.heads
         query_weight = self.image_query.weight.unflatten(0, (heads, -1))  # (h, D, Ci)
+        query_bias = self.image_query.bias.unflatten(0, (heads, -1))[:, :, None]  # (h, D, 1)
         out_weight = self.image_out.weight.unflatten(1, (heads, -1))  # (Ci, h, D)
         keys = self._split(self.text_key(text)) * self.scale  # (B, h, T, D)
-        keys_as_pixels = keys @ query_weight  # (B, h, T, Ci)
-        key_bias = (
-            keys @ self.image_query.bias.unflatten(0, (heads, -1))[:, :, None]
-        )  # (B, h, T, 1)
-        values_as_pixels = self._split(self.text_value(text)) @ out_weight.permute(1, 2, 0)
-
-        logits = image @ keys_as_pixels.reshape(batch, heads * words, image_dim).mT
-        logits = logits + key_bias.reshape(batch, 1, heads * words)  # (B, N, h * T)
-
-        per_head = logits.unflatten(-1, (heads, words))
-        over_words = per_head.masked_fill(~mask[:, None, None], float("-inf")).softmax(-1)
-        over_words = F.dropout(over_words, self.dropout, self.training).flatten(2)
-        image_update = over_words @ values_as_pixels.reshape(batch, heads * words, image_dim)
-        image_update = image_update + self.image_out.bias
-
-        over_pixels = F.dropout(logits.softmax(1), self.dropout, self.training)
-        pooled = (over_pixels.mT @ image).unflatten(1, (heads, words))  # (B, h, T, Ci)
+        values = self._split(self.text_value(text)) @ out_weight.permute(1, 2, 0)  # (B, h, T, Ci)
+        updates, pooled, totals = zip(
+            *(
+                self._attend(*one)
+                for one in zip(
+                    image,
+                    (keys @ query_weight).flatten(1, 2),
+                    (keys @ query_bias).flatten(1),
+                    values.flatten(1, 2),
+                    mask.repeat(1, heads),
+                    strict=True,
+                )
+            ),
+            strict=True,
+        )
         value_weight = self.image_value.weight.unflatten(0, (heads, -1))  # (h, D, Ci)
         value_bias = self.image_value.bias.unflatten(0, (heads, 1, -1))  # (h, 1, D)
         # Without dropout every map sums to one; with it the bias carries the sum that is left.
-        total = over_pixels.sum(1).unflatten(1, (heads, words))[..., None] if self.training else 1.0
-        text_values = pooled @ value_weight.mT + value_bias * total
-        text_update = self.text_out(text_values.transpose(1, 2).flatten(2))
-        return image_update, text_update
+        text_values = torch.stack(pooled).unflatten(1, (heads, -1)) @ value_weight.mT
+        text_values = text_values + value_bias * torch.stack(totals).view(len(text), heads, -1, 1)
+        return torch.stack(updates), self.text_out(text_values.transpose(1, 2).flatten(2))
+
+    def _attend(
+        self, pixels: Tensor, keys: Tensor, bias: Tensor, values: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One image: what its pixels (N, Ci) read, and what the words of all heads pool.
+
+        Keys and values (h * T, Ci) and key bias (h * T,) are of all heads, in the pixels' space.
+        Returns the update (N, Ci), pooled pixels (h * T, Ci), and the sum (h * T,) of each word's
+        weights. On a CPU it goes through the pixels a cacheful at a time, and the softmax over
+        pixels is kept as a running maximum, sum and weighted sum, so that logits are made once
+        and never lie in main memory.
+        """
+        size = len(pixels) if pixels.is_cuda else CACHEFUL
+        # Finite, so that words that are padding pool something and not nothing divided by nothing.
+        bias = bias.masked_fill(~mask, PADDING)
+        value_weight = values.T.contiguous()
+        top = bias.new_full(bias.shape, float("-inf"))
+        normaliser, total = torch.zeros_like(bias), torch.zeros_like(bias)
+        pooled = torch.zeros_like(keys)
+        updates = []
+        for part in pixels.split(size):
+            logits = pointwise(part, keys, bias)  # (n, h * T)
+            logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+            over_words = logits.unflatten(-1, (self.heads, -1)).softmax(-1).flatten(-2)
+            over_words = F.dropout(over_words, self.dropout, self.training)
+            updates.append(pointwise(over_words, value_weight, self.image_out.bias))
+
+            highest = torch.maximum(logits.detach().amax(0), top)
+            shrink = (top - highest).exp()
+            weights = logits.sub_(highest).exp_()  # in place: nothing above needs logits again
+            normaliser = normaliser * shrink + weights.sum(0)
+            weights = F.dropout(weights, self.dropout, self.training)
+            total = total * shrink + weights.sum(0)
+            pooled = pooled * shrink[:, None] + pointwise(weights.T, part.T)
+            top = highest
+        return torch.cat(updates), pooled / normaliser[:, None], total / normaliser
 
 
 class CrossAttention(nn.Module):
@@ -180,7 +220,8 @@ class DeepFusion(nn.Module):
     ) -> tuple[list[Tensor], TextFeatures]:
         """Levels (B, C, h, w) that have read the words, and words that have seen the levels."""
         shapes = [level.shape[-2:] for level in levels]
-        pixels = torch.cat([level.flatten(2) for level in levels], dim=2).mT
+        # Convolutions leave the channels last in memory: joined this way, nothing is transposed.
+        pixels = torch.cat([level.flatten(2).mT for level in levels], dim=1)
         pixels, text = self.cross_attention(pixels, text)
         maps = pixels.mT.split([height * width for height, width in shapes], dim=2)
         levels = [part.unflatten(2, shape) for part, shape in zip(maps, shapes, strict=True)]

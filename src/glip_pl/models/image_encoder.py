@@ -1,31 +1,14 @@
-"""Image encoder: any timm network with `features_only`; Swin in the official padding order."""
+"""Image encoder: any timm network with `features_only`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import timm
 import torch
-import torch.nn.functional as F
-from timm.models.swin_transformer import SwinTransformerBlock
 from torch import Tensor, nn
 
 from glip_pl.errors import UserError
-
-
-class PadFirstSwinBlock(SwinTransformerBlock):
-    """timm's Swin block with the map padded to whole windows *before* the cyclic shift.
-
-    timm shifts first; released GLIP weights were trained with the padding first, which changes
-    every map whose size is not a multiple of the window.
-    """
-
-    def _attn(self, features: Tensor) -> Tensor:
-        """Window attention on (B, H, W, C)."""
-        height, width = features.shape[1:3]
-        window_height, window_width = self.window_size
-        pad = (0, 0, 0, -width % window_width, 0, -height % window_height)
-        attended: Tensor = super()._attn(F.pad(features, pad))
-        return attended[:, :height, :width].contiguous()
+from glip_pl.models import swin
 
 
 class ImageEncoder(nn.Module):
@@ -65,9 +48,7 @@ class ImageEncoder(nn.Module):
         self.norms = nn.ModuleList(
             nn.LayerNorm(c) if self.channels_last else nn.Identity() for c in self.channels
         )
-        for module in self.body.modules():
-            if isinstance(module, SwinTransformerBlock):
-                module.__class__ = PadFirstSwinBlock
+        swin.adapt(self.body)
         self.bgr = bgr
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
