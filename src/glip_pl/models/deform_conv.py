@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torchvision.ops import deform_conv2d
 
 from glip_pl.models.pointwise import pointwise
+from glip_pl.models.recomputing import recomputed
 
 CACHEFUL = 2048
 """Positions at a time on a CPU: their taps of 256 channels are 19 MB."""
@@ -73,12 +74,15 @@ def gather_convolution(
     rows, weights = _corners(offsets, masks, (height, width), stride)
     table = features.permute(0, 2, 3, 1).reshape(-1, channels)
     kernel = weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
-    parts = []
-    for part_rows, part_weights in zip(
-        rows.split(CACHEFUL * TAPS), weights.split(CACHEFUL * TAPS), strict=True
-    ):
+
+    def convolve(part_rows: Tensor, part_weights: Tensor) -> Tensor:
         taps = F.embedding_bag(part_rows, table, mode="sum", per_sample_weights=part_weights)
-        parts.append(pointwise(taps.view(-1, TAPS * channels), kernel, bias))
+        return pointwise(taps.view(-1, TAPS * channels), kernel, bias)
+
+    parts = [
+        recomputed(convolve, *part)
+        for part in zip(rows.split(CACHEFUL * TAPS), weights.split(CACHEFUL * TAPS), strict=True)
+    ]
     convolved = torch.cat(parts).view(batch, out_height, out_width, -1)
     return convolved.permute(0, 3, 1, 2)
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glip_pl.models.pointwise import pointwise
+from glip_pl.models.recomputing import recomputed
 from glip_pl.types import TextFeatures
 
 CACHEFUL = 1024
@@ -99,9 +100,8 @@ class BiAttention(nn.Module):
         Returns the update (N, Ci), pooled pixels (h * T, Ci), and the sum (h * T,) of each word's
         weights. On a CPU it goes through the pixels a cacheful at a time, and the softmax over
         pixels is kept as a running maximum, sum and weighted sum, so that logits are made once
-        and never lie in main memory.
+        and never lie in main memory. In training they are made again for the backward pass.
         """
-        size = len(pixels) if pixels.is_cuda else CACHEFUL
         # Finite, so that words that are padding pool something and not nothing divided by nothing.
         bias = bias.masked_fill(~mask, PADDING)
         value_weight = values.T.contiguous()
@@ -109,22 +109,36 @@ class BiAttention(nn.Module):
         normaliser, total = torch.zeros_like(bias), torch.zeros_like(bias)
         pooled = torch.zeros_like(keys)
         updates = []
-        for part in pixels.split(size):
-            logits = pointwise(part, keys, bias)  # (n, h * T)
-            logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-            over_words = logits.unflatten(-1, (self.heads, -1)).softmax(-1).flatten(-2)
-            over_words = F.dropout(over_words, self.dropout, self.training)
-            updates.append(pointwise(over_words, value_weight, self.image_out.bias))
-
-            highest = torch.maximum(logits.detach().amax(0), top)
-            shrink = (top - highest).exp()
-            weights = logits.sub_(highest).exp_()  # in place: nothing above needs logits again
-            normaliser = normaliser * shrink + weights.sum(0)
-            weights = F.dropout(weights, self.dropout, self.training)
-            total = total * shrink + weights.sum(0)
-            pooled = pooled * shrink[:, None] + pointwise(weights.T, part.T)
-            top = highest
+        for part in pixels.split(len(pixels) if pixels.is_cuda else CACHEFUL):
+            update, highest, *sums = recomputed(self._part, part, keys, bias, value_weight)
+            updates.append(update)
+            higher = torch.maximum(top, highest)
+            before, now = (top - higher).exp(), (highest - higher).exp()
+            normaliser = normaliser * before + sums[0] * now
+            total = total * before + sums[1] * now
+            pooled = pooled * before[:, None] + sums[2] * now[:, None]
+            top = higher
         return torch.cat(updates), pooled / normaliser[:, None], total / normaliser
+
+    def _part(
+        self, pixels: Tensor, keys: Tensor, bias: Tensor, value_weight: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Some pixels (n, Ci): their update; each word's highest logit among them, and the sums.
+
+        The sums are of exp(logit - highest) over the pixels: plain, after dropout, and weighing
+        the pixels themselves.
+        """
+        logits = pointwise(pixels, keys, bias)  # (n, h * T)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        over_words = logits.unflatten(-1, (self.heads, -1)).softmax(-1).flatten(-2)
+        over_words = F.dropout(over_words, self.dropout, self.training)
+        highest = logits.detach().amax(0)  # (h * T,)
+        weights = logits.sub_(highest).exp_()  # in place: nothing above needs logits again
+        normaliser = weights.sum(0)
+        weights = F.dropout(weights, self.dropout, self.training)
+        total = weights.sum(0)
+        update = pointwise(over_words, value_weight, self.image_out.bias)
+        return update, highest, normaliser, total, pointwise(weights.T, pixels.T)
 
 
 class CrossAttention(nn.Module):
