@@ -80,7 +80,7 @@ def gather_convolution(
         return pointwise(taps.view(-1, TAPS * channels), kernel, bias)
 
     parts = [
-        recomputed(convolve, *part)
+        recomputed(convolve, *part, largest=len(part[0]) * channels)
         for part in zip(rows.split(CACHEFUL * TAPS), weights.split(CACHEFUL * TAPS), strict=True)
     ]
     convolved = torch.cat(parts).view(batch, out_height, out_width, -1)

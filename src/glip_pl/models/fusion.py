@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glip_pl.models.pointwise import pointwise
+from glip_pl.models.pointwise import paired
 from glip_pl.models.recomputing import recomputed
 from glip_pl.types import TextFeatures
 
@@ -70,75 +70,71 @@ class BiAttention(nn.Module):
         out_weight = self.image_out.weight.unflatten(1, (heads, -1))  # (Ci, h, D)
         keys = self._split(self.text_key(text)) * self.scale  # (B, h, T, D)
         values = self._split(self.text_value(text)) @ out_weight.permute(1, 2, 0)  # (B, h, T, Ci)
-        updates, pooled, totals = zip(
-            *(
-                self._attend(*one)
-                for one in zip(
-                    image,
-                    (keys @ query_weight).flatten(1, 2),
-                    (keys @ query_bias).flatten(1),
-                    values.flatten(1, 2),
-                    mask.repeat(1, heads),
-                    strict=True,
-                )
-            ),
-            strict=True,
+        update, pooled, total = self._attend(
+            image,
+            (keys @ query_weight).flatten(1, 2),
+            (keys @ query_bias).flatten(1),
+            values.flatten(1, 2),
+            mask.repeat(1, heads),
         )
         value_weight = self.image_value.weight.unflatten(0, (heads, -1))  # (h, D, Ci)
         value_bias = self.image_value.bias.unflatten(0, (heads, 1, -1))  # (h, 1, D)
         # Without dropout every map sums to one; with it the bias carries the sum that is left.
-        text_values = torch.stack(pooled).unflatten(1, (heads, -1)) @ value_weight.mT
-        text_values = text_values + value_bias * torch.stack(totals).view(len(text), heads, -1, 1)
-        return torch.stack(updates), self.text_out(text_values.transpose(1, 2).flatten(2))
+        text_values = pooled.unflatten(1, (heads, -1)) @ value_weight.mT
+        text_values = text_values + value_bias * total.unflatten(1, (heads, -1))[..., None]
+        return update, self.text_out(text_values.transpose(1, 2).flatten(2))
 
     def _attend(
         self, pixels: Tensor, keys: Tensor, bias: Tensor, values: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """One image: what its pixels (N, Ci) read, and what the words of all heads pool.
+        """What pixels (B, N, Ci) read, and what the words of all heads pool.
 
-        Keys and values (h * T, Ci) and key bias (h * T,) are of all heads, in the pixels' space.
-        Returns the update (N, Ci), pooled pixels (h * T, Ci), and the sum (h * T,) of each word's
-        weights. On a CPU it goes through the pixels a cacheful at a time, and the softmax over
-        pixels is kept as a running maximum, sum and weighted sum, so that logits are made once
-        and never lie in main memory. In training they are made again for the backward pass.
+        Keys and values (B, h * T, Ci) and key bias (B, h * T) are of all heads, in the pixels'
+        space. Returns the update (B, N, Ci), pooled pixels (B, h * T, Ci), and the sum (B, h * T)
+        of each word's weights. On a CPU it goes through the pixels a cacheful at a time, and the
+        softmax over pixels is kept as a running maximum, sum and weighted sum, so that logits are
+        made once and never lie in main memory. In training they are made again for the backward
+        pass.
         """
         # Finite, so that words that are padding pool something and not nothing divided by nothing.
         bias = bias.masked_fill(~mask, PADDING)
-        value_weight = values.T.contiguous()
-        top = bias.new_full(bias.shape, float("-inf"))
+        size = pixels.shape[1] if pixels.is_cuda else max(1, CACHEFUL // len(pixels))
+        top = torch.full_like(bias, float("-inf"))
         normaliser, total = torch.zeros_like(bias), torch.zeros_like(bias)
         pooled = torch.zeros_like(keys)
         updates = []
-        for part in pixels.split(len(pixels) if pixels.is_cuda else CACHEFUL):
-            update, highest, *sums = recomputed(self._part, part, keys, bias, value_weight)
+        for part in pixels.split(size, dim=1):
+            update, highest, *sums = recomputed(
+                self._part, part, keys, bias, values, largest=part.shape[1] * bias.numel()
+            )
             updates.append(update)
             higher = torch.maximum(top, highest)
             before, now = (top - higher).exp(), (highest - higher).exp()
             normaliser = normaliser * before + sums[0] * now
             total = total * before + sums[1] * now
-            pooled = pooled * before[:, None] + sums[2] * now[:, None]
+            pooled = pooled * before[..., None] + sums[2] * now[..., None]
             top = higher
-        return torch.cat(updates), pooled / normaliser[:, None], total / normaliser
+        return torch.cat(updates, dim=1), pooled / normaliser[..., None], total / normaliser
 
     def _part(
-        self, pixels: Tensor, keys: Tensor, bias: Tensor, value_weight: Tensor
+        self, pixels: Tensor, keys: Tensor, bias: Tensor, values: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Some pixels (n, Ci): their update; each word's highest logit among them, and the sums.
+        """Some pixels (B, n, Ci): their update; each word's highest logit among them, and sums.
 
         The sums are of exp(logit - highest) over the pixels: plain, after dropout, and weighing
         the pixels themselves.
         """
-        logits = pointwise(pixels, keys, bias)  # (n, h * T)
+        logits = paired(pixels, keys, bias)  # (B, n, h * T)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         over_words = logits.unflatten(-1, (self.heads, -1)).softmax(-1).flatten(-2)
         over_words = F.dropout(over_words, self.dropout, self.training)
-        highest = logits.detach().amax(0)  # (h * T,)
-        weights = logits.sub_(highest).exp_()  # in place: nothing above needs logits again
-        normaliser = weights.sum(0)
+        highest = logits.detach().amax(1)  # (B, h * T)
+        weights = logits.sub_(highest[:, None]).exp_()  # in place: logits are not needed again
+        normaliser = weights.sum(1)
         weights = F.dropout(weights, self.dropout, self.training)
-        total = weights.sum(0)
-        update = pointwise(over_words, value_weight, self.image_out.bias)
-        return update, highest, normaliser, total, pointwise(weights.T, pixels.T)
+        total = weights.sum(1)
+        update = paired(over_words, values.mT, self.image_out.bias.expand(len(values), -1))
+        return update, highest, normaliser, total, paired(weights.mT, pixels.mT)
 
 
 class CrossAttention(nn.Module):
