@@ -1,7 +1,9 @@
+import pytest
 import torch
 import torch.nn.functional as F
 from torchvision.ops import deform_conv2d
 
+from glip_pl.models import deform_conv, recomputing
 from glip_pl.models.deform_conv import DeformConv, gather_convolution, read_linearly
 
 
@@ -24,7 +26,13 @@ def test_larger_offset_maps_are_read_linearly() -> None:
     assert seen[1].flatten().tolist() == list(range(48, 60))
 
 
-def test_gathers_equal_torchvision_in_value_and_gradient() -> None:
+@pytest.mark.parametrize(("positions", "worth"), [(2048, 1 << 20), (7, 1 << 20), (7, 0)])
+def test_gathers_equal_torchvision_in_value_and_gradient(
+    positions: int, worth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All positions at once, in parts, and in parts that the backward pass makes again."""
+    monkeypatch.setattr(deform_conv, "CACHEFUL", positions)
+    monkeypatch.setattr(recomputing, "WORTH_TWICE", worth)
     torch.manual_seed(0)
     for stride in (1, 2):
         inputs = [

@@ -1,6 +1,8 @@
+import pytest
 import torch
 from torch import Tensor
 
+from glip_pl.models import fusion, recomputing
 from glip_pl.models.fusion import BiAttention, DeepFusion, TextLayer
 from glip_pl.types import TextFeatures
 
@@ -32,14 +34,20 @@ def randomise(module: torch.nn.Module) -> torch.nn.Module:
 
 
 def test_the_text_side_starts_as_identity() -> None:
-    fusion = DeepFusion(16, 24, 0.5, inner_dim=32, heads=2, text_heads=3, dropout=0.0)
+    layer = DeepFusion(16, 24, 0.5, inner_dim=32, heads=2, text_heads=3, dropout=0.0)
     hidden = torch.nn.functional.layer_norm(torch.randn(1, 5, 24), (24,))
     text = TextFeatures(hidden, torch.ones(1, 5, dtype=torch.bool))
-    _, out = fusion([torch.randn(1, 16, 4, 6)], text)
+    _, out = layer([torch.randn(1, 16, 4, 6)], text)
     torch.testing.assert_close(out.hidden, hidden, rtol=1e-3, atol=1e-3)
 
 
-def test_projected_text_attention_equals_the_plain_form_in_value_and_gradient() -> None:
+@pytest.mark.parametrize(("pixels", "worth"), [(1024, 1 << 20), (14, 1 << 20), (14, 0)])
+def test_projected_text_attention_equals_the_plain_form_in_value_and_gradient(
+    pixels: int, worth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All pixels at once, in parts, and in parts that the backward pass makes again."""
+    monkeypatch.setattr(fusion, "CACHEFUL", pixels)
+    monkeypatch.setattr(recomputing, "WORTH_TWICE", worth)
     torch.manual_seed(0)
     layer = BiAttention(32, 48, 64, heads=4, dropout=0.0).double()
     for parameter in layer.parameters():
@@ -75,14 +83,14 @@ def test_dropout_keeps_the_expected_update() -> None:
 
 def test_padded_words_do_not_change_pixels_or_real_words_after_the_text_layer() -> None:
     torch.manual_seed(0)
-    fusion = DeepFusion(16, 24, 0.5, inner_dim=32, heads=2, text_heads=3, dropout=0.0)
-    randomise(fusion)
+    layer = DeepFusion(16, 24, 0.5, inner_dim=32, heads=2, text_heads=3, dropout=0.0)
+    randomise(layer)
     levels = [torch.randn(1, 16, 4, 6), torch.randn(1, 16, 2, 3)]
     hidden = torch.randn(1, 9, 24)
     short = TextFeatures(hidden[:, :5], torch.ones(1, 5, dtype=torch.bool))
     padded = TextFeatures(hidden, torch.arange(9)[None] < 5)
     (levels_short, text_short), (levels_padded, text_padded) = (
-        fusion(levels, text) for text in (short, padded)
+        layer(levels, text) for text in (short, padded)
     )
     for ours, theirs in zip(levels_short, levels_padded, strict=True):
         torch.testing.assert_close(ours, theirs)
@@ -97,3 +105,13 @@ def test_masked_words_get_no_gradient_through_the_text_layer() -> None:
     (gradient,) = torch.autograd.grad(out[:, :4].square().cumsum(-1).sum(), hidden)
     assert gradient[:, 4:].abs().max() == 0
     assert gradient[:, :4].abs().max() > 1e-3
+
+
+def test_words_that_are_padding_stay_finite_in_every_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fusion, "CACHEFUL", 8)
+    torch.manual_seed(0)
+    layer = BiAttention(8, 12, 16, heads=2, dropout=0.0)
+    randomise(layer)
+    mask = torch.tensor([[True, False, False], [True, True, True]])
+    both = layer(torch.randn(2, 30, 8) * 50, torch.randn(2, 3, 12), mask)
+    assert all(side.isfinite().all() for side in both)
