@@ -36,8 +36,9 @@ types: $(STAMP) ## mypy, strict
 
 check: lint types test ## lint + types + test
 
-bench: $(STAMP) ## how much faster our forms of two layers are
-	$(RUN) -m scripts.benchmark_layers
+bench: $(STAMP) ## how much faster our layers are than other forms, and the model than a peer
+	$(RUN) -m scripts.bench_layers
+	$(RUN) -m scripts.bench_model
 
 clean: ## remove what runs leave behind, but not .venv
 	rm -rf runs outputs multirun wandb .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -76,7 +76,7 @@ def glip(device: str) -> tuple[Callable[[Task], Callable[[], Any]], Stages]:
     from glip_pl.losses.grounding import GroundingLoss
     from glip_pl.prompts.building import text_prompt
     from glip_pl.types import Sample
-    from scripts.benchmark_step import build
+    from scripts.bench_step import build
 
     model = build("glip_t", device)
     stages = Stages()

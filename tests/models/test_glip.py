@@ -6,7 +6,7 @@ import torch
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.models.glip import GLIP
 from glip_pl.types import Batch
-from scripts.benchmark_step import build, random_batch
+from scripts.bench_step import build, random_batch
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from hydra.utils import instantiate
 
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.models.deform_conv import DeformConv
-from scripts.benchmark_step import build, random_batch
+from scripts.bench_step import build, random_batch
 from tests.conftest import Compose
 
 pytestmark = pytest.mark.gpu

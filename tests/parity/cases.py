@@ -16,7 +16,7 @@ from glip_pl.models.glip import GLIP
 from glip_pl.prompts.building import detection_prompt
 from glip_pl.prompts.tokens import load_tokenizer
 from glip_pl.types import Batch, Phrase, Prompt, Sample
-from scripts.benchmark_step import build
+from scripts.bench_step import build
 from tests.conftest import MINILM, SHARED
 from tests.parity.weights import filled
 

@@ -1,5 +1,7 @@
 """Every stage of every recorded inference case, and the final detections."""
 
+import math
+
 import pytest
 import torch
 
@@ -40,10 +42,14 @@ def test_every_stage_agrees(recording: Run) -> None:
         ours, theirs = pair(stage, stages[stage], case, mask)
         assert ours.shape == theirs.shape, stage
         error = relative(ours, theirs)
-        noise = precision.get(stage, {}).get("f32_vs_f64")
         largest = float((ours.double() - theirs.double()).abs().max())
-        if error > TOLERANCE or (noise is not None and largest > NOISE_FACTOR * noise):
-            far.append(f"{stage}: relative {error:.1e}, largest {largest:.1e}, noise {noise}")
+        noise, limit = math.inf, TOLERANCE
+        if stage in precision:
+            noise, peak = precision[stage]["f32_vs_f64"], precision[stage]["max_abs"]
+            # A few numbers in which nearly everything cancels are rounding, officially too.
+            limit = max(TOLERANCE, NOISE_FACTOR * noise / peak)
+        if error > limit or largest > NOISE_FACTOR * noise:
+            far.append(f"{stage}: relative {error:.1e}, largest {largest:.1e}, noise {noise:.1e}")
         compared += 1
     assert far == []
     assert compared >= 20

@@ -38,10 +38,9 @@ class Step:
     norm: float
 
 
-@pytest.fixture(scope="module", params=CASES)
-def one(request: pytest.FixtureRequest) -> Step:
-    """Tests of one case follow each other, on one pass."""
-    case = Case(request.param)
+def take(name: str) -> Step:
+    """Run a case."""
+    case = Case(name)
     glip, batch = model(case.letter), case.batch()
     output = glip(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
     terms = GroundingLoss()(output, batch)
@@ -60,6 +59,12 @@ def one(request: pytest.FixtureRequest) -> Step:
         {key: by_ours[mine] for key, mine in names.items()},
         float(torch.nn.utils.get_total_norm(gradients)),
     )
+
+
+@pytest.fixture(scope="module", params=CASES)
+def one(request: pytest.FixtureRequest) -> Step:
+    """Tests of one case follow each other, on one pass."""
+    return take(request.param)
 
 
 def test_inputs_and_positive_maps_are_the_very_same(one: Step) -> None:

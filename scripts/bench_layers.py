@@ -1,4 +1,4 @@
-"""How much faster our forms of two layers are: `python -m scripts.benchmark_layers`.
+"""How much faster our forms of three layers are: `python -m scripts.bench_layers`.
 
 Both sides alternate in one run, on the same inputs; medians and their ratio are printed.
 """
@@ -8,11 +8,13 @@ from collections.abc import Callable
 from statistics import median
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import deform_conv2d
 
 from glip_pl.models.deform_conv import gather_convolution
 from glip_pl.models.fusion import BiAttention
+from glip_pl.models.pointwise import pointwise
 from tests.models.test_fusion import plain_attention
 
 ROUNDS = 7
@@ -69,6 +71,18 @@ def deformable(batch: int, channels: int, side: int) -> None:
     )
 
 
+def product(rows: int, inputs: int, outputs: int) -> None:
+    """A linear layer by oneDNN's convolution against PyTorch's own."""
+    features = torch.randn(rows, inputs, requires_grad=True)
+    weight = torch.randn(outputs, inputs, requires_grad=True)
+    bias = torch.zeros(outputs, requires_grad=True)
+    compare(
+        f"linear layer, {rows} x {inputs} to {outputs}",
+        lambda: pointwise(features, weight, bias).square().mean(),
+        lambda: F.linear(features, weight, bias).square().mean(),
+    )
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     print(f"{torch.get_num_threads()} CPU threads, torch {torch.__version__}; ours, other, ratio")
@@ -76,3 +90,6 @@ if __name__ == "__main__":
     fusion(words=195, pixels=5000)
     deformable(8, 96, 20)
     deformable(1, 256, 64)
+    product(5456, 256, 1552)
+    product(4096, 2304, 256)
+    product(16384, 96, 384)

@@ -1,7 +1,7 @@
 """Time and memory of training steps and of inference, on a CPU or a GPU.
 
-python -m scripts.benchmark_step --model glip_t --height 256 --width 320 --batch 1
-python -m scripts.benchmark_step --model glip_t --height 800 --width 1216 --batch 4 --device cuda \
+python -m scripts.bench_step --model glip_t --height 256 --width 320 --batch 1
+python -m scripts.bench_step --model glip_t --height 800 --width 1216 --batch 4 --device cuda \
     --precision bf16 --compile
 """
 
