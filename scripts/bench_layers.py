@@ -1,4 +1,4 @@
-"""How much faster our forms of three layers are: `python -m scripts.bench_layers`.
+"""How much faster our forms of four layers are: `python -m scripts.bench_layers`.
 
 Both sides alternate in one run, on the same inputs; medians and their ratio are printed.
 """
@@ -9,9 +9,11 @@ from statistics import median
 
 import torch
 import torch.nn.functional as F
+from timm.models.swin_transformer import SwinTransformerBlock
 from torch import Tensor
 from torchvision.ops import deform_conv2d
 
+from glip_pl.models import swin
 from glip_pl.models.deform_conv import gather_convolution
 from glip_pl.models.fusion import BiAttention
 from glip_pl.models.pointwise import pointwise
@@ -83,6 +85,37 @@ def product(rows: int, inputs: int, outputs: int) -> None:
     )
 
 
+def swin_stage(height: int, width: int) -> None:
+    """Two Swin-T blocks of the first stage, in parts against the whole map (inference only)."""
+    blocks = torch.nn.Sequential(
+        *(
+            SwinTransformerBlock(
+                dim=96,
+                input_resolution=(height, width),
+                num_heads=3,
+                window_size=7,
+                shift_size=shift,
+                always_partition=True,
+                dynamic_mask=True,
+            )
+            for shift in (0, 3)
+        )
+    )
+    swin.adapt(blocks)
+    blocks.eval().requires_grad_(False)
+    features = torch.randn(1, height, width, 96)
+    times: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(ROUNDS + 1):
+        for whole in times:  # a map is taken whole where gradients are enabled
+            start = time.perf_counter()
+            with torch.set_grad_enabled(whole):
+                blocks(features)
+            times[whole].append(time.perf_counter() - start)
+    ours, other = (median(seconds[1:]) * 1e3 for seconds in times.values())
+    name = f"two Swin blocks, {height} x {width} x 96"
+    print(f"{name:42s} inference {ours:8.1f} ms  {other:8.1f} ms  ratio {other / ours:5.1f}")
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     print(f"{torch.get_num_threads()} CPU threads, torch {torch.__version__}; ours, other, ratio")
@@ -93,3 +126,4 @@ if __name__ == "__main__":
     product(5456, 256, 1552)
     product(4096, 2304, 256)
     product(16384, 96, 384)
+    swin_stage(200, 304)

@@ -20,7 +20,7 @@ def run(*words: str) -> str:
 @pytest.mark.slow
 def test_layers() -> None:
     ratios = re.findall(r"ratio +([\d.]+)", run("scripts.bench_layers"))
-    assert len(ratios) == 14
+    assert len(ratios) == 15
     assert all(float(ratio) > 0 for ratio in ratios)
 
 

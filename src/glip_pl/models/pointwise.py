@@ -2,7 +2,7 @@
 
 The numbers are a linear layer's. PyTorch computes single-precision products by MKL, which knows
 the wide vector units of some processors only; its convolutions go to oneDNN, which knows all. On
-the AMD processor of docs/results.md that makes products 1.6 to 4 times faster (`make bench`).
+the AMD processor of docs/results.md that makes products 1.2 to 2.2 times as fast (`make bench`).
 """
 
 import torch
