@@ -142,7 +142,7 @@ def test_without_a_tokenizer_offline_the_remedy_is_told(
     failing: Failing, converted: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
-    monkeypatch.setattr("glip_pl.prompts.tokens.hub_is_out_of_reach", lambda: True)
+    monkeypatch.setattr("glip_pl.sources.hub_is_out_of_reach", lambda: True)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
     said = failing(predict.main, "image=x.png", "text=a cat", f"ckpt={converted}")
     assert "tokenizer 'bert-base-uncased' is neither" in said

@@ -36,6 +36,11 @@ def local_path(source: str) -> Path:
     return path
 
 
+def local_files_only(name: str) -> bool:
+    """Whether to look for a model of transformers on this machine alone."""
+    return Path(name).exists() or hub_is_out_of_reach()
+
+
 @cache
 def hub_is_out_of_reach() -> bool:
     """Whether the Hugging Face hub cannot even be looked up, so that asking it is in vain.

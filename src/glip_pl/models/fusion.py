@@ -18,9 +18,6 @@ from glip_pl.types import TextFeatures
 CACHEFUL = 1024
 """Pixels at a time on a CPU: their logits against 8 x 200 words are 6 MB."""
 
-PADDING = -1e4
-"""Logit of a padded word: below any real one, and within half precision."""
-
 
 def start_as_identity(layer: nn.Linear) -> None:
     """Zero the last layer of a residual branch.
@@ -96,9 +93,10 @@ class BiAttention(nn.Module):
         made once and never lie in main memory. In training they are made again for the backward
         pass.
         """
-        # Finite, so that words that are padding pool something and not nothing divided by nothing.
-        bias = bias.masked_fill(~mask, PADDING)
-        size = pixels.shape[1] if pixels.is_cuda else max(1, CACHEFUL // len(pixels))
+        # Below any logit of a real word, yet finite: padding pools something, not 0 / 0.
+        bias = bias.masked_fill(~mask, torch.finfo(bias.dtype).min / 2)
+        on_cpu = pixels.device.type == "cpu"
+        size = max(1, CACHEFUL // len(pixels)) if on_cpu else pixels.shape[1]
         top = torch.full_like(bias, float("-inf"))
         normaliser, total = torch.zeros_like(bias), torch.zeros_like(bias)
         pooled = torch.zeros_like(keys)
@@ -132,7 +130,7 @@ class BiAttention(nn.Module):
         weights = logits.sub_(highest[:, None]).exp_()  # in place: logits are not needed again
         normaliser = weights.sum(1)
         weights = F.dropout(weights, self.dropout, self.training)
-        total = weights.sum(1)
+        total = weights.sum(1) if self.training else normaliser
         update = paired(over_words, values.mT, self.image_out.bias.expand(len(values), -1))
         return update, highest, normaliser, total, paired(weights.mT, pixels.mT)
 

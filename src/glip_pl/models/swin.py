@@ -15,7 +15,6 @@ CACHEFUL = 8192
 1216 pixels, and fresh memory of that size costs more than the arithmetic on it.
 """
 
-
 OUTSIDE = -1
 """Number of a position that only pads a window."""
 
@@ -65,7 +64,7 @@ class PadFirstSwinBlock(SwinTransformerBlock):
                 result = self.attn(picked.view(*part.shape, channels), mask=mask).flatten(0, 1)
                 if not inside.all():
                     place, result = place[inside], result[inside]
-                target.index_copy_(0, place, result)
+                target.index_copy_(0, place, result.to(target.dtype))
         return attended
 
 
@@ -82,7 +81,7 @@ class MlpInParts(Mlp):
 
 def _whole(features: Tensor) -> bool:
     """Training keeps everything anyway, and a GPU has nothing to win by parts."""
-    return features.is_cuda or torch.is_grad_enabled()
+    return features.device.type != "cpu" or torch.is_grad_enabled()
 
 
 OURS: dict[type, type] = {SwinTransformerBlock: PadFirstSwinBlock, Mlp: MlpInParts}

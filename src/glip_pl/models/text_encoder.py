@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig
 
 from glip_pl.errors import UserError
-from glip_pl.sources import hub_is_out_of_reach, local_path
+from glip_pl.sources import local_files_only, local_path
 from glip_pl.types import TextFeatures
 
 DEFAULT_BERT = "bert-base-uncased"
@@ -23,16 +23,15 @@ def load_bert(source: str, pretrained: bool) -> nn.Module:
     # A checkpoint's pooler is not used, on purpose: its report and progress bar would only worry.
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    local_only = hub_is_out_of_reach()
     try:
         if pretrained:
             model = AutoModel.from_pretrained(
-                name, add_pooling_layer=False, local_files_only=local_only
+                name, add_pooling_layer=False, local_files_only=local_files_only(name)
             )
         elif name == DEFAULT_BERT:
             model = AutoModel.from_config(BertConfig(), add_pooling_layer=False)
         else:
-            config = AutoConfig.from_pretrained(name, local_files_only=local_only)
+            config = AutoConfig.from_pretrained(name, local_files_only=local_files_only(name))
             model = AutoModel.from_config(config, add_pooling_layer=False)
     except OSError as error:
         raise UserError(

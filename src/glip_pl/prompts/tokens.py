@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import AutoTokenizer
 
 from glip_pl.errors import UserError
-from glip_pl.sources import hub_is_out_of_reach, local_path
+from glip_pl.sources import local_files_only, local_path
 from glip_pl.types import MAX_TOKENS, Prompt, Span
 
 Tokenizer = Any
@@ -22,7 +22,7 @@ def load_tokenizer(source: str) -> Tokenizer:
     name = str(local_path(source)) if source.startswith("pip://") else source
     try:
         return AutoTokenizer.from_pretrained(
-            name, use_fast=True, local_files_only=hub_is_out_of_reach()
+            name, use_fast=True, local_files_only=local_files_only(name)
         )
     except OSError as error:
         raise UserError(
