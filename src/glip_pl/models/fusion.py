@@ -59,7 +59,8 @@ class BiAttention(nn.Module):
     def forward(self, image: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Updates of image (B, N, Ci) and text (B, T, Ct); mask (B, T) bool marks real words.
 
-        Padded pixels are attended to, and padded words are updated, as in the released models.
+        Padded pixels are attended to, as in the released models. What padded words pool is
+        finite and otherwise arbitrary: nothing reads it.
         """
         heads = self.heads
         query_weight = self.image_query.weight.unflatten(0, (heads, -1))  # (h, D, Ci)
