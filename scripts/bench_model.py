@@ -50,6 +50,13 @@ TASKS = (
 )
 
 
+def now() -> float:
+    """Seconds, when everything that was asked of a GPU is done."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 class Stages:
     """Seconds spent in modules, by stage."""
 
@@ -60,10 +67,8 @@ class Stages:
         """Count the forward time of these modules to a stage."""
         for module in modules:
             started: list[float] = []
-            module.register_forward_pre_hook(lambda *_, s=started: s.append(time.perf_counter()))
-            module.register_forward_hook(
-                lambda *_, s=started: self._add(stage, time.perf_counter() - s.pop())
-            )
+            module.register_forward_pre_hook(lambda *_, s=started: s.append(now()))
+            module.register_forward_hook(lambda *_, s=started: self._add(stage, now() - s.pop()))
 
     def _add(self, stage: str, seconds: float) -> None:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
@@ -187,11 +192,9 @@ def serve(name: str, threads: int, device: str, pipe: Connection) -> None:
             run()
             forget_peak(device)
         stages.seconds.clear()
-        start = time.perf_counter()
+        start = now()
         run()
-        if device != "cpu":
-            torch.cuda.synchronize()
-        pipe.send((time.perf_counter() - start, dict(stages.seconds), peak_gb(device)))
+        pipe.send((now() - start, dict(stages.seconds), peak_gb(device)))
 
 
 def forget_peak(device: str) -> None:
@@ -223,6 +226,7 @@ def main() -> None:
         pipes[name], theirs = context.Pipe()
         words = (name, options.threads, options.device, theirs)
         context.Process(target=serve, args=words, daemon=True).start()
+        theirs.close()  # so that a process that dies is noticed
     where = torch.cuda.get_device_name() if options.device != "cpu" else f"{options.threads} cores"
     print(f"{where}, torch {torch.__version__}, float32, medians of {options.rounds} rounds")
     for task in TASKS:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from skimage import data
 
 from glip_pl import convert, evaluate, predict, train
@@ -102,12 +102,16 @@ def test_a_file_of_before_zip_archives_is_read(released: Path, tmp_path: Path) -
 
 
 def test_the_wrong_model_and_the_wrong_use_are_told(
-    failing: Failing, released: Path, converted: Path, world: Path
+    failing: Failing, released: Path, converted: Path, world: Path, tmp_path: Path
 ) -> None:
     said = failing(convert.main, f"official={released}", "model=glip_t", "out=x.safetensors")
     assert "set model=glip_t_a" in said
     assert "fusions.0" in said
     assert "safetensors" in failing(convert.main, f"official={released}", "out=x.pth")
+    said = failing(convert.main, f"official={converted}", "model=glip_t_a", "out=x.safetensors")
+    assert "is no released file" in said
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
+    assert "ckpt=None" in failing(predict.main, "image=x.png", "text=a cat", "ckpt=null")
     words = (f"data.root={world}", "data.prepare=null")
     assert f"ckpt={converted}" in failing(train.main, *words, f"resume={converted}")
     assert "set model=glip_t_a" in failing(train.main, *words, f"ckpt={released}")
@@ -126,7 +130,7 @@ def test_a_file_that_is_not_whole_is_told(released: Path, converted: Path, tmp_p
         load_trained(cut)
 
 
-def test_a_converted_file_is_data_too(converted: Path, tmp_path: Path) -> None:
+def test_a_converted_file_is_data_too(tmp_path: Path) -> None:
     evil = {"model": {"_target_": "os.system", "command": "true"}}
     path = tmp_path / "evil.safetensors"
     save_file({"x": torch.ones(1)}, path, metadata={"glip_pl": json.dumps(evil)})
@@ -135,7 +139,9 @@ def test_a_converted_file_is_data_too(converted: Path, tmp_path: Path) -> None:
     save_file({"x": torch.ones(1)}, path)
     with pytest.raises(UserError, match=r"was not written by glip_pl\.convert"):
         load_trained(path)
-    assert "x" not in load_file(converted)
+    save_file({"x": torch.ones(1)}, path, metadata={"glip_pl": "{"})
+    with pytest.raises(UserError, match="its settings are broken"):
+        load_trained(path)
 
 
 def test_without_a_tokenizer_offline_the_remedy_is_told(

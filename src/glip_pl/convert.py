@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from safetensors.torch import save_file
 
 from glip_pl.build import build_model
-from glip_pl.checkpoints.trained import CONFIG_KEY
+from glip_pl.checkpoints.trained import CONFIG_KEY, read_checkpoint
 from glip_pl.cli import command
 from glip_pl.errors import UserError
 from glip_pl.runs import find_checkpoint
@@ -20,10 +20,12 @@ def convert(config: DictConfig) -> None:
     if out.suffix != ".safetensors":
         raise UserError(f"out={out} must end with .safetensors")
     source = find_checkpoint(config.official, Path(config.paths.runs))
+    if read_checkpoint(source).released is None:
+        raise UserError(f"{source} is no released file; commands take it as it is: ckpt={source}")
     model = build_model(config, source)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f"{out.name}.partial")  # a kill leaves no half file under the name
-    # Views of one storage are refused by the format, and names alone must not differ.
+    # The format wants every tensor to lie in one piece.
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
     save_file(weights, partial, metadata={CONFIG_KEY: json.dumps(checkpoint_config(config))})
     partial.replace(out)

@@ -11,6 +11,8 @@ def find_checkpoint(wanted: str, runs: Path) -> Path:
 
     Raises UserError if there is none.
     """
+    if not isinstance(wanted, str):  # null or a number on the command line
+        raise UserError(f"ckpt={wanted} names no checkpoint: give a file, hf://..., best or last")
     if wanted.startswith(hub.SCHEME):
         return hub.download(wanted)
     if wanted not in ("last", "best"):

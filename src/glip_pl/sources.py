@@ -49,7 +49,8 @@ def hub_is_out_of_reach() -> bool:
     name is the proxy's business, and the client is left to find out.
     """
     host = urlsplit(constants.ENDPOINT).hostname
-    if constants.HF_HUB_OFFLINE or urllib.request.getproxies():
+    proxies = set(urllib.request.getproxies()) - {"no"}
+    if constants.HF_HUB_OFFLINE or proxies:
         return bool(constants.HF_HUB_OFFLINE)
     try:
         socket.getaddrinfo(host, None)

@@ -38,6 +38,7 @@ def test_what_is_dropped_has_a_reason(keys: dict[str, Any]) -> None:
     assert left
     assert all(official.dropped(key) for key in left)
     assert official.dropped("rpn.head.mlm_head.transform.dense.weight")
+    assert official.dropped("language_backbone.body.model.pooler.dense.bias")
     assert official.dropped("rpn.head.bbox_pred.weight") is None
 
 

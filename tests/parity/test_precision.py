@@ -14,7 +14,7 @@ GROUND = [name for name in CASES if name.endswith("ground")]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_most_boxes_survive_bf16_and_scores_move_by_a_hundredth(name: str) -> None:
+def test_most_boxes_survive_bf16_and_scores_move_little(name: str) -> None:
     case, _, exact = run(name)
     glip, batch = model(case.letter), case.batch()
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):

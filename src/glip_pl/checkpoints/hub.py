@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from huggingface_hub import hf_hub_download, try_to_load_from_cache
+from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from glip_pl.errors import UserError
@@ -25,7 +25,6 @@ def download(address: str) -> Path:
     if found is None:
         raise UserError(f"{address} is no address on the hub: hf://owner/repository/file is meant")
     repo, file, revision = found["repo"], found["file"], found["revision"]
-    known = try_to_load_from_cache(repo, file, revision=revision)
     try:
         path = Path(
             hf_hub_download(repo, file, revision=revision, local_files_only=hub_is_out_of_reach())
@@ -39,27 +38,32 @@ def download(address: str) -> Path:
         raise UserError(f"{address} is no address on the hub: {error}") from error
     except HfHubHTTPError as error:
         raise UserError(f"the hub refuses {address}: {str(error).splitlines()[0]}") from error
-    if known != str(path):
-        _verify(path, address)
+    except Exception as error:  # of the network, the disk, and whatever client is in use
+        raise UserError(
+            f"{address} could not be downloaded: {error}. The same command goes on where it stopped"
+        ) from error
+    _verify(path, address)
     return path
 
 
 def _verify(path: Path, address: str) -> None:
-    """Compare a fresh file with the SHA-256 that the hub gave, by which the cache names it.
+    """Compare a file, once, with the SHA-256 that the hub gave, by which the cache names it.
 
     Small files outside large-file storage carry a git hash instead, and are left to git's word.
     """
     blob = path.resolve()
-    if re.fullmatch(r"[0-9a-f]{64}", blob.name) is None:
+    verified = blob.with_name(f"{blob.name}.verified")
+    if re.fullmatch(r"[0-9a-f]{64}", blob.name) is None or verified.exists():
         return
     digest = hashlib.sha256()
     with blob.open("rb") as file:
         while piece := file.read(CHUNK):
             digest.update(piece)
     if digest.hexdigest() != blob.name:
-        blob.unlink()
+        blob.unlink(missing_ok=True)  # another process may have found out too
         path.unlink(missing_ok=True)
         raise UserError(
             f"{address} arrived damaged: its SHA-256 is {digest.hexdigest()}, the hub says "
             f"{blob.name}. The file was removed; try again"
         )
+    verified.touch()

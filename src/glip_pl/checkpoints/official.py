@@ -24,6 +24,7 @@ DROPPED = (
     (r".*\.embeddings\.position_ids", "0, 1, 2, ...; older transformers saved it"),
     (r"rpn\.anchor_generator\.cell_anchors\.\d", "anchors are computed from strides"),
     (r"rpn\.head\.cls_logits\..*", "a classifier whose output and loss are multiplied by zero"),
+    (r"language_backbone\.body\.model\.pooler\..*", "GLIP reads words, not a pooled sentence"),
     (r"rpn\.head\.mlm_head\..*", "masked language modelling, not part of detection"),
 )
 """Official keys without a counterpart here, as patterns, and why they are not needed."""
@@ -133,7 +134,7 @@ def state_dict(content: Mapping[str, Any]) -> dict[str, Tensor] | None:
         return None
     if all(isinstance(key, str) and key.startswith(WRAPPER_PREFIX) for key in state):
         state = {key.removeprefix(WRAPPER_PREFIX): value for key, value in state.items()}
-    return dict(state) if FIRST_LAYER in state else None
+    return dict(state) if isinstance(state.get(FIRST_LAYER), Tensor) else None
 
 
 def model_name(state: Mapping[str, Tensor]) -> str:

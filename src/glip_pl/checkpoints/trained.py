@@ -5,6 +5,7 @@ and released official files.
 """
 
 import json
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
@@ -35,6 +37,9 @@ TRUSTED = frozenset(
 """What a checkpoint may build, in full: it is data from anywhere, and a prefix of a dotted name
 would let it reach any function through a module's imports.
 """
+
+READS_FILES = frozenset({"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"})
+"""Options of timm that would read other files than this one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +71,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
         return _read_converted(path)
     content = _read_torch(path)
     if CONFIG_KEY in content:
+        config, state = content[CONFIG_KEY], content.get("state_dict")
+        if not isinstance(config, Mapping) or not isinstance(state, Mapping):
+            raise UserError(f"{path} is no readable checkpoint: it has no weights or no settings")
         weights = {
             name.removeprefix(MODEL_PREFIX): value
-            for name, value in content["state_dict"].items()
+            for name, value in state.items()
             if name.startswith(MODEL_PREFIX)
         }
-        return Checkpoint(weights, content[CONFIG_KEY], resumable=True)
+        return Checkpoint(weights, dict(config), resumable=True)
     state = official.state_dict(content)
     if state is None:
         raise UserError(
@@ -107,15 +115,24 @@ def _read_converted(path: Path) -> Checkpoint:
         raise UserError(
             f"{path} was not written by glip_pl.convert: its metadata has no entry {CONFIG_KEY!r}"
         )
-    return Checkpoint(weights, json.loads(config))
+    try:
+        return Checkpoint(weights, dict(json.loads(config)))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is no readable checkpoint: its settings are broken") from error
 
 
 def load_trained(path: str | Path) -> Trained:
     """Rebuild the model of a checkpoint. Raises UserError if that cannot be done safely."""
     path = Path(path)
     checkpoint = read_checkpoint(path)
-    _check_targets(checkpoint.config["model"], path)
-    model: GLIP = instantiate(without_pretrained(checkpoint.config["model"]))
+    _check_recipe(checkpoint.config.get("model"), path)
+    try:
+        recipe = without_pretrained(checkpoint.config["model"])
+        model: GLIP = instantiate(recipe)
+    except (InstantiationException, AttributeError, KeyError, TypeError) as error:
+        if isinstance(error.__cause__, UserError):
+            raise
+        raise UserError(f"{path} does not say how to build its model: {error}") from error
     fill(model, checkpoint, path)
     return Trained(model.eval(), checkpoint.config)
 
@@ -146,14 +163,25 @@ def fill(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
     model.load_state_dict(checkpoint.weights)
 
 
-def _check_targets(node: Any, path: Path) -> None:
+def _check_recipe(node: Any, path: Path) -> None:
+    """Raise UserError if building a recipe would run, or read, anything but our model's parts."""
+    asked = None
     if isinstance(node, Mapping):
         target = node.get("_target_")
         if target is not None and target not in TRUSTED:
-            raise UserError(
-                f"{path} asks to run {target}, which is no part of a model. Do not trust this file"
-            )
+            asked = target
+        for key in node:
+            if key in READS_FILES or not isinstance(key, str):
+                asked = key
+            _check_recipe(key, path)
         node = list(node.values())
+    if isinstance(node, str) and ("${" in node or re.match(r"(hf-hub|local-dir|hf_hub):", node)):
+        # OmegaConf would resolve the one after this check, timm would fetch the other.
+        asked = node
+    if asked is not None:
+        raise UserError(
+            f"{path} asks to run {asked}, which is no part of a model. Do not trust this file"
+        )
     if isinstance(node, list | tuple):
         for value in node:
-            _check_targets(value, path)
+            _check_recipe(value, path)

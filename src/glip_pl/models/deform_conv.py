@@ -65,7 +65,7 @@ def gather_convolution(
     """The same convolution by weighted gathers and one matrix product: fast on a CPU.
 
     Every tap is a sum of four channels-last rows with bilinear weights, which is what an
-    embedding bag computes; torchvision's CPU kernel takes 7 to 16 times as long backwards
+    embedding bag computes; torchvision's CPU kernel takes 5 to 16 times as long backwards
     (`make bench`). It goes through the positions a cacheful at a time: nine taps of all channels
     would be nine times the map.
     """

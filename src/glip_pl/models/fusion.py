@@ -18,6 +18,9 @@ from glip_pl.types import TextFeatures
 CACHEFUL = 1024
 """Pixels at a time on a CPU: their logits against 8 x 200 words are 6 MB."""
 
+HEADROOM = 6.0
+"""By how much every exponent is lowered, so that sums over a large map fit half precision."""
+
 
 def start_as_identity(layer: nn.Linear) -> None:
     """Zero the last layer of a residual branch.
@@ -118,16 +121,16 @@ class BiAttention(nn.Module):
     def _part(
         self, pixels: Tensor, keys: Tensor, bias: Tensor, values: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Some pixels (B, n, Ci): their update; each word's highest logit among them, and sums.
+        """Some pixels (B, n, Ci): their update; each word's reference logit among them, and sums.
 
-        The sums are of exp(logit - highest) over the pixels: plain, after dropout, and weighing
+        The sums are of exp(logit - reference) over the pixels: plain, after dropout, and weighing
         the pixels themselves.
         """
         logits = paired(pixels, keys, bias)  # (B, n, h * T)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         over_words = logits.unflatten(-1, (self.heads, -1)).softmax(-1).flatten(-2)
         over_words = F.dropout(over_words, self.dropout, self.training)
-        highest = logits.detach().amax(1)  # (B, h * T)
+        highest = logits.detach().amax(1) + HEADROOM  # (B, h * T)
         weights = logits.sub_(highest[:, None]).exp_()  # in place: logits are not needed again
         normaliser = weights.sum(1)
         weights = F.dropout(weights, self.dropout, self.training)

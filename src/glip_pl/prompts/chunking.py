@@ -1,4 +1,4 @@
-"""More categories than one prompt holds: consecutive runs of them, a prompt each."""
+"""More categories than one prompt holds, as LVIS is evaluated: a prompt for each run of them."""
 
 from collections.abc import Iterator, Sequence
 
