@@ -87,5 +87,5 @@ def test_detections_are_equal_as_sets(recording: Run) -> None:
 
 
 def test_there_are_cases() -> None:
-    assert CASES
+    assert CASES + listed(training=True)
     assert find("keys_C.json").is_file()
