@@ -108,7 +108,7 @@ def _read_converted(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             config = (file.metadata() or {}).get(CONFIG_KEY)
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dictionary)
     except SafetensorError as error:
         raise UserError(f"{path} is no readable checkpoint: {error}") from error
     if config is None:
