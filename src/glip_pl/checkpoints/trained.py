@@ -16,6 +16,7 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from glip_pl.checkpoints import official
@@ -108,7 +109,7 @@ def _read_converted(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             config = (file.metadata() or {}).get(CONFIG_KEY)
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dictionary)
+        weights = load_file(path)
     except SafetensorError as error:
         raise UserError(f"{path} is no readable checkpoint: {error}") from error
     if config is None:
