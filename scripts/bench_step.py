@@ -16,7 +16,7 @@ from hydra.utils import instantiate
 from glip_pl.data.collate import Collate
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.models.glip import GLIP
-from glip_pl.prompts.building import detection_prompt
+from glip_pl.prompts.building import names_prompt
 from glip_pl.prompts.tokens import load_tokenizer
 from glip_pl.settings import compose_settings, plain, without_pretrained
 from glip_pl.training.callbacks.throughput import peak_memory_gb
@@ -27,7 +27,7 @@ NAMES = ["person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "
 
 def random_batch(size: int, height: int, width: int, device: str) -> Batch:
     """Noise with eight boxes an image, asked for nine names."""
-    prompt = detection_prompt(NAMES)
+    prompt = names_prompt(NAMES)
     samples = []
     for index in range(size):
         corner = torch.rand(8, 2) * torch.tensor([width * 0.6, height * 0.6])

@@ -1,7 +1,7 @@
 """What many tests share: a tiny world on disk, the offline tokenizer, composed settings."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +25,15 @@ class Compose(Protocol):
     """Composes the settings of a command with these overrides."""
 
     def __call__(self, overrides: Sequence[str] = (), name: str = "train") -> DictConfig: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Indexes of annotations go to a temporary folder, in the tests' own processes too."""
+    folder = tmp_path_factory.mktemp("indexes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GLIP_INDEX", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

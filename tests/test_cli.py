@@ -43,7 +43,7 @@ def test_absent_data_name_the_path_the_setting_and_the_document(failing: Failing
     said = failing(train.main, "experiment=pretrain_o365_goldg", "paths.data=/nowhere")
     assert "/nowhere/objects365/annotations/objects365_train.json" in said
     assert "paths.data" in said
-    assert "data.train.objects365.dataset.annotations" in said
+    assert "data.train.objects365.dataset.reader.annotations" in said
     assert "docs/data.md" in said
 
 
@@ -90,7 +90,7 @@ def test_annotations_with_mistakes(failing: Failing, tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
     words = ("experiment=finetune_custom", f"data.root={tmp_path}")
     said = failing(train.main, *words)
-    assert "annotation 77" in said
+    assert "'x.png' of 60x40 pixels has the box [50.0, 5.0, 40.0, 10.0]" in said
     assert "out_of_image=clip" in said
     content["annotations"][0] |= {"category_id": 8, "bbox": [1, 1, 5, 5]}
     path.write_text(json.dumps(content))

@@ -1,6 +1,7 @@
 """From settings to objects: the only place where entry points call Hydra's `instantiate`."""
 
 from collections.abc import Mapping
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ from omegaconf import DictConfig
 from torchmetrics import Metric
 
 from glip_pl.checkpoints.trained import fill, read_checkpoint
-from glip_pl.data.annotations import HOW_TO_GET_DATA
 from glip_pl.data.datamodule import GroundingDataModule
-from glip_pl.data.detection import DetectionDataset
+from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.images import HOW_TO_GET_DATA
 from glip_pl.errors import UserError
 from glip_pl.models.glip import GLIP
 from glip_pl.settings import checkpoint_config, plain, without_pretrained
@@ -44,12 +45,14 @@ def check_paths(node: Any, key: str) -> None:
     `key` is the setting under which `node` stands.
     """
     for name, value in node.items():
-        if name in ("annotations", "images") and not Path(value).exists():
-            kind = "file" if name == "annotations" else "folder"
-            raise UserError(
-                f"no such {kind}: {value} (the setting `{key}.{name}`). {HOW_TO_GET_DATA}"
-            )
-        if isinstance(value, Mapping | DictConfig):
+        if name in ("annotations", "images"):
+            places = [value] if isinstance(value, str) else list(value)
+            if not any(glob(place) for place in places):  # noqa: PTH207  # absolute patterns too
+                raise UserError(
+                    f"no such file or folder: {' or '.join(places)} (the setting `{key}.{name}`). "
+                    f"{HOW_TO_GET_DATA}"
+                )
+        elif isinstance(value, Mapping | DictConfig):
             check_paths(value, f"{key}.{name}")
 
 
@@ -72,7 +75,7 @@ def build_module(config: DictConfig, model: GLIP, data: GroundingDataModule) -> 
     )
 
 
-def _metrics(config: DictConfig, sets: Mapping[str, DetectionDataset]) -> dict[str, Metric]:
+def _metrics(config: DictConfig, sets: Mapping[str, GroundedDataset]) -> dict[str, Metric]:
     return {name: instantiate(config.metrics, names=one.names) for name, one in sets.items()}
 
 

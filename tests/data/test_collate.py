@@ -1,7 +1,7 @@
 import torch
 
 from glip_pl.data.collate import Collate
-from glip_pl.prompts.building import detection_prompt
+from glip_pl.prompts.building import names_prompt
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import Prompt, Sample
 
@@ -18,7 +18,7 @@ def sample(height: int, width: int, prompt: Prompt, phrase_ids: list[int]) -> Sa
 
 
 def test_images_are_padded_below_and_to_the_right(tokenizer: Tokenizer) -> None:
-    prompt = detection_prompt(["cat", "dog"])
+    prompt = names_prompt(["cat", "dog"])
     batch = Collate(tokenizer)([sample(40, 70, prompt, [0]), sample(50, 33, prompt, [])])
     assert batch.images.shape == (2, 3, 64, 96)
     assert batch.images[0, :, :40, :70].min() == 9
@@ -29,7 +29,7 @@ def test_images_are_padded_below_and_to_the_right(tokenizer: Tokenizer) -> None:
 
 
 def test_boxes_of_phrases_behind_the_token_limit_are_dropped(tokenizer: Tokenizer) -> None:
-    prompt = detection_prompt(["cat"] * 200)
+    prompt = names_prompt(["cat"] * 200)
     batch = Collate(tokenizer, training=True)([sample(32, 32, prompt, [0, 199, 3])])
     assert batch.phrase_ids[0].tolist() == [0, 3]
     assert batch.boxes[0].tolist() == [[0, 1, 2, 3], [8, 9, 10, 11]]
@@ -39,7 +39,7 @@ def test_boxes_of_phrases_behind_the_token_limit_are_dropped(tokenizer: Tokenize
 
 
 def test_batches_move_with_all_their_tensors(tokenizer: Tokenizer) -> None:
-    batch = Collate(tokenizer)([sample(32, 32, detection_prompt(["cat"]), [0])])
+    batch = Collate(tokenizer)([sample(32, 32, names_prompt(["cat"]), [0])])
     moved = batch.to("meta")
     assert moved.images.is_meta
     assert moved.boxes[0].is_meta

@@ -1,25 +1,26 @@
 from collections import Counter
 
 import numpy as np
-import torch
-from torch.utils.data import Dataset
+import pytest
+from numpy.typing import NDArray
 
+from glip_pl.data.dataset import GroundedDataset
 from glip_pl.data.mixing import Mixture, MixtureSampler, ShareSampler, Source
-from glip_pl.types import Prompt, Sample
 
 
-class Blank(Dataset[Sample]):
-    """So many empty samples."""
+class Blank(GroundedDataset):
+    """So many samples without anything in them, in shards of `shard` samples."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, shard: int | None = None) -> None:
         self.length = length
+        self.starts = [*range(0, length, shard or length), length]
 
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> Sample:
-        none = torch.zeros(0, 4)
-        return Sample(none, none, none, Prompt("", ()), index, (1, 1))
+    @property
+    def blocks(self) -> NDArray[np.int64]:
+        return np.asarray(self.starts, dtype=np.int64)
 
 
 def mixture() -> Mixture:
@@ -49,7 +50,36 @@ def test_ranks_share_an_epoch_in_turns() -> None:
 
 def test_epochs_differ_and_repeat() -> None:
     assert list(sampler()) == list(sampler())
-    assert list(sampler()) != list(sampler(position=(1, 0)))
+    assert [d.sample for d in sampler()] != [d.sample for d in sampler(position=(1, 0))]
+
+
+def test_every_place_of_an_epoch_has_its_own_randomness() -> None:
+    seeds = [drawn.seed for rank in range(2) for drawn in sampler(rank, 2)]
+    assert len(set(seeds)) == 28
+
+
+def sharded(rank: int, ranks: int) -> list[int]:
+    mixed = Mixture([Source(Blank(50)), Source(Blank(400, shard=20))])
+    return [drawn.sample for drawn in MixtureSampler(mixed, 0, rank, ranks, lambda: (0, 0))]
+
+
+def test_ranks_have_shards_of_their_own() -> None:
+    shares = [sharded(rank, 3) for rank in range(3)]
+    assert sorted(sample for share in shares for sample in share) == list(range(450))
+    shards = [{(sample - 50) // 20 for sample in share if sample >= 50} for share in shares]
+    # Twenty shards, of which two are cut where one rank's part ends and the next one begins.
+    assert sum(map(len, shards)) <= 20 + 2
+    for share in shares:
+        own = [sample for sample in share if sample >= 50]
+        assert own != sorted(own)
+
+
+def test_shards_are_read_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glip_pl.data.mixing.WINDOW", 20)
+    order = [(sample - 50) // 20 for sample in sharded(0, 1) if sample >= 50]
+    for shard in range(20):
+        places = [place for place, one in enumerate(order) if one == shard]
+        assert places[-1] - places[0] < 60  # its own 20 places and a window on either side
 
 
 def test_a_resumed_epoch_goes_on() -> None:

@@ -17,7 +17,9 @@ def picture_with_box(width: int, height: int, box: tuple[int, int, int, int]) ->
 def test_boxes_stay_on_their_pixels_through_a_flip() -> None:
     box = (10, 5, 29, 24)
     image = picture_with_box(64, 48, box)
-    pixels, boxes = ResizeFlip([48], 100, flip=1.0)(image, torch.tensor([box]).float(), "a cat")
+    pixels, boxes = ResizeFlip([48], 100, flip=1.0)(
+        image, torch.tensor([box]).float(), "a cat", np.random.default_rng(0)
+    )
     x1, y1, x2, y2 = (int(side) for side in boxes[0])
     assert pixels[:, y1 : y2 + 1, x1 : x2 + 1].min() == 255
     assert int(pixels.sum()) == 3 * 255 * (x2 - x1 + 1) * (y2 - y1 + 1)
@@ -50,7 +52,7 @@ def test_a_caption_that_says_left_is_never_flipped() -> None:
     image = picture_with_box(32, 32, (0, 0, 7, 7))
     box = torch.tensor([[0.0, 0, 7, 7]])
     for caption, flipped in (("a cat left of a dog", False), ("leftovers", True)):
-        _, boxes = ResizeFlip([32], 32, flip=1.0)(image, box, caption)
+        _, boxes = ResizeFlip([32], 32, flip=1.0)(image, box, caption, np.random.default_rng(0))
         assert bool((boxes != box).any()) is flipped
 
 

@@ -5,29 +5,29 @@ from pathlib import Path
 import torch
 from hydra.utils import instantiate
 
-from glip_pl.data.detection import DetectionDataset
+from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.images import load_image
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.predictor import Predictor
-from glip_pl.prompts.building import detection_prompt
+from glip_pl.prompts.building import names_prompt
 from glip_pl.prompts.tokens import Tokenizer
 from tests.conftest import Compose
 
 
 def test_one_picture_is_a_batch_of_one(
-    world: Path, tokenizer: Tokenizer, settings: Compose
+    world: Path, tokenizer: Tokenizer, settings: Compose, indexes: Path
 ) -> None:
     torch.manual_seed(0)
     model = instantiate(settings().model)
     torch.nn.init.constant_(model.head.prior_bias, 0.0)  # so that there is something to find
     transform = ResizeFlip([128], 128)
     predictor = Predictor(model, tokenizer, transform, Decoder())
-    dataset = DetectionDataset(
-        world / "annotations/seen.json", world / "images/seen", transform, tokenizer
-    )
+    reader = CocoJson(world / "annotations/seen.json", world / "images/seen")
+    dataset = GroundedDataset(reader, indexes, transform, tokenizer)
     image = load_image(world / "images/seen/000001.png")
-    found = predictor(image, detection_prompt(dataset.names))
+    found = predictor(image, names_prompt(dataset.names))
     batch = predictor.collate([dataset[0]])
     with torch.inference_mode():
         output = model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)

@@ -5,7 +5,8 @@ import torch
 
 from glip_pl.boxes import encode
 from glip_pl.data.collate import Collate
-from glip_pl.data.grounding import GroundingDataset
+from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.losses.assignment import atss
 from glip_pl.losses.grounding import GroundingLoss, centerness_targets
@@ -15,10 +16,9 @@ from glip_pl.types import MAX_TOKENS, Batch, Output, Prompt
 
 
 @pytest.fixture
-def batch(world: Path, tokenizer: Tokenizer) -> Batch:
-    dataset = GroundingDataset(
-        world / "annotations/captions.json", world / "images/captions", ResizeFlip([96], 96)
-    )
+def batch(world: Path, tokenizer: Tokenizer, indexes: Path) -> Batch:
+    reader = MdetrJson(world / "annotations/captions.json", world / "images/captions")
+    dataset = GroundedDataset(reader, indexes, ResizeFlip([96], 96), tokenizer)
     return Collate(tokenizer)([dataset[index] for index in range(3)])
 
 

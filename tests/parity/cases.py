@@ -13,7 +13,7 @@ from torch import Tensor
 from glip_pl.checkpoints import official
 from glip_pl.data.collate import Collate
 from glip_pl.models.glip import GLIP
-from glip_pl.prompts.building import detection_prompt
+from glip_pl.prompts.building import names_prompt
 from glip_pl.prompts.tokens import load_tokenizer
 from glip_pl.types import Batch, Phrase, Prompt, Sample
 from scripts.bench_step import build
@@ -78,7 +78,7 @@ class Case:
     def prompts(self) -> list[Prompt]:
         """The prompts by our own building, or captions with the spans that were recorded."""
         if "categories" in self.about:
-            return [detection_prompt(self.about["categories"])] * len(self.about["captions"])
+            return [names_prompt(self.about["categories"])] * len(self.about["captions"])
         if "spans" in self.about:
             return [
                 Prompt(caption, tuple(_phrase(spans) for spans in self.about["spans"]))

@@ -1,5 +1,6 @@
 """Sizes, pixels and boxes after resizing, flipping and normalising."""
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -38,7 +39,9 @@ def test_pixels_and_boxes(index: int, encoder: ImageEncoder) -> None:
     pixels, resized = ResizeFlip([case["min"]], case["max"])(image, boxes, "")
     assert pixels.equal(TENSORS[f"{index}_resized_rgb"])
     torch.testing.assert_close(resized, TENSORS[f"{index}_resized_boxes"])
-    mirrored, flipped = ResizeFlip([case["min"]], case["max"], flip=1.0)(image, boxes, "")
+    mirrored, flipped = ResizeFlip([case["min"]], case["max"], flip=1.0)(
+        image, boxes, "", np.random.default_rng(0)
+    )
     assert mirrored.equal(pixels.flip(2))
     torch.testing.assert_close(flipped, TENSORS[f"{index}_flipped_boxes"])
     size = torch.tensor([pixels.shape[1:]])

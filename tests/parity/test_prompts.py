@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glip_pl.prompts.building import SEPARATOR, clean_name, detection_prompt
+from glip_pl.prompts.building import SEPARATOR, clean_name, names_prompt
 from glip_pl.prompts.chunking import chunked_prompts
 from glip_pl.prompts.negatives import TOKEN_BUDGET
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, tokenize
@@ -26,7 +26,7 @@ def of_spans(caption: str, spans: Sequence[Sequence[int]]) -> Prompt:
 
 def check_query(tokenizer: Tokenizer, query: Mapping[str, Any]) -> None:
     """Caption, length and the tokens of every label that has any."""
-    prompt = detection_prompt(query["names"])
+    prompt = names_prompt(query["names"])
     assert prompt.caption == query["caption"]
     assert len(tokenizer(prompt.caption)["input_ids"]) == query["tokens_with_specials"]
     found = zip(query["labels"], positions(tokenizer, prompt), strict=True)
@@ -55,7 +55,7 @@ def test_prompts_of_chunks(tokenizer: Tokenizer) -> None:
 
 def test_an_overlong_list_has_the_recorded_caption(tokenizer: Tokenizer) -> None:
     query = RECORDED["overflow_unchunked_120"]
-    prompt = detection_prompt(query["names"])
+    prompt = names_prompt(query["names"])
     assert prompt.caption == query["caption"]
     assert len(tokenizer(prompt.caption)["input_ids"]) == query["tokens_with_specials"]
 
@@ -69,7 +69,7 @@ def test_prompts_of_training_images(tokenizer: Tokenizer) -> None:
         seen += 1
         spans = [case["label_to_char_span"][str(label)] for label in order]
         names = [case["caption"][start:end] for start, end in spans]
-        prompt = detection_prompt(names)
+        prompt = names_prompt(names)
         assert prompt.caption == case["caption"]
         assert [list(phrase[0]) for phrase in prompt.phrases] == spans
         tokens = dict(zip(order, positions(tokenizer, prompt), strict=True))
@@ -83,7 +83,7 @@ def test_prompts_of_training_images(tokenizer: Tokenizer) -> None:
 
 def test_all_names_in_order(tokenizer: Tokenizer) -> None:
     case = RECORDED["od_simple_fixed_order"]
-    prompt = detection_prompt(case["caption"].split(SEPARATOR))
+    prompt = names_prompt(case["caption"].split(SEPARATOR))
     assert prompt.caption == case["caption"]
     asked = [prompt.phrases[label - 1] for label in case["box_labels"]]
     assert [[list(span) for span in phrase] for phrase in asked] == case["spans"]

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glip_pl.errors import UserError
-from glip_pl.prompts.building import clean_name, detection_prompt, text_prompt
+from glip_pl.prompts.building import clean_name, names_prompt, text_prompt
 
 
 def test_clean_name_does_what_the_released_models_saw() -> None:
@@ -15,12 +15,12 @@ def test_clean_name_does_what_the_released_models_saw() -> None:
 
 @given(st.lists(st.text(min_size=1, max_size=12), max_size=8))
 def test_spans_slice_back_to_the_names(names: list[str]) -> None:
-    prompt = detection_prompt(names)
+    prompt = names_prompt(names)
     assert [prompt.phrase_text(i) for i in range(len(names))] == [clean_name(n) for n in names]
 
 
 def test_the_last_name_has_no_separator() -> None:
-    assert detection_prompt(["cat", "dog"]).caption == "cat. dog"
+    assert names_prompt(["cat", "dog"]).caption == "cat. dog"
 
 
 @given(st.text(max_size=60))

@@ -1,7 +1,7 @@
 import pytest
 
 from glip_pl.errors import UserError
-from glip_pl.prompts.building import detection_prompt, text_prompt
+from glip_pl.prompts.building import names_prompt, text_prompt
 from glip_pl.prompts.tokens import (
     Tokenizer,
     check_budget,
@@ -14,7 +14,7 @@ from glip_pl.types import MAX_TOKENS, Prompt
 
 def test_masks_hold_the_words_of_each_phrase_and_nothing_else(tokenizer: Tokenizer) -> None:
     prompts = [
-        detection_prompt(["fire hydrant", "cat"]),
+        names_prompt(["fire hydrant", "cat"]),
         Prompt("two red stars beside a ring", (((0, 13), (23, 27)), ((21, 27),))),
     ]
     tokens, attention, masks = tokenize(tokenizer, prompts)
@@ -29,12 +29,12 @@ def test_masks_hold_the_words_of_each_phrase_and_nothing_else(tokenizer: Tokeniz
 
 
 def test_a_name_that_cleans_to_nothing_has_an_empty_row(tokenizer: Tokenizer) -> None:
-    _, _, (masks,) = tokenize(tokenizer, [detection_prompt(["(nothing)", "cat"])])
+    _, _, (masks,) = tokenize(tokenizer, [names_prompt(["(nothing)", "cat"])])
     assert masks.any(1).tolist() == [False, True]
 
 
 def test_phrases_behind_the_limit_have_empty_rows(tokenizer: Tokenizer) -> None:
-    prompt = detection_prompt(["cat"] * 300)
+    prompt = names_prompt(["cat"] * 300)
     tokens, _, (masks,) = tokenize(tokenizer, [prompt])
     assert tokens.shape[1] == MAX_TOKENS
     assert masks[0].any()

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from glip_pl.build import build_data, build_module, build_trainer
 from glip_pl.checkpoints.trained import load_trained
-from glip_pl.data.detection import DetectionDataset
+from glip_pl.data.dataset import GroundedDataset
 from glip_pl.train import train
 from glip_pl.training.tuning import train_only
 from glip_pl.types import Batch
@@ -68,10 +68,10 @@ def test_four_images_are_learned_by_heart(world: Path, settings: Compose) -> Non
     train_only(model, config.tuning.trains)
     module = build_module(config, model, data)
     build_trainer(config, train=True).fit(module, data)
-    same: DetectionDataset = instantiate(
+    same: GroundedDataset = instantiate(
         config.data.train.detection.dataset, sampler=None, limit=None
     )
-    same.rows = data.train["detection"].dataset.rows  # type: ignore[attr-defined]  # a DetectionDataset
+    same.rows = data.train["detection"].dataset.rows
     metric = instantiate(config.metrics, names=same.names)
     batch = data.collate([same[index] for index in range(4)])
     module.eval()

@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from glip_pl.data.collate import Collate
-from glip_pl.data.detection import DetectionDataset
+from glip_pl.data.dataset import GroundedDataset
 from glip_pl.data.mixing import Mixture, MixtureSampler, ShareSampler, Source
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import Sample
@@ -19,8 +19,8 @@ class GroundingDataModule(pl.LightningDataModule):
     def __init__(
         self,
         train: Mapping[str, Source],
-        val: Mapping[str, DetectionDataset],
-        test: Mapping[str, DetectionDataset],
+        val: Mapping[str, GroundedDataset],
+        test: Mapping[str, GroundedDataset],
         tokenizer: Tokenizer,
         batch_size: int,
         workers: int,
@@ -63,7 +63,7 @@ class GroundingDataModule(pl.LightningDataModule):
             drop_last=len(sampler) > self.batch_size,
         )
 
-    def _evaluation(self, sets: Mapping[str, DetectionDataset]) -> list[DataLoader[Sample]]:
+    def _evaluation(self, sets: Mapping[str, GroundedDataset]) -> list[DataLoader[Sample]]:
         return [
             DataLoader(
                 dataset,

@@ -1,56 +1,123 @@
 """Several datasets as one, each with a weight, shuffled anew every epoch and split over ranks."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import ConcatDataset, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
+from glip_pl.data.dataset import GroundedDataset
 from glip_pl.types import Sample
+
+WINDOW = 10_000
+"""Samples of shards that are shuffled among each other; about what one shard holds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
     """A dataset and how many copies of it an epoch holds; fractions draw a random part."""
 
-    dataset: Dataset[Sample]
+    dataset: GroundedDataset
     weight: float = 1.0
 
-
-class Mixture(ConcatDataset[Sample]):
-    """All sources one behind the other; a `MixtureSampler` picks from it."""
-
-    def __init__(self, sources: Sequence[Source]) -> None:
-        super().__init__([source.dataset for source in sources])
-        self.weights = [source.weight for source in sources]
+    @property
+    def sharded(self) -> bool:
+        """Whether its pictures lie in files that are best read as a whole."""
+        return len(self.dataset.blocks) > 2
 
     def epoch_length(self) -> int:
         """Samples in one epoch."""
-        sizes = [len(dataset) for dataset in self.datasets]  # type: ignore[arg-type]  # all sized
-        return sum(
-            math.floor(weight) * size + round((weight - math.floor(weight)) * size)
-            for size, weight in zip(sizes, self.weights, strict=True)
-        )
+        return round(self.weight * len(self.dataset))
 
     def epoch(self, random: np.random.Generator) -> NDArray[np.int64]:
-        """Shuffled sample indices of one epoch, every source `weight` times."""
-        parts, start = [], 0
-        for end, weight in zip(self.cumulative_sizes, self.weights, strict=True):
-            rows = np.arange(start, end)
-            copies = math.floor(weight)
-            extra = round((weight - copies) * len(rows))
-            parts += [rows] * copies + [random.permutation(rows)[:extra]]
-            start = end
-        return random.permutation(np.concatenate(parts))
+        """Sample indices of one epoch; every copy is complete before the next one begins.
+
+        Whole shards stay together, in random order, so that each is read once and in one piece.
+        """
+        copies = [self._copy(random) for _ in range(math.ceil(self.weight))]
+        none = np.zeros(0, dtype=np.int64)
+        return np.concatenate([none, *copies])[: self.epoch_length()]
+
+    def _copy(self, random: np.random.Generator) -> NDArray[np.int64]:
+        if not self.sharded:
+            return random.permutation(len(self.dataset))
+        blocks = self.dataset.blocks
+        order = random.permutation(len(blocks) - 1)
+        return np.concatenate([np.arange(blocks[one], blocks[one + 1]) for one in order])
 
 
-class MixtureSampler(Sampler[int]):
+class Draw(NamedTuple):
+    """One sample of an epoch, and where its randomness comes from."""
+
+    sample: int  # in the mixture
+    seed: tuple[int, int, int]  # of the run, the epoch, the place in it
+
+
+class Mixture(Dataset[Sample]):
+    """All sources one behind the other; a `MixtureSampler` draws from it."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = sources
+        lengths = [len(source.dataset) for source in sources]
+        self.starts = np.concatenate([[0], np.cumsum(lengths)]).tolist()
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def __getitem__(self, drawn: Draw) -> Sample:
+        # Which worker makes a sample, and what it made before, does not matter: a resumed run
+        # sees the very samples that it would have seen.
+        source = bisect_right(self.starts, drawn.sample) - 1
+        random = np.random.default_rng(drawn.seed)
+        return self.sources[source].dataset.sample(drawn.sample - self.starts[source], random)
+
+    def epoch_length(self) -> int:
+        """Samples in one epoch."""
+        return sum(source.epoch_length() for source in self.sources)
+
+    def epoch(self, random: np.random.Generator, world_size: int = 1) -> NDArray[np.int64]:
+        """Sample indices of one epoch, every source `weight` times, at random places.
+
+        Rank r of `world_size` is to take every world_size-th from the r-th on. Each rank finds a
+        run of shards of its own there, shuffled within windows.
+        """
+        lengths = [source.epoch_length() for source in self.sources]
+        owner = random.permutation(np.repeat(np.arange(len(lengths), dtype=np.int16), lengths))
+        order = np.empty(len(owner), dtype=np.int64)
+        for number, source in enumerate(self.sources):
+            places = np.flatnonzero(owner == number)
+            indices = source.epoch(random) + self.starts[number]
+            if source.sharded:
+                # Stable: ranks one after the other, each with its places in order.
+                places = places[np.argsort(places % world_size, kind="stable")]
+                _shuffle_in_windows(indices, np.bincount(places % world_size), random)
+            order[places] = indices
+        return order
+
+
+def _shuffle_in_windows(
+    indices: NDArray[np.int64], shares: NDArray[np.int64], random: np.random.Generator
+) -> None:
+    """Shuffle each share in place, in windows and in windows shifted by a half."""
+    start = 0
+    for share in shares:
+        mine = indices[start : start + share]
+        for shift in (0, WINDOW // 2):
+            for first in range(shift, len(mine), WINDOW):
+                random.shuffle(mine[first : first + WINDOW])
+        start += share
+
+
+class MixtureSampler(Sampler[Draw]):
     """One rank's share of every epoch, the same for the same seed and epoch.
 
-    Ranks take turns, so that the joint batch of R ranks of b is what one process with R * b sees.
-    The remainder that does not divide by the ranks is left for another epoch.
+    Ranks take turns, so that the joint batch of R ranks of b is what one process with R * b sees
+    (but for shards, of which every rank has its own). The remainder that does not divide by the
+    ranks is left for another epoch.
     """
 
     def __init__(
@@ -74,11 +141,12 @@ class MixtureSampler(Sampler[int]):
     def __len__(self) -> int:
         return self.mixture.epoch_length() // self.world_size
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[Draw]:
         epoch, seen = self.position()
-        order = self.mixture.epoch(np.random.default_rng((self.seed, epoch)))
-        mine = order[self.rank : len(self) * self.world_size : self.world_size]
-        return iter(mine[seen:].tolist())
+        order = self.mixture.epoch(np.random.default_rng((self.seed, epoch)), self.world_size)
+        places = range(self.rank, len(self) * self.world_size, self.world_size)
+        for place in places[seen:]:
+            yield Draw(int(order[place]), (self.seed, epoch, place))
 
 
 class ShareSampler(Sampler[int]):

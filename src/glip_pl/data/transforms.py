@@ -23,9 +23,17 @@ class ResizeFlip:
     max_side: int  # no side gets longer, pixels
     flip: float = 0.0  # probability
 
-    def __call__(self, image: Image.Image, boxes: Tensor, caption: str) -> tuple[Tensor, Tensor]:
-        """Pixels (3, H, W) uint8 and boxes (N, 4); draws from torch's generator."""
-        short = self.short_sides[int(torch.randint(len(self.short_sides), ()))]
+    def __call__(
+        self,
+        image: Image.Image,
+        boxes: Tensor,
+        caption: str,
+        random: np.random.Generator | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Pixels (3, H, W) uint8 and boxes (N, 4); without `random` the first size, no flip."""
+        short = self.short_sides[
+            0 if random is None else int(random.integers(len(self.short_sides)))
+        ]
         height, width = target_size(image.height, image.width, short, self.max_side)
         ratio = torch.tensor([width / image.width, height / image.height] * 2)
         if (width, height) != image.size:
@@ -33,7 +41,7 @@ class ResizeFlip:
             image = image.resize((width, height), Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
         boxes = boxes * ratio
-        if self.flip > 0 and torch.rand(()) < self.flip and not _SIDED.search(caption):
+        if random is not None and random.random() < self.flip and not _SIDED.search(caption):
             pixels, boxes = pixels.flip(2), flip_boxes(boxes, width)
         return pixels.contiguous(), boxes
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from glip_pl.errors import UserError
 from glip_pl.types import Phrase, Prompt
@@ -19,17 +20,37 @@ def clean_name(name: str) -> str:
     return re.sub(r"\(.*\)", "", name).replace("_", " ").replace("  ", " ")
 
 
-def detection_prompt(names: Sequence[str]) -> Prompt:
-    """One phrase per category name, in order, joined by ". "."""
+@dataclass(frozen=True)
+class Wording:
+    """How a prompt speaks of one category: "stingray" + " which is flat and round".
+
+    Boxes belong to the name; what stands around it only explains (paper 5.2, ODinW).
+    """
+
+    name: str
+    prefix: str = ""
+    suffix: str = ""
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return self.prefix + self.name + self.suffix
+
+
+def detection_prompt(wordings: Sequence[Wording]) -> Prompt:
+    """One phrase per category, in order, joined by ". "."""
     phrases: list[Phrase] = []
-    pieces: list[str] = []
     start = 0
-    for name in names:
-        piece = clean_name(name)
-        phrases.append(((start, start + len(piece)),))
-        pieces.append(piece)
-        start += len(piece) + len(SEPARATOR)
-    return Prompt(SEPARATOR.join(pieces), tuple(phrases))
+    for one in wordings:
+        first = start + len(one.prefix)
+        phrases.append(((first, first + len(one.name)),))
+        start += len(one.text) + len(SEPARATOR)
+    return Prompt(SEPARATOR.join(one.text for one in wordings), tuple(phrases))
+
+
+def names_prompt(names: Sequence[str]) -> Prompt:
+    """A detection prompt of category names as datasets have them."""
+    return detection_prompt([Wording(clean_name(name)) for name in names])
 
 
 def text_prompt(text: str) -> Prompt:

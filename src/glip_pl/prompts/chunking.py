@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from glip_pl.prompts.building import detection_prompt
+from glip_pl.prompts.building import names_prompt
 from glip_pl.types import Prompt
 
 LVIS_CHUNK = 40
@@ -17,4 +17,4 @@ def chunked_prompts(names: Sequence[str], size: int = LVIS_CHUNK) -> Iterator[tu
     """
     for start in range(0, len(names), size):
         chosen = range(start, min(start + size, len(names)))
-        yield chosen, detection_prompt([names[index] for index in chosen])
+        yield chosen, names_prompt([names[index] for index in chosen])

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glip_pl.errors import UserError
+
 TOKEN_BUDGET = 254
 """Tokens for names and separators; 256 less the two special ones."""
 
@@ -13,13 +15,25 @@ TOKEN_BUDGET = 254
 class CategorySampler:
     """All categories in the image that fit, and random others up to a number and the budget.
 
-    Half of the prompts (`full_probability`) ask for `max_negatives` others, the rest for a
-    uniform number from 1; drawn others that are in the image are not replaced.
+    A prompt asks for `max_negatives` others with `full_probability`, for none with
+    `none_probability`, and else for a uniform number from 1; drawn others that are in the image
+    are not replaced. Unless it is to `shuffle`, categories stay in the order of their ids.
     """
 
     max_negatives: int = 85
     full_probability: float = 0.5
+    none_probability: float = 0.0
+    shuffle: bool = True
     budget: int = TOKEN_BUDGET
+
+    def __post_init__(self) -> None:
+        """Raises UserError if the probabilities are none."""
+        parts = (self.full_probability, self.none_probability)
+        if min(parts) < 0 or sum(parts) > 1 or self.max_negatives < 0:
+            raise UserError(
+                f"full_probability={parts[0]} and none_probability={parts[1]} must add up to a "
+                f"probability, and max_negatives={self.max_negatives} be 0 or more"
+            )
 
     def __call__(
         self, present: Sequence[int], lengths: Sequence[int], random: np.random.Generator
@@ -32,8 +46,7 @@ class CategorySampler:
             positives.append(category)
             left -= lengths[category]
         pool = min(self.max_negatives, len(lengths))
-        full = random.random() < self.full_probability
-        count = pool if full else int(random.integers(1, pool + 1))
+        count = self._count(pool, random)
         drawn = random.choice(len(lengths), size=count, replace=False).tolist()
         in_image = set(present)
         negatives = []
@@ -44,4 +57,15 @@ class CategorySampler:
             if left <= 0:
                 break
             negatives.append(category)
+        if not self.shuffle:
+            return sorted(positives + negatives)
         return [int(i) for i in random.permutation(np.asarray(positives + negatives, np.int64))]
+
+    def _count(self, pool: int, random: np.random.Generator) -> int:
+        """How many others to draw of a pool."""
+        chance = random.random()
+        if chance < self.full_probability:
+            return pool
+        if pool == 0 or chance < self.full_probability + self.none_probability:
+            return 0
+        return int(random.integers(1, pool + 1))

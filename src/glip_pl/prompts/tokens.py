@@ -83,6 +83,8 @@ def _first_token(encoded: Any, row: int, characters: tuple[int, ...]) -> int | N
 
 def name_lengths(tokenizer: Tokenizer, names: Sequence[str]) -> list[int]:
     """Tokens of every "name. ", without special ones."""
+    if not names:
+        return []
     encoded = tokenizer([f"{name}. " for name in names], add_special_tokens=False)
     return [len(ids) for ids in encoded["input_ids"]]
 

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from glip_pl.data.grounding import GroundingDataset
+from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
+from glip_pl.prompts.tokens import Tokenizer
 
 CAPTION = "two men and a dog with a red ball"
 
@@ -32,15 +34,16 @@ def mdetr(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def opened(folder: Path, **changes: Any) -> GroundingDataset:
+def opened(folder: Path, tokenizer: Tokenizer, **changes: Any) -> GroundedDataset:
     Image.new("RGB", (60, 40)).save(folder / "a.png")
     path = folder / "captions.json"
     path.write_text(json.dumps(mdetr(**changes)))
-    return GroundingDataset(path, folder, ResizeFlip([40], 100))
+    reader = MdetrJson(path, folder)
+    return GroundedDataset(reader, folder / "index", ResizeFlip([40], 100), tokenizer)
 
 
-def test_boxes_with_the_same_spans_share_a_phrase(tmp_path: Path) -> None:
-    dataset = opened(tmp_path)
+def test_boxes_with_the_same_spans_share_a_phrase(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    dataset = opened(tmp_path, tokenizer)
     assert len(dataset) == 1  # a caption without boxes teaches nothing
     sample = dataset[0]
     assert sample.prompt.caption == CAPTION
@@ -50,12 +53,12 @@ def test_boxes_with_the_same_spans_share_a_phrase(tmp_path: Path) -> None:
     assert sample.boxes[1].tolist() == [20, 0, 29, 19]
 
 
-def test_spans_outside_the_caption_are_named(tmp_path: Path) -> None:
+def test_spans_outside_the_caption_are_named(tmp_path: Path, tokenizer: Tokenizer) -> None:
     annotation = {"id": 8, "image_id": 1, "bbox": [0, 0, 9, 9], "tokens_positive": [[30, 99]]}
-    with pytest.raises(UserError, match=r"annotation 8 has the span \[30, 99\)"):
-        opened(tmp_path, annotations=[annotation])
+    with pytest.raises(UserError, match=r"'a.png' .* has the span \[30, 99\) in a caption of 33"):
+        opened(tmp_path, tokenizer, annotations=[annotation])
 
 
-def test_a_file_without_boxes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no caption with a box"):
-        opened(tmp_path, annotations=[])
+def test_a_file_without_boxes_is_refused(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    with pytest.raises(UserError, match="no image with a box"):
+        opened(tmp_path, tokenizer, annotations=[])

@@ -1,0 +1,162 @@
+"""Any source as prompt-box pairs: the one dataset that training and evaluation read (paper 3.1)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from glip_pl.data.filtering import BoxFilter
+from glip_pl.data.index_writer import OutOfImage
+from glip_pl.data.indexing import open_index, source_name
+from glip_pl.data.problems import Problems
+from glip_pl.data.records import Reader
+from glip_pl.data.transforms import ResizeFlip
+from glip_pl.errors import UserError
+from glip_pl.prompts.building import Wording, clean_name, detection_prompt
+from glip_pl.prompts.negatives import CategorySampler
+from glip_pl.prompts.packing import CaptionPacking
+from glip_pl.prompts.tokens import Tokenizer, check_budget, name_lengths
+from glip_pl.types import Prompt, Sample
+
+
+class GroundedDataset(Dataset[Sample]):
+    """Images with boxes of categories, or of the words of a caption.
+
+    With a `sampler` (training) each image of detection data gets a prompt of its own; without one
+    (evaluation) the prompt names all categories in the order of their ids, phrase ids are
+    category indices, and images without boxes count too.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        index_folder: str | Path,
+        transform: ResizeFlip,
+        tokenizer: Tokenizer,
+        sampler: CategorySampler | None = None,
+        wordings: Sequence[Wording] | None = None,
+        packing: CaptionPacking | None = None,
+        box_filter: BoxFilter | None = None,
+        out_of_image: OutOfImage = "error",
+        tolerate: float = 0.0,
+        limit: int | None = None,
+    ) -> None:
+        """Open the source's index, made on first use; `limit` keeps the first so many images.
+
+        `wordings` replace the category names in prompts. `tolerate` is the share of annotations,
+        and of pictures in training, that may be bad: they are named, counted and left out.
+        Raises UserError.
+        """
+        self.reader = reader
+        self.index = open_index(reader, Path(index_folder), out_of_image, tolerate)
+        self.images = reader.open_images()
+        self.transform = transform
+        self.tokenizer = tokenizer
+        self.sampler = sampler
+        self.packing = packing
+        self.box_filter = box_filter
+        self.problems = Problems(tolerate)
+        self.read = 0  # pictures, by this process
+        self.names = list(self.index.names)
+        self.wordings = _wordings(self.names, wordings, source_name(reader))
+        self.lengths = name_lengths(tokenizer, [one.text for one in self.wordings])
+        self.rows = self._rows()[:limit]
+        self.all_names = detection_prompt(self.wordings)
+        if sampler is None and not self.index.captioned.all():
+            check_budget(tokenizer, self.all_names)
+
+    def _rows(self) -> NDArray[np.int64]:
+        """The records that are used: training needs boxes, of more than a line of pixels."""
+        index = self.index
+        if self.box_filter is not None:
+            kept = self.box_filter.rows(index.scores)
+        else:
+            sides = index.boxes.values[:, 2:] - index.boxes.values[:, :2]
+            filled = np.concatenate([[0], np.cumsum((sides > 0).all(1))])
+            kept = np.diff(filled[index.boxes.offsets]) > 0
+        if self.sampler is None:
+            kept = kept | ~index.captioned
+        if not kept.any():
+            raise UserError(
+                f"{source_name(self.reader)} has no image with a box: nothing to train on"
+            )
+        return np.flatnonzero(kept)
+
+    @property
+    def blocks(self) -> NDArray[np.int64]:
+        """First samples of the shards that are best read as a whole, and the number of samples."""
+        return np.searchsorted(self.rows, self.index.blocks)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.sample(index, np.random.default_rng(index))
+
+    def sample(self, index: int, random: np.random.Generator) -> Sample:
+        """One sample; in training all that is random in it comes from `random`.
+
+        A bad picture is replaced by the next one. Raises UserError if too many are.
+        """
+        self.read += 1
+        try:
+            return self._sample(int(self.rows[index]), random)
+        except UserError as error:
+            self.problems.error("picture left out", str(error), self.read)
+        return self.sample((index + 1) % len(self), random)
+
+    def _sample(self, row: int, random: np.random.Generator) -> Sample:
+        boxes, targets = self.index.boxes[row], self.index.targets[row]
+        if self.box_filter is not None:
+            kept = self.box_filter.boxes(boxes, self.index.scores[row])
+            boxes, targets = boxes[kept], targets[kept]
+        if self.index.captioned[row]:
+            prompt, phrase_ids = self._caption(row, random), targets.astype(np.int64)
+        else:
+            prompt, phrase_ids = self._categories(targets, random)
+        # A category beyond the token budget is not in the prompt; its boxes cannot be asked for.
+        asked = phrase_ids >= 0
+        image = self.images.load(self.index.images[row])
+        pixels, moved = self.transform(
+            image, torch.from_numpy(boxes[asked]), prompt.caption, random
+        )
+        return Sample(
+            image=pixels,
+            boxes=moved,
+            phrase_ids=torch.from_numpy(phrase_ids[asked]),
+            prompt=prompt,
+            image_id=int(self.index.image_ids[row]),
+            original_size=(image.height, image.width),
+        )
+
+    def _categories(
+        self, labels: NDArray[np.int32], random: np.random.Generator
+    ) -> tuple[Prompt, NDArray[np.int64]]:
+        if self.sampler is None:
+            return self.all_names, labels.astype(np.int64)
+        order = self.sampler(sorted(set(labels.tolist())), self.lengths, random)
+        phrase_of = np.full(len(self.names), -1, dtype=np.int64)
+        phrase_of[order] = np.arange(len(order))
+        return detection_prompt([self.wordings[one] for one in order]), phrase_of[labels]
+
+    def _caption(self, row: int, random: np.random.Generator) -> Prompt:
+        prompt = Prompt(self.index.captions[row], self.index.phrases(row))
+        if self.packing is None:
+            return prompt
+        others = self.rows[random.integers(len(self), size=self.packing.count(random))]
+        captions = [self.index.captions[int(other)] for other in others if other != row]
+        return self.packing(prompt, captions, self.tokenizer, random)
+
+
+def _wordings(names: Sequence[str], given: Sequence[Wording] | None, source: str) -> list[Wording]:
+    """How prompts call each category. Raises UserError if there is not one for each."""
+    if given is None:
+        return [Wording(name=clean_name(name)) for name in names]
+    if len(given) != len(names):
+        raise UserError(
+            f"the setting `wordings` has {len(given)} entries and {source} {len(names)} categories"
+        )
+    return list(given)

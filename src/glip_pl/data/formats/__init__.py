@@ -1,0 +1,1 @@
+"""One small reader for each form in which people have their data on disk."""

@@ -1,0 +1,96 @@
+"""Records as arrays on disk that every process and loader worker maps: nothing is copied."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glip_pl.data.arrays import Ragged, Strings
+from glip_pl.types import Phrase
+
+COLUMNS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
+    "image_ids": (np.int64, ()),
+    "image_offsets": (np.int64, ()),
+    "image_bytes": (np.uint8, ()),
+    "sizes": (np.int32, (2,)),
+    "box_offsets": (np.int64, ()),
+    "boxes": (np.float32, (4,)),
+    "targets": (np.int32, ()),
+    "scores": (np.float32, ()),
+    "captioned": (np.bool_, ()),
+    "caption_offsets": (np.int64, ()),
+    "caption_bytes": (np.uint8, ()),
+    "phrase_offsets": (np.int64, ()),
+    "span_offsets": (np.int64, ()),
+    "spans": (np.int32, (2,)),
+}
+"""Type, and shape of one row, of each file `<name>.bin` of an index."""
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """The records of a source, in its order: I records, N boxes, P phrases and S spans each."""
+
+    folder: Path
+    names: Sequence[str]  # categories, in the order of their ids
+    category_ids: Sequence[int]  # as in the source
+    image_ids: NDArray[np.int64]  # (I,)
+    images: Strings  # (I,) by which the reader's images load them
+    sizes: NDArray[np.int32]  # (I, 2) height and width, pixels
+    boxes: Ragged[np.float32]  # I x (N, 4) float32, inclusive corners
+    targets: Ragged[np.int32]  # I x (N,) int32, category or phrase
+    scores: Ragged[np.float32]  # I x (N,) float32; 1 for boxes that people drew
+    captions: Strings  # (I,) empty in detection data
+    captioned: NDArray[np.bool_]  # (I,)
+    phrase_offsets: NDArray[np.int64]  # (I + 1,) rows of `spans`
+    spans: Ragged[np.int32]  # phrases x (S, 2) int32, characters [start, end)
+    blocks: NDArray[np.int64]  # first records of the source's files, and the number of records
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Workers that are spawned map the files again instead of copying what is in them.
+        return Index.open, (self.folder,)
+
+    def phrases(self, row: int) -> tuple[Phrase, ...]:
+        """The phrases of a record's caption."""
+        first, end = self.phrase_offsets[row : row + 2].tolist()
+        return tuple(
+            tuple((int(start), int(stop)) for start, stop in self.spans[phrase])
+            for phrase in range(first, end)
+        )
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Map an index. Raises OSError, ValueError or KeyError if it is incomplete or damaged."""
+        meta = json.loads((folder / "meta.json").read_text())
+        column = {name: _map(folder, name, meta["rows"][name]) for name in COLUMNS}
+        boxes = column["box_offsets"]
+        return cls(
+            folder=folder,
+            names=meta["names"],
+            category_ids=meta["category_ids"],
+            image_ids=column["image_ids"],
+            images=Strings(Ragged(column["image_bytes"], column["image_offsets"])),
+            sizes=column["sizes"],
+            boxes=Ragged(column["boxes"], boxes),
+            targets=Ragged(column["targets"], boxes),
+            scores=Ragged(column["scores"], boxes),
+            captions=Strings(Ragged(column["caption_bytes"], column["caption_offsets"])),
+            captioned=column["captioned"],
+            phrase_offsets=column["phrase_offsets"],
+            spans=Ragged(column["spans"], column["span_offsets"]),
+            blocks=np.asarray(meta["blocks"], dtype=np.int64),
+        )
+
+
+def _map(folder: Path, name: str, rows: int) -> NDArray[Any]:
+    kind, tail = COLUMNS[name]
+    if rows == 0:  # an empty file cannot be mapped
+        return np.zeros((0, *tail), dtype=kind)
+    return np.memmap(folder / f"{name}.bin", dtype=kind, mode="r", shape=(rows, *tail))
