@@ -3,9 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glip_pl.prompts.building import SEPARATOR, clean_name, names_prompt
+import numpy as np
+
+from glip_pl.prompts.building import (
+    SEPARATOR,
+    Wording,
+    clean_name,
+    detection_prompt,
+    names_prompt,
+)
 from glip_pl.prompts.chunking import chunked_prompts
 from glip_pl.prompts.negatives import TOKEN_BUDGET
+from glip_pl.prompts.packing import CaptionPacking
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, tokenize
 from glip_pl.types import Prompt
 from tests.parity.cases import read
@@ -95,3 +104,28 @@ def test_any_span_has_the_recorded_tokens(tokenizer: Tokenizer) -> None:
     for case in (RECORDED["positive_map_spans"], RECORDED["positive_map_truncated"]):
         prompt = of_spans(case["caption"], case["spans"])
         assert positions(tokenizer, prompt) == case["token_indices"]
+
+
+def test_wordings_of_the_odinw_prompts(tokenizer: Tokenizer) -> None:
+    case = RECORDED["od_simple_caption_prompt"]
+    prompt = detection_prompt([Wording(**wording) for wording in case["caption_prompt"]])
+    assert prompt.caption == case["caption"]
+    asked = [prompt.phrases[label - 1] for label in case["box_labels"]]
+    assert [[list(span) for span in phrase] for phrase in asked] == case["spans"]
+
+
+def test_packed_captions(tokenizer: Tokenizer) -> None:
+    for case in RECORDED["caption_packing"]:
+        spans = tuple(tuple((s, e) for s, e in phrase) for phrase in case["tokens_positive"])
+        packed = set()
+        for seed in range(60):
+            prompt = CaptionPacking()(
+                Prompt(case["positive"], spans),
+                case["negatives"],
+                tokenizer,
+                np.random.default_rng(seed),
+            )
+            packed.add((prompt.caption, prompt.phrases))
+        shifted = tuple(tuple((s, e) for s, e in phrase) for phrase in case["shifted"])
+        # The official draw is one of ours: the same captions in the same form, spans moved alike.
+        assert (case["caption"], shifted) in packed

@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from glip_pl import boxes
 from glip_pl.checkpoints import official
 from glip_pl.data.collate import MULTIPLE
+from glip_pl.data.filtering import BoxFilter
 from glip_pl.inference.decoding import Decoder
 from glip_pl.losses import assignment, focal, grounding
 from glip_pl.models import anchors, dynamic_head, grounding_head
@@ -16,6 +17,7 @@ from glip_pl.models.glip import GLIP
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.settings import compose_settings, plain, without_pretrained
 from glip_pl.training import optimizer
+from glip_pl.training.tuning import train_only
 from glip_pl.types import MAX_TOKENS
 from tests.parity.cases import MODELS, read
 
@@ -139,3 +141,45 @@ def test_pretraining_follows_the_released_recipe(letter: str) -> None:
     sampler = CategorySampler()
     assert sampler.max_negatives == prompts["DATASETS.RANDOM_SAMPLE_NEG"]
     assert sampler.full_probability == prompts["DATASETS.CONTROL_PROB"][2]
+
+
+def test_the_large_model_follows_its_released_recipe() -> None:
+    recorded = read("config_L.json")
+    solver, prompts = recorded["solver"], recorded["prompts"]
+    config = compose_settings(["experiment=pretrain_large"])
+    assert config.optimizer.lr == solver["SOLVER.BASE_LR"]
+    assert config.optimizer.weight_decay == solver["SOLVER.WEIGHT_DECAY"]
+    assert config.schedule.drops_decay is solver["SOLVER.WEIGHT_DECAY_SCHEDULE"]
+    assert solver["SOLVER.WEIGHT_DECAY_SCHEDULE_RATIO"] == optimizer.DECAY_BEFORE
+    assert config.trainer.max_steps == solver["SOLVER.MAX_ITER"]
+    assert config.callbacks.ema is None and config.trainer.precision == "32-true"
+    train = config.data.train
+    copies = {
+        "flickr30k": "FLICKR_COPY",
+        "mixed": "MIXED_COPY",
+        "objects365": "OBJECT365_COPY",
+        "visual_genome": "VG_COPY",
+        "imagenet_boxes": "IN_COPY",
+        "open_images": "OI_COPY",
+    }
+    for name, key in copies.items():
+        assert train[name].weight == prompts[f"DATASETS.{key}"]
+    captions = train.cap24m.dataset
+    assert captions.box_filter.min_score == prompts["DATASETS.CAPTION_CONF"]
+    assert BoxFilter().min_boxes == prompts["DATASETS.CAPTION_MIN_BOX"]
+    assert BoxFilter().nms is None and prompts["DATASETS.CAPTION_NMS"] < 0
+    packing = instantiate(captions.packing)
+    assert packing.max_captions == prompts["DATASETS.PACK_RANDOM_CAPTION_NUMBER"]
+    assert packing.none_probability == prompts["DATASETS.NO_RANDOM_PACK_PROBABILITY"]
+    assert packing.full_probability == prompts["DATASETS.RANDOM_PACK_PROB"]
+
+
+def test_the_large_models_first_stage_stays_frozen() -> None:
+    config = compose_settings(["experiment=pretrain_large"])
+    with torch.device("meta"):
+        model = instantiate(without_pretrained(plain(config.model)))
+    train_only(model, config.tuning.trains)
+    frozen = [name for name, one in model.named_parameters() if not one.requires_grad]
+    frozen_parts = ("patch_embed.", "layers_0.", "layers_1.downsample.")
+    assert frozen
+    assert all(name.removeprefix("image_encoder.body.").startswith(frozen_parts) for name in frozen)

@@ -17,6 +17,10 @@ from omegaconf import DictConfig
 from glip_pl.build import build_data, build_module, build_trainer
 from glip_pl.checkpoints.trained import load_trained
 from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.formats.mdetr import MdetrJson
+from glip_pl.data.indexing import open_index
+from glip_pl.inspection.export import write_shards
+from glip_pl.inspection.sets import NamedSet
 from glip_pl.train import train
 from glip_pl.training.tuning import train_only
 from glip_pl.types import Batch
@@ -115,11 +119,15 @@ def test_a_run_leaves_logs_checkpoints_pictures_and_results(world: Path, setting
         assert "current_model_state" in content
 
 
+Step = tuple[list[int], list[str], int]
+"""The images, captions and sum of all pixels of a batch."""
+
+
 class Seen(pl.Callback):
-    """Remembers which images every training step saw, and crashes if asked."""
+    """Remembers what every training step saw, and crashes if asked."""
 
     def __init__(self, crash_at: int | None) -> None:
-        self.steps: list[list[int]] = []
+        self.steps: list[Step] = []
         self.crash_at = crash_at
 
     def on_train_batch_start(
@@ -136,13 +144,12 @@ class Seen(pl.Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        self.steps.append(batch.image_ids)
+        captions = [prompt.caption for prompt in batch.prompts]
+        self.steps.append((batch.image_ids, captions, int(batch.images.sum())))
 
 
-def fit(
-    config: DictConfig, resume: Path | None = None, crash_at: int | None = None
-) -> list[list[int]]:
-    """Train; the images of every step."""
+def fit(config: DictConfig, resume: Path | None = None, crash_at: int | None = None) -> list[Step]:
+    """Train; what every step saw."""
     pl.seed_everything(0)
     data = build_data(config, train=True)
     model = instantiate(config.model)
@@ -154,8 +161,24 @@ def fit(
     return seen.steps
 
 
-def test_resuming_in_mid_epoch_sees_the_rest_of_the_data(world: Path, settings: Compose) -> None:
-    quiet = short(world, "data.val=null", "data.test=null", "callbacks.best=null")
+def shards_of(world: Path, folder: Path) -> Path:
+    """The world's captions as five web shards."""
+    reader = MdetrJson(world / "annotations/captions.json", world / "images/captions")
+    index = open_index(reader, folder / "index")
+    write_shards(NamedSet("train/captions", reader), index, folder, range(len(index)), per_shard=3)
+    return folder
+
+
+def test_resuming_in_mid_epoch_sees_the_rest_of_the_data(
+    world: Path, settings: Compose, tmp_path: Path
+) -> None:
+    quiet = [
+        *short(world, "data.val=null", "data.test=null", "callbacks.best=null"),
+        "data.train_transform.flip=0.5",
+        "data.workers=2",
+        "+data/train@data.train.web=cap4m",
+        f"data.train.web.dataset.reader.shards={shards_of(world, tmp_path / 'shards')}/*.tar",
+    ]
     whole = fit(settings(quiet))
     assert len(whole) > 4
     config = settings(quiet)

@@ -43,6 +43,24 @@ def test_the_rate_warms_up_and_drops_twice() -> None:
     assert rates[89] == rates[99] == pytest.approx(0.01)
 
 
+def test_the_decay_of_glip_l_drops_before_the_rate() -> None:
+    parameters = [nn.Parameter(torch.zeros(1)) for _ in range(2)]
+    groups = [
+        {"params": parameters[:1], "weight_decay": 0.01},
+        {"params": parameters[1:], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.SGD(groups, lr=1.0)
+    schedule = WarmUpSteps(warm_up=10, drops_decay=True)(optimizer, 1000)
+    decays = []
+    for _ in range(1000):
+        decays.append([group["weight_decay"] for group in optimizer.param_groups])
+        optimizer.step()
+        schedule.step()
+    assert decays[0] == decays[446] == [0.01, 0.0]
+    assert decays[447] == decays[593] == [pytest.approx(0.001), 0.0]
+    assert decays[594] == decays[999] == [pytest.approx(0.0001), 0.0]
+
+
 def test_a_short_training_warms_up_for_half_of_it() -> None:
     assert WarmUpSteps(2000).factor(49, 100) < 1
     assert WarmUpSteps(2000).factor(50, 100) == 1

@@ -1,6 +1,7 @@
 """Lightning's view of the data: one training mixture, named evaluation sets."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -11,6 +12,17 @@ from glip_pl.data.dataset import GroundedDataset
 from glip_pl.data.mixing import Mixture, MixtureSampler, ShareSampler, Source
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import Sample
+
+
+class LateLoader(DataLoader[Sample]):
+    """Starts its workers when the first batch is asked for, not when Lightning counts batches.
+
+    Lightning does that before it restores a run: workers would fetch the epoch's first samples.
+    """
+
+    def __iter__(self) -> Any:
+        """Batches, from where the sampler then is."""
+        yield from super().__iter__()
 
 
 class GroundingDataModule(pl.LightningDataModule):
@@ -52,7 +64,7 @@ class GroundingDataModule(pl.LightningDataModule):
         """
         mixture = Mixture(list(self.train.values()))
         sampler = MixtureSampler(mixture, self.seed, *self._ranks(), self._position)
-        return DataLoader(
+        return LateLoader(
             mixture,
             self.batch_size,
             sampler=sampler,

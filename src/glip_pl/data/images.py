@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
-from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -17,6 +16,9 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
 """What is decoded, whatever a file is called; Pillow would hand EPS to an outside program."""
+
+MAX_BYTES = 512 << 20
+"""Of an encoded picture; no photograph is as large."""
 
 HOW_TO_GET_DATA = (
     "paths.data (or the environment variable GLIP_DATA) names the folder that holds the datasets; "
@@ -43,6 +45,10 @@ class ImageFolder:
             listing = " or ".join(map(str, given))
             raise UserError(f"no such image folder: {listing}. {HOW_TO_GET_DATA}")
         return cls(found)
+
+    def read(self, name: str) -> bytes:
+        """The encoded picture. Raises UserError if it is missing or outside the roots."""
+        return read_file(self.find(name))
 
     def load(self, name: str) -> Image.Image:
         """The picture as RGB. Raises UserError if it is missing, broken, or outside the roots."""
@@ -89,21 +95,29 @@ def load_image(path: Path) -> Image.Image:
 
     Raises UserError if the file is missing, broken, or a decompression bomb.
     """
-    if not path.is_file():  # a pipe, of all things, would block for ever
-        raise UserError(f"no such image: {path}")
-    return _decode(path, str(path))
+    return decode_image(read_file(path), str(path))
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a picture file. Raises UserError if it is missing or no picture's size."""
+    try:
+        if not path.is_file():  # a pipe, of all things, would block for ever
+            raise FileNotFoundError
+        if path.stat().st_size > MAX_BYTES:
+            raise UserError(f"the image {path} has {path.stat().st_size} bytes: too large")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"no such image: {path}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read the image {path}: {error}") from error
 
 
 def decode_image(content: bytes, name: str) -> Image.Image:
-    """The picture of an encoded file in memory; `name` is for messages. Raises as `load_image`."""
-    return _decode(io.BytesIO(content), name)
-
-
-def _decode(source: Path | IO[bytes], name: str) -> Image.Image:
+    """The picture of an encoded file as RGB; `name` is for messages. Raises as `load_image`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=FORMATS) as image:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 return image.convert("RGB")
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise UserError(f"the image {name} is broken or no image: {error}") from error

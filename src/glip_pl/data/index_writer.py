@@ -163,6 +163,9 @@ class IndexWriter:
         finite = np.asarray(np.isfinite(boxes).all(1))
         inside = (low >= -TOLERANCE).all(1) & (high <= limit + TOLERANCE).all(1)
         good = finite & (inside | (self.out_of_image == "clip"))
+        for cut in np.flatnonzero(good & ~inside):
+            name = self._name(chunk[owners[cut]])
+            self.problems.note("box cut at the border", f"{name}: {boxes[cut].tolist()}")
         for bad in np.flatnonzero(~good):
             kind = "box outside its image" if finite[bad] else "box that is no number"
             x1, y1, x2, y2 = boxes[bad].tolist()

@@ -115,7 +115,7 @@ def _build(place: Path, reader: Reader, problems: Problems, out_of_image: OutOfI
     finally:
         shutil.rmtree(half, ignore_errors=True)
     if problems.counts:
-        log.warning("%s: left out %s", source_name(reader), problems.summary())
+        log.warning("%s: %s", source_name(reader), problems.summary())
     seconds = time.monotonic() - started
     if seconds > WORTH_TELLING:
         log.info("indexed %s in %.0f s: %s", source_name(reader), seconds, place)

@@ -43,6 +43,9 @@ class Contents:
 class Images(Protocol):
     """Where the pictures of a source lie."""
 
+    def read(self, name: str) -> bytes:
+        """The encoded picture, as it lies there. Raises UserError if it is missing."""
+
     def load(self, name: str) -> Image.Image:
         """The picture as RGB. Raises UserError if it is missing or broken."""
 

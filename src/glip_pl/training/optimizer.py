@@ -1,10 +1,10 @@
 """AdamW groups and the learning-rate schedule of the released models (GLIP's program, paper 4)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -15,6 +15,9 @@ BIAS_FACTOR = 2.0
 WARM_UP_START = 0.001
 STEPS = (0.67, 0.89)
 """Parts of the training after which the rate drops to a tenth."""
+
+DECAY_BEFORE = 0.667
+"""How far into the time before a drop of the rate GLIP-L dropped its weight decay."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class WarmUpSteps:
     """Linear warm-up, then a tenth of the rate after 67 % and again after 89 % of training."""
 
     warm_up: int = 2000  # optimizer steps; never more than half of the training
+    drops_decay: bool = False  # GLIP-L: a tenth of the weight decay too, before each drop
 
     def factor(self, step: int, total: int) -> float:
         """What the base rate is multiplied by at an optimizer step."""
@@ -62,6 +66,41 @@ class WarmUpSteps:
             return WARM_UP_START + (1 - WARM_UP_START) * step / warm_up
         return float(0.1 ** sum(step >= part * total for part in STEPS))
 
+    def decay_factor(self, step: int, total: int) -> float:
+        """What the base weight decay is multiplied by at an optimizer step."""
+        if not self.drops_decay:
+            return 1.0
+        return float(0.1 ** sum(step >= DECAY_BEFORE * part * total for part in STEPS))
+
     def __call__(self, optimizer: Optimizer, total: int) -> LambdaLR:
         """The schedule over `total` optimizer steps."""
-        return LambdaLR(optimizer, lambda step: self.factor(step, total))
+        return RateAndDecay(
+            optimizer,
+            lambda step: self.factor(step, total),
+            lambda step: self.decay_factor(step, total),
+        )
+
+
+class RateAndDecay(LambdaLR):
+    """A schedule of the learning rate that moves the weight decay along."""
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        rate: Callable[[int], float],
+        decay: Callable[[int], float],
+    ) -> None:
+        self.decay = decay
+        for group in optimizer.param_groups:
+            group.setdefault("initial_weight_decay", group["weight_decay"])
+        super().__init__(optimizer, rate)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps: all but the function, which the settings bring."""
+        return {key: value for key, value in super().state_dict().items() if key != "decay"}
+
+    def get_lr(self) -> list[float | Tensor]:
+        """The rates of the groups; sets their weight decays on the way."""
+        for group in self.optimizer.param_groups:
+            group["weight_decay"] = group["initial_weight_decay"] * self.decay(self.last_epoch)
+        return super().get_lr()

@@ -42,28 +42,18 @@ class OdvgJsonl:
 
     def read(self, problems: Problems) -> Contents:
         """One record per line; ids are line numbers, from 0."""
-        names = self._names(problems)
+        names = self._names()
         return Contents(self._records(names, problems), names, range(len(names)))
 
-    def _names(self, problems: Problems) -> list[str]:
+    def _names(self) -> list[str]:
         if self.label_map is not None:
-            try:
-                given = json.loads(Path(self.label_map).read_bytes())
-                found = {int(label): str(name) for label, name in given.items()}
-            except (ValueError, AttributeError, TypeError) as error:
-                raise UserError(f"{self.label_map} is no label map: {error}") from error
-        else:
-            found = {}
-            for _, line in _lines(Path(self.annotations), Problems(1.0)):
-                for instance in _instances(line):
-                    if isinstance(instance.get("label"), int) and "category" in instance:
-                        found.setdefault(instance["label"], str(instance["category"]))
-        if sorted(found) != list(range(len(found))):
-            raise UserError(
-                f"{self.label_map or self.annotations}: labels must run from 0 without a gap, "
-                f"and are {sorted(found)[:10]}"
-            )
-        return [found[label] for label in sorted(found)]
+            return read_label_map(Path(self.label_map))
+        found: dict[int, str] = {}
+        for _, line in _lines(Path(self.annotations), Problems(1.0)):
+            for instance in _instances(line):
+                if isinstance(instance.get("label"), int) and "category" in instance:
+                    found.setdefault(instance["label"], str(instance["category"]))
+        return _without_gaps(found, Path(self.annotations))
 
     def _records(self, names: Sequence[str], problems: Problems) -> Iterator[Record]:
         path = Path(self.annotations)
@@ -73,6 +63,24 @@ class OdvgJsonl:
             except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
                 message = f"{path}: line {number + 1} makes no sense: {error!r:.200}"
                 problems.error("line that makes no sense", message, number + 1)
+
+
+def read_label_map(path: Path) -> list[str]:
+    """Names by label from a JSON file {"0": name, ...}. Raises UserError."""
+    try:
+        given = json.loads(path.read_bytes())
+        found = {int(label): str(name) for label, name in given.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise UserError(f"{path} is no label map: {error}") from error
+    return _without_gaps(found, path)
+
+
+def _without_gaps(found: Mapping[int, str], path: Path) -> list[str]:
+    if sorted(found) != list(range(len(found))):
+        raise UserError(
+            f"{path}: labels must run from 0 without a gap, and are {sorted(found)[:10]}"
+        )
+    return [found[label] for label in sorted(found)]
 
 
 def _lines(path: Path, problems: Problems) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -101,14 +109,13 @@ def record_of(
     line: Mapping[str, Any],
     image_id: int,
     categories: int,
-    image: str | None = None,
     block: int = 0,
 ) -> Record:
-    """A record from one parsed line; `image` replaces its file name.
+    """A record from one parsed line.
 
     Raises KeyError, TypeError or ValueError if the line is of no known form.
     """
-    name = str(line["filename"]) if image is None else image
+    name = str(line["filename"])
     size = int(line["height"]), int(line["width"])
     if "grounding" in line:
         return _grounding(line["grounding"], name, size, image_id, block)

@@ -29,15 +29,19 @@ class TsvImages:
 
     files: tuple[Path, ...]
 
+    def read(self, name: str) -> bytes:
+        """The encoded picture. Raises UserError if the row is broken."""
+        number, _, offset = name.partition(":")
+        file = self.files[int(number)]
+        try:
+            row = read_row(file, int(offset))
+            return base64.b64decode(row.rpartition(b"\t")[2], validate=True)
+        except ValueError as error:
+            raise UserError(f"the image at byte {offset} of {file}: {error}") from error
+
     def load(self, name: str) -> Image.Image:
         """The picture as RGB. Raises UserError if the row is broken."""
-        number, _, offset = name.partition(":")
-        row = read_row(self.files[int(number)], int(offset))
-        where = f"{self.files[int(number)]} at byte {offset}"
-        try:
-            return decode_image(base64.b64decode(row.rpartition(b"\t")[2], validate=True), where)
-        except ValueError as error:
-            raise UserError(f"the image {where} is no base64: {error}") from error
+        return decode_image(self.read(name), f"{name} of {self.files[0]}")
 
 
 def read_row(file: Path, offset: int) -> bytes:

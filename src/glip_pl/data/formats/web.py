@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from PIL import Image
 
-from glip_pl.data.formats.odvg import record_of
+from glip_pl.data.formats.odvg import read_label_map, record_of
 from glip_pl.data.images import HOW_TO_GET_DATA, SUFFIXES, decode_image
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record, box_array, captioned
@@ -31,13 +31,17 @@ class WebImages:
 
     def load(self, name: str) -> Image.Image:
         """The picture as RGB. Raises UserError if it is broken or its shard out of reach."""
+        return decode_image(self.read(name), f"{name} of {self.shards[int(name.split(':')[0])]}")
+
+    def read(self, name: str) -> bytes:
+        """The encoded picture. Raises UserError if its shard is out of reach."""
         number, offset, size = map(int, name.split(":"))
         shard = self.shards[number]
         for attempt in (1, 2):
             try:
                 with self.cache.local(shard).open("rb") as file:
                     file.seek(offset)
-                    return decode_image(file.read(size), f"at byte {offset} of {shard}")
+                    return file.read(size)
             except FileNotFoundError as error:  # just removed from the cache by another process
                 if attempt == 2 or "://" not in shard:
                     raise UserError(f"no such shard: {shard}") from error
@@ -55,6 +59,7 @@ class WebShards:
     """
 
     shards: str | Sequence[str]
+    label_map: str | Path | None = None  # for shards of detection data, as in ODVG
     cache: ShardCache = field(default=DEFAULT_CACHE, repr=False)
 
     @cached_property
@@ -65,8 +70,9 @@ class WebShards:
 
     @property
     def files(self) -> Sequence[Path]:
-        """The local ones."""
-        return [Path(place) for place in self.places if "://" not in place]
+        """The local ones, and the label map."""
+        local = [Path(place) for place in self.places if "://" not in place]
+        return local if self.label_map is None else [*local, Path(self.label_map)]
 
     def open_images(self) -> WebImages:
         """The pictures inside the shards."""
@@ -74,16 +80,17 @@ class WebShards:
 
     def read(self, problems: Problems) -> Contents:
         """One record per key; a truncated shard gives those before the cut."""
-        return Contents(self._records(problems))
+        names = [] if self.label_map is None else read_label_map(Path(self.label_map))
+        return Contents(self._records(len(names), problems), names, range(len(names)))
 
-    def _records(self, problems: Problems) -> Iterator[Record]:
+    def _records(self, categories: int, problems: Problems) -> Iterator[Record]:
         seen = 0
         for number, shard in enumerate(self.places):
             try:
                 for key, members in _samples(self.cache.local(shard)):
                     seen += 1
                     try:
-                        yield _record(members, number, seen - 1)
+                        yield _record(members, number, seen - 1, categories)
                     except (KeyError, TypeError, ValueError, AttributeError, UserError) as error:
                         message = f"{shard}: the sample {key!r} makes no sense: {error!s:.200}"
                         problems.error("sample that makes no sense", message, seen)
@@ -155,7 +162,7 @@ MAX_TEXT = 16 << 20
 """Bytes of a sample's JSON or text; what is longer is neither."""
 
 
-def _record(members: Mapping[str, _Member], shard: int, image_id: int) -> Record:
+def _record(members: Mapping[str, _Member], shard: int, image_id: int, categories: int) -> Record:
     """A record. Raises KeyError, TypeError, ValueError or UserError if something is missing."""
     picture = next((member for suffix, member in members.items() if suffix in SUFFIXES), None)
     if picture is None:
@@ -170,8 +177,8 @@ def _record(members: Mapping[str, _Member], shard: int, image_id: int) -> Record
         image = decode_image(picture.read(), "picture")
         size = image.height, image.width
     name = f"{shard}:{picture.offset}:{picture.size}"
-    if "grounding" in content:
-        line = {"height": size[0], "width": size[1], "grounding": content["grounding"]}
-        return record_of(line, image_id, 0, name, shard)
+    if "grounding" in content or "detection" in content:
+        line = {**content, "filename": name, "height": size[0], "width": size[1]}
+        return record_of(line, image_id, categories, shard)
     text = members[".txt"].read().decode() if ".txt" in members else content["caption"]
     return captioned(name, size, image_id, box_array([]), str(text).strip(), [], block=shard)

@@ -1,0 +1,1 @@
+"""Looking at data before anything trains on them: check, stats, browse, export."""

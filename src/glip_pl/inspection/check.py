@@ -1,0 +1,156 @@
+"""Everything that may be wrong with a source, found before a run finds it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from glip_pl.data.images import ImageFolder
+from glip_pl.data.index import Index
+from glip_pl.data.problems import Problems
+from glip_pl.errors import UserError
+from glip_pl.inspection.sets import NamedSet
+from glip_pl.metrics.coco import COCOAveragePrecision
+from glip_pl.prompts.building import names_prompt
+from glip_pl.prompts.tokens import Tokenizer, check_budget, tokenize
+from glip_pl.types import Batch, Detections, Prompt
+
+Pictures = Literal["exist", "decode", "skip"]
+
+Progress = Callable[[Iterable[int], str], Iterable[int]]
+"""Shows how far a loop over records has come."""
+
+CAPTIONS = 256
+"""Captions tokenised at a time."""
+
+ACCEPTED = {"box cut at the border"}
+"""Findings that out_of_image=clip allows."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the check of one set says."""
+
+    name: str
+    images: int
+    boxes: int
+    problems: Problems
+    ground_truth_ap: float | None  # None for captions, which have no categories
+    tolerate: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether no more is wrong than the set tolerates."""
+        wrong = sum(count for kind, count in self.problems.counts.items() if kind not in ACCEPTED)
+        return wrong <= self.tolerate * max(self.images, 1)
+
+
+def check(
+    one: NamedSet, tokenizer: Tokenizer, pictures: Pictures, ap_images: int, progress: Progress
+) -> Finding:
+    """Read a set anew and look at all of it; `ap_images` limits the ground truth's own AP."""
+    problems = Problems(tolerate=1.0)
+    images = boxes = 0
+    truth: float | None = None
+    try:
+        with one.fresh_index(problems) as index:
+            images, boxes = len(index), len(index.boxes.values)
+            _pictures(one, index, pictures, problems, progress)
+            _captions(index, tokenizer, problems, progress)
+            if index.names and one.asks_for_all:
+                _all_names(index, tokenizer, problems)
+            if index.names:
+                truth = ground_truth_ap(index, range(min(images, ap_images)))
+                if truth < 1 - 1e-6:
+                    problems.note(
+                        "ground truth that does not score 1",
+                        f"{one.name}: its own boxes as predictions have AP {truth:.4f}; are there "
+                        "more than 100 boxes of one category in an image?",
+                    )
+            if images == 0 or boxes == 0:
+                problems.note("empty set", f"{one.name} has {images} images and {boxes} boxes")
+    except UserError as error:
+        problems.note("unreadable source", str(error))
+    return Finding(one.name, images, boxes, problems, truth, one.tolerate)
+
+
+def _pictures(
+    one: NamedSet, index: Index, how: Pictures, problems: Problems, progress: Progress
+) -> None:
+    if how == "skip":
+        return
+    images = one.reader.open_images()
+    if how == "exist" and not isinstance(images, ImageFolder):
+        return  # inside archives; the reader has seen that they are there
+    seen: set[str] = set()
+    for row in progress(range(len(index)), f"{one.name}: pictures"):
+        name = index.images[row]
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            if how == "exist":
+                assert isinstance(images, ImageFolder)
+                if not images.find(name).is_file():
+                    raise UserError(f"no such image: {images.find(name)}")
+                continue
+            image = images.load(name)
+        except UserError as error:
+            problems.note("missing or broken picture", str(error))
+            continue
+        height, width = index.sizes[row].tolist()
+        if (image.height, image.width) != (height, width):
+            problems.note(
+                "picture of another size",
+                f"{name} has {image.width}x{image.height} pixels, its annotation {width}x{height}",
+            )
+
+
+def _captions(index: Index, tokenizer: Tokenizer, problems: Problems, progress: Progress) -> None:
+    """Phrases that lie behind the token limit, or have no token."""
+    rows = np.flatnonzero(index.captioned & (np.diff(index.phrase_offsets) > 0))
+    if not len(rows):
+        return
+    for first in progress(range(0, len(rows), CAPTIONS), "captions"):
+        chosen = rows[first : first + CAPTIONS].tolist()
+        prompts = [Prompt(index.captions[row], index.phrases(row)) for row in chosen]
+        _, _, masks = tokenize(tokenizer, prompts)
+        for prompt, mask in zip(prompts, masks, strict=True):
+            for phrase in torch.nonzero(~mask.any(1))[:, 0].tolist():
+                text = prompt.phrase_text(phrase)
+                problems.note(
+                    "phrase that the model does not read", f"{text!r} in {prompt.caption[:80]!r}"
+                )
+
+
+def _all_names(index: Index, tokenizer: Tokenizer, problems: Problems) -> None:
+    try:
+        check_budget(tokenizer, names_prompt(index.names))
+    except UserError as error:
+        problems.note("prompt over budget", str(error))
+
+
+def ground_truth_ap(index: Index, rows: Iterable[int]) -> float:
+    """AP (COCO) of the boxes as their own predictions; below 1 the evaluator cannot be trusted."""
+    metric = COCOAveragePrecision(index.names)
+    for row in rows:
+        boxes = torch.from_numpy(np.array(index.boxes[row]))
+        labels = torch.from_numpy(index.targets[row].astype(np.int64))
+        size = torch.from_numpy(index.sizes[row].astype(np.int64))[None]
+        nothing = torch.zeros(1, 0)
+        batch = Batch(
+            images=nothing,
+            sizes=size,
+            original_sizes=size,
+            tokens=nothing,
+            attention_mask=nothing,
+            phrase_masks=[nothing],
+            boxes=[boxes],
+            phrase_ids=[labels],
+            prompts=[Prompt("", ())],
+            image_ids=[int(index.image_ids[row])],
+        )
+        metric.update([Detections(boxes, torch.ones(len(boxes)), labels)], batch)
+    return metric.compute()["AP"]

@@ -1,0 +1,147 @@
+"""Any source as ODVG lines, or as web shards that hold the pictures too."""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glip_pl.data.images import ImageFolder
+from glip_pl.data.index import Index
+from glip_pl.data.records import Images
+from glip_pl.errors import UserError
+from glip_pl.inspection.sets import NamedSet, kept_boxes
+
+LABEL_MAP = "label_map.json"
+
+MAGIC = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"BM": ".bmp"}
+"""First bytes of picture files."""
+
+
+def write_odvg(one: NamedSet, index: Index, folder: Path, rows: Iterable[int]) -> Path:
+    """Lines beside a label map; pictures stay where they are if they lie in folders.
+
+    Those inside archives are written to `images`, named by their rows. Appears complete or not
+    at all. Raises UserError if a picture cannot be read.
+    """
+    images = one.reader.open_images()
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_label_map(index, folder)
+    half, lines = folder / "annotations.jsonl.tmp", folder / "annotations.jsonl"
+    with half.open("w", encoding="utf-8") as file:
+        for row in rows:
+            name = index.images[row]
+            if not isinstance(images, ImageFolder):
+                content = images.read(name)
+                name = f"{row:09d}{_suffix(content)}"
+                (folder / "images").mkdir(exist_ok=True)
+                (folder / "images" / name).write_bytes(content)
+            file.write(json.dumps({"filename": name, **odvg(one, index, row)}) + "\n")
+    half.replace(lines)
+    return lines
+
+
+def write_shards(
+    one: NamedSet, index: Index, folder: Path, rows: Iterable[int], per_shard: int
+) -> list[Path]:
+    """Tar files of picture, text and JSON per key; each appears complete or not at all.
+
+    Raises UserError if a picture cannot be read.
+    """
+    images = one.reader.open_images()
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_label_map(index, folder)
+    shards: list[Path] = []
+    chunk: list[int] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == per_shard:
+            shards.append(_write_shard(one, index, images, folder, len(shards), chunk))
+            chunk = []
+    if chunk:
+        shards.append(_write_shard(one, index, images, folder, len(shards), chunk))
+    return shards
+
+
+def _write_shard(
+    one: NamedSet, index: Index, images: Images, folder: Path, number: int, rows: list[int]
+) -> Path:
+    shard = folder / f"{number:05d}.tar"
+    half = shard.with_suffix(".tmp")
+    with tarfile.open(half, "w") as tar:
+        for place, row in enumerate(rows):
+            key = f"{number:05d}{place:04d}"
+            picture = images.read(index.images[row])
+            about = {"key": key, "caption": index.captions[row], **odvg(one, index, row)}
+            _add(tar, f"{key}{_suffix(picture)}", picture)
+            _add(tar, f"{key}.json", json.dumps(about).encode())
+            if index.captioned[row]:
+                _add(tar, f"{key}.txt", index.captions[row].encode())
+    half.replace(shard)
+    return shard
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
+
+
+def _suffix(content: bytes) -> str:
+    for magic, suffix in MAGIC.items():
+        if content.startswith(magic):
+            return suffix
+    raise UserError(f"a picture that starts with {content[:8]!r} is of no known format")
+
+
+def _write_label_map(index: Index, folder: Path) -> None:
+    if index.names:
+        names = {str(label): name for label, name in enumerate(index.names)}
+        (folder / LABEL_MAP).write_text(json.dumps(names, indent=1))
+
+
+def odvg(one: NamedSet, index: Index, row: int) -> dict[str, Any]:
+    """A record in ODVG's form, without its file name; corners' second pixel lies outside."""
+    height, width = index.sizes[row].tolist()
+    kept = kept_boxes(index, row, one.box_filter)
+    boxes = index.boxes[row][kept] + np.asarray([0, 0, 1, 1], dtype=np.float32)
+    targets, scores = index.targets[row][kept], index.scores[row][kept]
+    size = {"height": height, "width": width}
+    if not index.captioned[row]:
+        return size | {"detection": {"instances": _instances(index, boxes, targets, scores)}}
+    caption, phrases = index.captions[row], index.phrases(row)
+    regions = []
+    for target in dict.fromkeys(targets.tolist()):
+        mine = targets == target
+        region = {
+            "bbox": _numbers(boxes[mine]),
+            "phrase": [caption[start:end] for start, end in phrases[target]],
+            "tokens_positive": [list(span) for span in phrases[target]],
+        }
+        if (scores < 1).any():
+            region["score"] = _numbers(scores[mine])
+        regions.append(region)
+    return size | {"grounding": {"caption": caption, "regions": regions}}
+
+
+def _instances(
+    index: Index,
+    boxes: NDArray[np.float32],
+    targets: NDArray[np.int32],
+    scores: NDArray[np.float32],
+) -> list[dict[str, Any]]:
+    instances = []
+    for box, label, score in zip(boxes, targets.tolist(), scores.tolist(), strict=True):
+        instance = {"bbox": _numbers(box), "label": label, "category": index.names[label]}
+        instances.append(instance | ({"score": round(score, 4)} if score < 1 else {}))
+    return instances
+
+
+def _numbers(values: NDArray[np.float32]) -> Any:
+    """Lists whose numbers are as short as their precision."""
+    rounded: Any = np.round(values.astype(np.float64), 4).tolist()
+    return rounded

@@ -1,0 +1,68 @@
+"""The sets that `data=` configures, as sources to look at."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glip_pl.data.filtering import BoxFilter
+from glip_pl.data.index import Index
+from glip_pl.data.index_writer import IndexWriter, OutOfImage
+from glip_pl.data.indexing import source_name
+from glip_pl.data.problems import Problems
+from glip_pl.data.records import Reader
+
+
+@dataclass(frozen=True)
+class NamedSet:
+    """One source under the name of its setting, and how runs would read it."""
+
+    name: str  # "train/coco"
+    reader: Reader
+    out_of_image: OutOfImage = "error"
+    tolerate: float = 0.0
+    box_filter: BoxFilter | None = None
+
+    @property
+    def asks_for_all(self) -> bool:
+        """Whether it is an evaluation set, whose prompts name every category."""
+        return not self.name.startswith("train/")
+
+    @contextmanager
+    def fresh_index(self, problems: Problems) -> Iterator[Index]:
+        """An index of its own that is read anew, so that `problems` hears of everything."""
+        with tempfile.TemporaryDirectory() as folder:
+            name = source_name(self.reader)
+            with IndexWriter(Path(folder), name, problems, self.out_of_image) as writer:
+                writer.write(self.reader.read(problems))
+            yield Index.open(Path(folder))
+
+
+def kept_boxes(index: Index, row: int, box_filter: BoxFilter | None) -> NDArray[np.int64]:
+    """Which boxes of a record a run would use."""
+    if box_filter is None:
+        return np.arange(len(index.boxes[row]))
+    return np.flatnonzero(box_filter.boxes(index.boxes[row], index.scores[row]))
+
+
+def phrase_texts(index: Index, row: int) -> list[str]:
+    """What each box of a record is, in words."""
+    if not index.captioned[row]:
+        return [index.names[int(label)] for label in index.targets[row]]
+    caption = index.captions[row]
+    texts = [" ".join(caption[s:e] for s, e in phrase) for phrase in index.phrases(row)]
+    return [texts[int(phrase)] for phrase in index.targets[row]]
+
+
+def some_rows(index: Index, count: int, seed: int) -> Sequence[int]:
+    """Random records, in their order, those with boxes if there are any."""
+    rows = np.flatnonzero(index.boxes.lengths() > 0)
+    rows = rows if len(rows) else np.arange(len(index))
+    chosen = np.random.default_rng(seed).choice(rows, min(count, len(rows)), replace=False)
+    found: Any = np.sort(chosen).tolist()
+    return list(found)
