@@ -69,7 +69,7 @@ class _Movable:
 class Batch(_Movable):
     """Padded samples, ready for the model."""
 
-    images: Tensor  # (B, 3, H, W) uint8, zero right of and below each true size
+    images: Tensor  # (B, 3, H, W) uint8, channels last in memory, zero beyond each true size
     sizes: Tensor  # (B, 2) int64, true (height, width) inside `images`
     original_sizes: Tensor  # (B, 2) int64, (height, width) on disk
     tokens: Tensor  # (B, T) int64

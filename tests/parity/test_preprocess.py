@@ -42,7 +42,8 @@ def test_pixels_and_boxes(index: int, encoder: ImageEncoder) -> None:
     mirrored, flipped = ResizeFlip([case["min"]], case["max"], flip=1.0)(
         image, boxes, "", np.random.default_rng(0)
     )
-    assert mirrored.equal(pixels.flip(2))
+    # Training resizes with another kernel, equal but for roundings.
+    assert (mirrored.int() - pixels.flip(2).int()).abs().max() <= 1
     torch.testing.assert_close(flipped, TENSORS[f"{index}_flipped_boxes"])
     size = torch.tensor([pixels.shape[1:]])
     normalised = encoder.normalise(pixels[None], size)[0]

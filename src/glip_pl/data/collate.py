@@ -27,10 +27,14 @@ class Collate:
         tokens, attention_mask, phrase_masks = tokenize(self.tokenizer, prompts)
         sizes = torch.tensor([sample.image.shape[1:] for sample in samples])
         height, width = (-(-int(side) // MULTIPLE) * MULTIPLE for side in sizes.amax(0))
-        images = torch.zeros(len(samples), 3, height, width, dtype=torch.uint8)
+        # Channels last, as decoders give them: rows are copied whole.
+        images = torch.empty(len(samples), height, width, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
         boxes, phrase_ids = [], []
         for image, sample, masks in zip(images, samples, phrase_masks, strict=True):
-            image[:, : sample.image.shape[1], : sample.image.shape[2]] = sample.image
+            inner_height, inner_width = sample.image.shape[1:]
+            image[:, :inner_height, :inner_width] = sample.image
+            image[:, inner_height:] = 0
+            image[:, :, inner_width:] = 0
             read = masks.any(1)[sample.phrase_ids] | (not self.training)
             boxes.append(sample.boxes[read])
             phrase_ids.append(sample.phrase_ids[read])

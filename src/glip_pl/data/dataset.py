@@ -94,12 +94,13 @@ class GroundedDataset(Dataset[Sample]):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Sample:
-        return self.sample(index, np.random.default_rng(index))
+        return self.sample(index)
 
-    def sample(self, index: int, random: np.random.Generator) -> Sample:
+    def sample(self, index: int, random: np.random.Generator | None = None) -> Sample:
         """One sample; in training all that is random in it comes from `random`.
 
-        A bad picture is replaced by the next one. Raises UserError if too many are.
+        Without it pictures are as in evaluation, and prompts are always the same. A bad picture
+        is replaced by the next one. Raises UserError if too many are.
         """
         self.read += 1
         try:
@@ -108,15 +109,16 @@ class GroundedDataset(Dataset[Sample]):
             self.problems.error("picture left out", str(error), self.read)
         return self.sample((index + 1) % len(self), random)
 
-    def _sample(self, row: int, random: np.random.Generator) -> Sample:
+    def _sample(self, row: int, random: np.random.Generator | None) -> Sample:
+        draw = random or np.random.default_rng(row)
         boxes, targets = self.index.boxes[row], self.index.targets[row]
         if self.box_filter is not None:
             kept = self.box_filter.boxes(boxes, self.index.scores[row])
             boxes, targets = boxes[kept], targets[kept]
         if self.index.captioned[row]:
-            prompt, phrase_ids = self._caption(row, random), targets.astype(np.int64)
+            prompt, phrase_ids = self._caption(row, draw), targets.astype(np.int64)
         else:
-            prompt, phrase_ids = self._categories(targets, random)
+            prompt, phrase_ids = self._categories(targets, draw)
         # A category beyond the token budget is not in the prompt; its boxes cannot be asked for.
         asked = phrase_ids >= 0
         image = self.images.load(self.index.images[row])

@@ -118,7 +118,8 @@ def decode_image(content: bytes, name: str) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                return image.convert("RGB")
+                image.load()
+                return image if image.mode == "RGB" else image.convert("RGB")
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise UserError(f"the image {name} is broken or no image: {error}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -57,6 +57,7 @@ class ImageEncoder(nn.Module):
 
     def normalise(self, images: Tensor, sizes: Tensor) -> Tensor:
         """Network input (B, 3, H, W) from uint8 RGB; zero outside each true (height, width)."""
+        images = images.contiguous()  # batches come with the channels last
         pixels = images.flip(1) if self.bgr else images
         pixels = (pixels.to(self.mean.dtype) - self.mean) / self.std
         height, width = images.shape[-2:]

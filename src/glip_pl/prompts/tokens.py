@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import AutoTokenizer
@@ -47,35 +48,41 @@ def tokenize(
         max_length=MAX_TOKENS,
         return_tensors="pt",
     )
-    masks = []
-    for row, prompt in enumerate(prompts):
-        mask = torch.zeros(len(prompt.phrases), encoded["input_ids"].shape[1], dtype=torch.bool)
-        for index, phrase in enumerate(prompt.phrases):
-            for span in phrase:
-                found = token_span(encoded, row, span)
-                if found is not None:
-                    mask[index, found[0] : found[1] + 1] = True
-        masks.append(mask)
+    width = encoded["input_ids"].shape[1]
+    masks = [
+        _phrase_mask(prompt, encoding, width)
+        for prompt, encoding in zip(prompts, encoded.encodings, strict=True)
+    ]
     return encoded["input_ids"], encoded["attention_mask"].bool(), masks
 
 
-def token_span(encoded: Any, row: int, span: Span) -> Span | None:
+def _phrase_mask(prompt: Prompt, encoding: Any, width: int) -> Tensor:
+    mask = np.zeros((len(prompt.phrases), width), dtype=bool)
+    for index, phrase in enumerate(prompt.phrases):
+        for span in phrase:
+            found = token_span(encoding, span)
+            if found is not None:
+                mask[index, found[0] : found[1] + 1] = True
+    return torch.from_numpy(mask)
+
+
+def token_span(encoding: Any, span: Span) -> Span | None:
     """First and last token, inclusive, of a character span; None if no token holds its ends.
 
     A character without a token (a space) is replaced by one of the two after the start, or before
     the end, as in the released models.
     """
     start, end = span
-    first = _first_token(encoded, row, (start, start + 1, start + 2))
-    last = _first_token(encoded, row, (end - 1, end - 2, end - 3))
+    first = _first_token(encoding, (start, start + 1, start + 2))
+    last = _first_token(encoding, (end - 1, end - 2, end - 3))
     return None if first is None or last is None else (first, last)
 
 
-def _first_token(encoded: Any, row: int, characters: tuple[int, ...]) -> int | None:
+def _first_token(encoding: Any, characters: tuple[int, ...]) -> int | None:
     for character in characters:
         if character < 0:
             continue
-        token: int | None = encoded.char_to_token(row, character)
+        token: int | None = encoding.char_to_token(character)
         if token is not None:
             return token
     return None

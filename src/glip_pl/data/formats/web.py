@@ -138,24 +138,36 @@ def _samples(path: Path) -> Iterator[tuple[str, dict[str, _Member]]]:
 
     Names are never used as paths. Raises TarError if the file ends early.
     """
+    key, members = "", dict[str, _Member]()
+    cut: Exception | None = None
+    with path.open("rb") as shard:
+        try:
+            for name, member in _members(path, shard):
+                folder, _, file = name.rpartition("/")
+                stem, _, suffix = file.partition(".")
+                if members and f"{folder}/{stem}" != key:
+                    yield key, members
+                    members = {}
+                key = f"{folder}/{stem}"
+                members[f".{suffix.lower()}"] = member
+        except (tarfile.TarError, EOFError) as error:
+            cut = error
+        if members:
+            yield key, members
+        if cut is not None:
+            raise cut
+
+
+def _members(path: Path, shard: IO[bytes]) -> Iterator[tuple[str, _Member]]:
     end = path.stat().st_size
-    with path.open("rb") as shard, tarfile.open(path, "r:") as tar:
-        key, members = "", dict[str, _Member]()
+    with tarfile.open(path, "r:") as tar:
         while (member := tar.next()) is not None:
             tar.members = []  # type: ignore[attr-defined]  # it would keep all of them
             if not member.isreg() or member.issparse():
                 continue
-            folder, _, file = member.name.rpartition("/")
-            stem, _, suffix = file.partition(".")
             if member.offset_data + member.size > end:
                 raise tarfile.ReadError(f"{member.name!r} is cut off")
-            if members and f"{folder}/{stem}" != key:
-                yield key, members
-                members = {}
-            key = f"{folder}/{stem}"
-            members[f".{suffix.lower()}"] = _Member(member.offset_data, member.size, shard)
-        if members:
-            yield key, members
+            yield member.name, _Member(member.offset_data, member.size, shard)
 
 
 MAX_TEXT = 16 << 20

@@ -1,0 +1,140 @@
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glip_pl.data.records import Reader
+from glip_pl.inspection.check import Finding, Pictures, check
+from glip_pl.inspection.sets import NamedSet
+from glip_pl.prompts.tokens import Tokenizer
+from tests.data.formats.test_round_trip import by_name
+from tests.data.formats.writers import DETECTION, GROUNDING, Writer, coco, mdetr, scenes
+
+SCENES = scenes(8)
+
+
+def quiet(rows: Iterable[int], description: str) -> Iterable[int]:
+    return rows
+
+
+@pytest.fixture
+def checked(tokenizer: Tokenizer) -> Callable[..., Finding]:
+    """Checks a source as the set val/it."""
+
+    def run(reader: Reader, pictures: Pictures = "exist", **options: Any) -> Finding:
+        return check(NamedSet("val/it", reader, **options), tokenizer, pictures, 100, quiet)
+
+    return run
+
+
+@pytest.mark.parametrize("write", DETECTION + GROUNDING, ids=by_name)
+def test_sound_data_pass_in_every_format(
+    write: Writer, tmp_path: Path, checked: Callable[..., Finding]
+) -> None:
+    found = checked(write(tmp_path, SCENES), pictures="decode")
+    assert found.passed, found.problems
+    assert found.images == len(SCENES)
+    assert found.boxes == sum(len(scene.boxes) for scene in SCENES)
+    if write in DETECTION:
+        assert found.ground_truth_ap == pytest.approx(1.0)
+
+
+def change(reader: Reader, edit: Callable[[dict[str, Any]], object]) -> Reader:
+    """The same source with a mistake in its JSON."""
+    content = json.loads(reader.files[0].read_text())
+    edit(content)
+    reader.files[0].write_text(json.dumps(content))
+    return reader
+
+
+MISTAKES: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
+    ("box outside its image", lambda c: c["annotations"][0].update(bbox=[0, 0, 900, 5])),
+    ("box without area", lambda c: c["annotations"][0].update(bbox=[5, 5, 0, 5])),
+    ("box without area", lambda c: c["annotations"][0].update(bbox=[5, 5, -3, 5])),
+    ("box that is no number", lambda c: c["annotations"][0].update(bbox=["wide", 1, 2, 3])),
+    ("unknown category", lambda c: c["annotations"][0].update(category_id=99)),
+    ("annotation without an image", lambda c: c["annotations"][0].update(image_id=10**6)),
+    ("repeated id", lambda c: c["images"].append(c["images"][0])),
+    ("repeated annotation id", lambda c: c["annotations"][0].update(id=c["annotations"][1]["id"])),
+    ("entry without a field", lambda c: c["images"][2].pop("height")),
+    ("missing or broken picture", lambda c: c["images"][2].update(file_name="gone.png")),
+    ("missing or broken picture", lambda c: c["images"][2].update(file_name="../coco.json")),
+    ("prompt over budget", lambda c: c["categories"][0].update(name="very " * 300)),
+    ("unreadable source", lambda c: c.update(categories=[])),
+    ("unreadable source", lambda c: c.update(images=[])),
+    ("empty set", lambda c: c.update(annotations=[])),
+]
+
+
+@pytest.mark.parametrize(("kind", "edit"), MISTAKES, ids=[str(i) for i in range(len(MISTAKES))])
+def test_every_mistake_is_found(
+    kind: str,
+    edit: Callable[[dict[str, Any]], object],
+    tmp_path: Path,
+    checked: Callable[..., Finding],
+) -> None:
+    found = checked(change(coco(tmp_path, SCENES), edit))
+    assert kind in found.problems.counts
+    assert not found.passed
+
+
+@pytest.mark.parametrize(
+    ("kind", "spans", "caption"),
+    [
+        ("span outside its caption", [[0, 5000]], None),
+        ("span outside its caption", [[9, 4]], None),
+        ("spans that make no sense", [["a", 3]], None),
+        ("phrase that the model does not read", [[2000, 2004]], "word " * 500),
+        ("caption too long", [[0, 3]], "word " * 5000),
+    ],
+)
+def test_mistakes_in_captions_are_found(
+    kind: str,
+    spans: list[Any],
+    caption: str | None,
+    tmp_path: Path,
+    checked: Callable[..., Finding],
+) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        content["annotations"][0]["tokens_positive"] = spans
+        if caption is not None:
+            content["images"][content["annotations"][0]["image_id"]]["caption"] = caption
+
+    found = checked(change(mdetr(tmp_path, SCENES), edit))
+    assert kind in found.problems.counts
+    assert not found.passed
+
+
+def test_a_picture_of_another_size_is_found_when_it_is_opened(
+    tmp_path: Path, checked: Callable[..., Finding]
+) -> None:
+    reader = change(coco(tmp_path, SCENES), lambda c: c["images"][0].update(width=99))
+    assert checked(reader).passed
+    found = checked(reader, pictures="decode")
+    assert found.problems.counts == {"picture of another size": 1}
+
+
+def test_what_the_set_tolerates_passes(tmp_path: Path, checked: Callable[..., Finding]) -> None:
+    reader = change(
+        coco(tmp_path, SCENES), lambda c: c["annotations"][0].update(bbox=[0, 0, 900, 5])
+    )
+    assert not checked(reader, tolerate=0.01).passed
+    assert checked(reader, tolerate=0.2).passed
+    clipped = checked(reader, out_of_image="clip")
+    assert clipped.passed and clipped.problems.counts == {"box cut at the border": 1}
+
+
+def test_more_than_a_hundred_boxes_of_a_category_cannot_score_one(
+    tmp_path: Path, checked: Callable[..., Finding]
+) -> None:
+    def crowd(content: dict[str, Any]) -> None:
+        box = {"image_id": 7, "category_id": 5, "iscrowd": 0}
+        for number in range(120):
+            place = [number % 12 * 4, number // 12 * 3, 3, 2]
+            content["annotations"].append(box | {"id": 1000 + number, "bbox": place})
+
+    found = checked(change(coco(tmp_path, SCENES), crowd))
+    assert found.ground_truth_ap is not None and found.ground_truth_ap < 1
+    assert "ground truth that does not score 1" in found.problems.counts

@@ -1,0 +1,114 @@
+"""The four commands, as people run them."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from glip_pl.data import __main__ as data_command
+from tests.data.formats.writers import coco, mdetr, scenes
+
+SCENES = scenes(6)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A user's folder: detection data in COCO's layout."""
+    for split in ("train", "val"):
+        (tmp_path / "mine" / split).mkdir(parents=True)
+        coco(tmp_path / "mine" / split, SCENES)
+        (tmp_path / "mine" / split / "coco.json").rename(tmp_path / "mine" / f"{split}.json")
+        for picture in (tmp_path / "mine" / split / "pictures").iterdir():
+            picture.rename(tmp_path / "mine" / split / picture.name)
+    return tmp_path / "mine"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path) -> Path:
+    """Sets the words of a command; returns the folder for its output."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "out"
+
+
+def call(monkeypatch: pytest.MonkeyPatch, action: str, folder: Path, *words: str) -> None:
+    given = [action, "data=custom", f"data.root={folder}", f"output={folder.parent}/out", *words]
+    monkeypatch.setattr(sys, "argv", ["data", *given])
+    data_command.main()
+
+
+def test_check_passes_and_fails_with_exit_codes(
+    folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(monkeypatch, "check", folder)
+    assert "train/custom: ok; 6 images" in capsys.readouterr().out
+    next((folder / "val").glob("*.png")).unlink()
+    with pytest.raises(SystemExit) as stopped:
+        call(monkeypatch, "check", folder)
+    assert stopped.value.code == 1
+    said = capsys.readouterr().out
+    assert "val/custom: NOT OK" in said and "1 x missing or broken picture" in said
+    report = json.loads((run / "check.json").read_text())
+    assert report["train/custom"]["passed"] and not report["val/custom"]["passed"]
+
+
+def test_stats_count(folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call(monkeypatch, "stats", folder, "sets=[train/custom]")
+    found = json.loads((run / "stats.json").read_text())["train/custom"]
+    assert found["images"] == 6 and found["images without boxes"] == 1
+    assert found["boxes"] == sum(len(scene.boxes) for scene in SCENES)
+    assert sum(found["categories"].values()) == found["boxes"]
+
+
+def test_browse_shows_pictures_and_escapes_what_files_say(
+    folder: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "train.json"
+    file.write_text(file.read_text().replace("fire hydrant", "<script>alert(1)</script>"))
+    call(monkeypatch, "browse", folder, "browse.count=3")
+    page = (run / "index.html").read_text()
+    assert len(re.findall(r"data:image/jpeg;base64,", page)) == 6
+    assert "<script>" not in page
+
+
+def test_browse_marks_the_phrases_of_captions(
+    folder: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "captions").mkdir()
+    reader = mdetr(tmp_path / "captions", SCENES)
+    words = [
+        "data=custom_mix",
+        f"data.captions={reader.files[0]}",
+        f"data.train.captions.dataset.reader.images=[{tmp_path}/captions/vg,{tmp_path}/captions/coco]",
+        "sets=[train/captions]",
+    ]
+    call(monkeypatch, "browse", folder, *words)
+    page = (run / "index.html").read_text()
+    for scene in SCENES:
+        for box_spans in scene.spans:
+            start, end = box_spans[-1]
+            assert f">{scene.caption[start:end]}</mark>" in page
+
+
+def test_convert_writes_each_set(folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call(monkeypatch, "convert", folder, "convert.format=shards", "convert.per_shard=4")
+    assert len(list((run / "train/custom").glob("*.tar"))) == 2
+    call(monkeypatch, "convert", folder, "sets=[val/custom]", "convert.count=2")
+    assert len((run / "val/custom/annotations.jsonl").read_text().splitlines()) == 2
+
+
+def test_wrong_words_are_answered(
+    folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words, said in (
+        (["sets=[train/x]"], "no such set: train/x"),
+        (["convert.format=x"], "odvg"),
+    ):
+        with pytest.raises(SystemExit):
+            call(monkeypatch, "convert", folder, *words)
+        assert said in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["data"])
+    with pytest.raises(SystemExit):
+        data_command.main()
+    assert "check|stats|browse|convert" in capsys.readouterr().out

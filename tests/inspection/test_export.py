@@ -1,0 +1,61 @@
+"""Any source becomes ODVG lines or shards that hold the same."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glip_pl.data.formats.odvg import OdvgJsonl
+from glip_pl.data.formats.web import WebShards
+from glip_pl.data.images import ImageFolder
+from glip_pl.data.index import Index
+from glip_pl.data.indexing import open_index
+from glip_pl.data.records import Reader
+from glip_pl.inspection.export import LABEL_MAP, write_odvg, write_shards
+from glip_pl.inspection.sets import NamedSet, phrase_texts
+from tests.data.formats.test_round_trip import by_name
+from tests.data.formats.writers import DETECTION, GROUNDING, Writer, scenes
+
+SCENES = scenes(7)
+
+
+def same(new: Reader, new_index: Index, old: Reader, old_index: Index) -> None:
+    """Pictures, sizes, captions, and each box with its words."""
+    assert len(new_index) == len(old_index)
+    for row in range(len(old_index)):
+        pairs = []
+        for reader, index in ((new, new_index), (old, old_index)):
+            boxes = zip(index.boxes[row].tolist(), phrase_texts(index, row), strict=True)
+            pixels = np.asarray(reader.open_images().load(index.images[row]))
+            about = (index.sizes[row].tolist(), index.captions[row], sorted(boxes))
+            pairs.append((about, pixels))
+        assert pairs[0][0] == pairs[1][0]
+        assert np.array_equal(pairs[0][1], pairs[1][1])
+
+
+@pytest.mark.parametrize("write", DETECTION + GROUNDING, ids=by_name)
+def test_odvg_lines_hold_the_same(write: Writer, tmp_path: Path, indexes: Path) -> None:
+    (tmp_path / "in").mkdir()
+    reader = write(tmp_path / "in", SCENES)
+    index = open_index(reader, indexes)
+    out = tmp_path / "out"
+    lines = write_odvg(NamedSet("train/it", reader), index, out, range(len(index)))
+    images = reader.open_images()
+    roots = images.roots if isinstance(images, ImageFolder) else (out / "images",)
+    label_map = out / LABEL_MAP if index.names else None
+    new = OdvgJsonl(lines, roots, label_map)
+    same(new, open_index(new, indexes), reader, index)
+
+
+@pytest.mark.parametrize("write", DETECTION + GROUNDING, ids=by_name)
+def test_shards_hold_the_same(write: Writer, tmp_path: Path, indexes: Path) -> None:
+    (tmp_path / "in").mkdir()
+    reader = write(tmp_path / "in", SCENES)
+    index = open_index(reader, indexes)
+    out = tmp_path / "out"
+    one = NamedSet("train/it", reader)
+    shards = write_shards(one, index, out, range(len(index)), per_shard=3)
+    assert [shard.name for shard in shards] == ["00000.tar", "00001.tar", "00002.tar"]
+    new = WebShards(str(out / "*.tar"), out / LABEL_MAP if index.names else None)
+    same(new, open_index(new, indexes), reader, index)
+    assert not list(out.glob("*.tmp"))
