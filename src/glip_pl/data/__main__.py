@@ -1,6 +1,7 @@
 """Look at data before training: `python -m glip_pl.data check|stats|browse|convert data=<name>`."""
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -72,6 +73,8 @@ def _progress(rows: Iterable[int], description: str) -> Iterable[int]:
 def run_check(config: DictConfig) -> None:
     """Print what is wrong with each set; exit code 1 if it is more than the set tolerates."""
     tokenizer = instantiate(config.tokenizer)
+    # The list at the end has them all.
+    logging.getLogger("glip_pl.data.problems").setLevel(logging.ERROR)
     findings = [
         check(one, tokenizer, config.check.pictures, config.check.ap_images, _progress)
         for one in configured_sets(config)

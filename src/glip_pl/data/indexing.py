@@ -37,14 +37,19 @@ def open_index(
     Of several processes one makes it and the others wait. Raises UserError if the source is
     missing, or has more bad items than the share `tolerate`.
     """
-    for file in reader.files:
-        if not file.exists():
-            raise UserError(f"no such annotation file: {file}. {HOW_TO_GET_DATA}")
+    require_files(reader)
     place = folder.expanduser() / _key(reader, out_of_image, tolerate)
     with _lock(place):
         if not _fits(place, reader):
             _build(place, reader, Problems(tolerate), out_of_image)
         return Index.open(place)
+
+
+def require_files(reader: Reader) -> None:
+    """Raise UserError naming the first annotation file that is absent."""
+    for file in reader.files:
+        if not file.is_file():
+            raise UserError(f"no such annotation file: {file}. {HOW_TO_GET_DATA}")
 
 
 def _key(reader: Reader, out_of_image: OutOfImage, tolerate: float) -> str:

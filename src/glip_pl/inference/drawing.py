@@ -15,7 +15,7 @@ Colour = tuple[int, int, int]
 
 def colour_of(phrase: str) -> Colour:
     """A strong colour that is always the same for the same phrase."""
-    hue = (crc32(phrase.encode()) % 997) / 997
+    hue = (crc32(phrase.lower().encode()) % 997) / 997
     red, green, blue = colorsys.hls_to_rgb(hue, 0.36, 0.9)  # dark enough for white text
     return int(red * 255), int(green * 255), int(blue * 255)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from glip_pl.data.filtering import BoxFilter
 from glip_pl.data.index import Index
 from glip_pl.data.index_writer import IndexWriter, OutOfImage
-from glip_pl.data.indexing import source_name
+from glip_pl.data.indexing import require_files, source_name
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Reader
 
@@ -36,6 +36,7 @@ class NamedSet:
     @contextmanager
     def fresh_index(self, problems: Problems) -> Iterator[Index]:
         """An index of its own that is read anew, so that `problems` hears of everything."""
+        require_files(self.reader)
         with tempfile.TemporaryDirectory() as folder:
             name = source_name(self.reader)
             with IndexWriter(Path(folder), name, problems, self.out_of_image) as writer:

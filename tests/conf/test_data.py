@@ -1,0 +1,118 @@
+"""Every `data=` composes and names real things; ODinW's tasks are those of the paper."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from glip_pl.inspection.check import check
+from glip_pl.inspection.sets import NamedSet
+from glip_pl.prompts.building import Wording, clean_name, detection_prompt
+from glip_pl.prompts.tokens import Tokenizer, check_budget
+from glip_pl.settings import CONF_DIR
+from tests.conf.test_experiments import _find, targets
+from tests.conftest import MINILM, SHARED, Compose
+from tests.data.formats.writers import coco, scenes
+
+DATA = sorted(path.stem for path in (CONF_DIR / "data").glob("*.yaml"))
+TRAIN = sorted(path.stem for path in (CONF_DIR / "data" / "train").glob("*.yaml"))
+TASKS = sorted(path.stem for path in (CONF_DIR / "odinw").glob("*.yaml"))
+KEYS = ("prefix", "name", "suffix")
+SHARED_PARTS = {"captions", "categories", "pseudo_captions"}
+"""What sources are made of, which are none themselves."""
+
+
+@pytest.mark.parametrize("name", [name for name in DATA if name != "base"])
+def test_data_compose_and_name_real_things(name: str, settings: Compose) -> None:
+    words = [f"data={name}", "++data.root=here", "++data.captions=here.json"]
+    words += ["odinw=dice"] if name == "odinw" else []
+    config = settings(["experiment=pretrain_o365", *words])
+    plain: Any = OmegaConf.to_container(config.data, resolve=True)
+    assert plain["train"] and plain["val"]
+    for target in targets(plain):
+        assert callable(_find(target)), target
+
+
+@pytest.mark.parametrize("name", [name for name in TRAIN if name not in SHARED_PARTS])
+def test_sources_can_be_put_into_any_mix(name: str, settings: Compose) -> None:
+    config = settings(["experiment=pretrain_o365", f"+data/train@data.train.more={name}"])
+    plain: Any = OmegaConf.to_container(config.data.train.more, resolve=True)
+    assert plain["_target_"].endswith(".Source")
+    for target in targets(plain):
+        assert callable(_find(target)), target
+
+
+def test_there_are_35_tasks_of_which_13_are_the_papers(settings: Compose) -> None:
+    thirteen = {task for task in TASKS if _task(task, settings).in_13}
+    assert len(TASKS) == 35
+    assert thirteen == {
+        *("PascalVOC", "AerialMaritimeDrone_large", "Aquarium", "CottontailRabbits"),
+        *("EgoHands_generic", "NorthAmericaMushrooms", "Packages", "Raccoon"),
+        *("ShellfishOpenImages", "VehiclesOpenImages", "pistols", "pothole"),
+        "thermalDogsAndPeople",
+    }
+
+
+def quiet(rows: Iterable[int], description: str) -> Iterable[int]:
+    return rows
+
+
+def _task(name: str, settings: Compose) -> DictConfig:
+    task: DictConfig = settings(
+        ["experiment=pretrain_o365", "data=odinw", f"odinw={name}"]
+    ).data.task
+    return task
+
+
+def test_tasks_are_those_of_the_catalogue(settings: Compose) -> None:
+    catalogue = SHARED / "design" / "odinw_catalog.json"
+    if not catalogue.is_file():
+        pytest.skip("the shared catalogue is not beside this checkout")
+    recorded = json.loads(catalogue.read_text())
+    for name in TASKS:
+        task = _task(name, settings)
+        official = recorded[task.official_name]
+        assert list(task.names) == [one["name"] for one in official["categories"]]
+        assert task.zero_shot_split == official["default_eval_split"].strip("()\",'")
+        for split, place in task.splits.items():
+            assert place.annotations == official["splits"][split]["ann_file"]
+            assert place.images == official["splits"][split]["img_dir"].rstrip("/")
+        wordings = None
+        if task.wordings is not None:
+            wordings = [{key: one[key] for key in KEYS} for one in task.wordings]
+        assert wordings == official["caption_prompt"]
+
+
+def test_every_tasks_prompt_fits(tokenizer: Tokenizer, settings: Compose) -> None:
+    for name in TASKS:
+        task = _task(name, settings)
+        wordings = instantiate(task.wordings, _convert_="all") or [
+            Wording(clean_name(one)) for one in task.names
+        ]
+        check_budget(tokenizer, detection_prompt(list(wordings)))
+
+
+def test_a_task_reads_its_folder_under_its_own_names(
+    tmp_path: Path, tokenizer: Tokenizer, settings: Compose
+) -> None:
+    """ShellfishOpenImages on disk, with raw names that the task's own names replace."""
+    words = ["data=odinw", "odinw=ShellfishOpenImages", f"paths.data={tmp_path}"]
+    words.append(f"tokenizer.source={MINILM}")
+    config = settings(["experiment=pretrain_o365", *words])
+    for split in ("train", "valid", "test"):
+        folder = tmp_path / "odinw/ShellfishOpenImages/raw" / split
+        folder.mkdir(parents=True)
+        coco(folder, scenes(4))
+        (folder / "coco.json").rename(folder / "annotations_without_background.json")
+        for picture in (folder / "pictures").iterdir():
+            picture.rename(folder / picture.name)
+    dataset = instantiate(config.data.val.task)
+    assert dataset[0].prompt.caption == "Crab. Lobster. Shrimp"
+    found = check(
+        NamedSet("val/task", dataset.reader), tokenizer, "decode", 10, lambda rows, _: rows
+    )
+    assert found.passed and found.images == 4
