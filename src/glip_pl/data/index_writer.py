@@ -24,6 +24,11 @@ CHUNK = 20_000
 """Records checked and written at a time."""
 
 
+def _small(numbers: Sequence[int]) -> bool:
+    """Whether all fit four bytes."""
+    return all(-(2**31) <= number < 2**31 for number in numbers)
+
+
 class IndexWriter:
     """Appends records to the files of an index; `write` ends with the one that completes it."""
 
@@ -78,6 +83,11 @@ class IndexWriter:
         if min(record.size) <= 0 or max(record.size) >= 2**31:
             message = f"{self._name(record)} has no size"
             self.problems.error("picture without a size", message, seen)
+            return False
+        spans = [side for phrase in record.phrases for span in phrase for side in span]
+        if not _small([*spans, record.image_id >> 32]):
+            message = f"{self._name(record)} has a span or an id that is no sensible number"
+            self.problems.error("number out of range", message, seen)
             return False
         if record.caption is not None and len(record.caption) > MAX_CAPTION:
             message = f"{self._name(record)} has a caption of {len(record.caption)} characters"

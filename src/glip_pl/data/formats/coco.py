@@ -60,11 +60,11 @@ class CocoJson:
         owners, boxes, labels, ids = array("q"), array("d"), array("q"), array("q")
         for row, (owner, box, entry) in enumerate(read_annotations(path, images, problems)):
             category = entry.get("category_id")
-            if category not in index_of:
+            if not isinstance(category, int) or category not in index_of:
                 known = ", ".join(map(str, sorted(named_ids)[:20])) or "empty"
                 problems.error(
                     "unknown category",
-                    f"{named(path, entry, row)} has the category {category}, which is not in "
+                    f"{named(path, entry, row)} has the category {category!r:.60}, which is not in "
                     f"`categories` ({known})",
                     row + 1,
                 )
@@ -91,8 +91,11 @@ class CocoJson:
         if len(found) != len(entries):
             raise UserError(f"{path}: an id stands in `categories` twice")
         if self.renames is not None:
-            with Path(self.renames).open(newline="", encoding="utf-8") as rows:
-                new = {row[0]: row[2] for row in csv.reader(rows) if len(row) == 3}
+            try:
+                with Path(self.renames).open(newline="", encoding="utf-8") as rows:
+                    new = {row[0]: row[2] for row in csv.reader(rows) if len(row) == 3}
+            except (ValueError, csv.Error) as error:
+                raise UserError(f"{self.renames} is no CSV: {error}") from error
             found = {key: new.get(str(key), name) for key, name in found.items()}
         return dict(sorted(found.items()))
 

@@ -36,7 +36,9 @@ def read_images(path: Path, problems: Problems, parts: int | None = None) -> Ima
         try:
             image_id = int(entry["id"])
             url = entry.get("coco_url")
-            name = _tail(url, 2) if "file_name" not in entry and url else str(entry["file_name"])
+            name = (
+                _tail(str(url), 2) if "file_name" not in entry and url else str(entry["file_name"])
+            )
             # MDETR's Flickr30k file writes heights and widths as texts.
             size = (int(entry["height"]), int(entry["width"]))
         except KeyError as missing:

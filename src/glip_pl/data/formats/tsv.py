@@ -106,9 +106,13 @@ class TsvYaml:
         seen = 0
         for number, chunk in enumerate(self.chunks):
             pictures = row_offsets(chunk.img)
-            for row, key, label, size in chunk.rows():
+            labels = row_offsets(chunk.label)
+            sizes = None if chunk.hw is None else row_offsets(chunk.hw)
+            for row in chunk.wanted(len(labels)):
                 seen += 1
                 try:
+                    key, label = chunk.label_row(int(labels[row]))
+                    size = None if sizes is None else chunk.size(int(sizes[row]))
                     content = json.loads(label)
                     picture = chunk.picture_row(content, row)
                     name = f"{number}:{pictures[picture]}"
@@ -140,20 +144,25 @@ class _Chunk:
         if not isinstance(content, dict) or not {"img", "label"} <= content.keys():
             raise UserError(f"{source} names no `img` and `label`")
 
-        def place(key: str) -> Path | None:
-            value = content.get(key)
-            if value is None:
-                return None
-            path = inside(source.parent, str(value))
+        def place(key: str) -> Path:
+            path = inside(source.parent, str(content[key]))
             if not path.is_file():
-                raise UserError(f"{source} names `{key}: {value}`, and there is no such file")
+                raise UserError(
+                    f"{source} names `{key}: {content[key]}`, and there is no such file"
+                )
             return path
 
-        img, label = place("img"), place("label")
-        assert img is not None and label is not None
-        labelmap = place("labelmap") or place("jsondict")
+        def if_named(key: str) -> Path | None:
+            return None if content.get(key) is None else place(key)
+
         return cls(
-            source, img, label, place("hw"), place("linelist"), place("imageid2idx"), labelmap
+            source,
+            img=place("img"),
+            label=place("label"),
+            hw=if_named("hw"),
+            linelist=if_named("linelist"),
+            imageid2idx=if_named("imageid2idx"),
+            labelmap=if_named("labelmap") or if_named("jsondict"),
         )
 
     def files(self) -> list[Path]:
@@ -182,20 +191,24 @@ class _Chunk:
         found.pop("__background__", None)
         return sorted(found, key=found.__getitem__)
 
-    def rows(self) -> Iterator[tuple[int, str, bytes, tuple[int, int] | None]]:
-        """Number, key, label and size of each row, in the order of the linelist if there is one."""
-        labels = row_offsets(self.label)
-        sizes = None if self.hw is None else row_offsets(self.hw)
+    def wanted(self, rows: int) -> Sequence[int]:
+        """Rows of the label file, in the order of the linelist if there is one."""
         if self.linelist is None:
-            wanted = list(range(len(labels)))
-        else:
-            wanted = [int(line) for line in self.linelist.read_text().split()]
-        for row in wanted:
-            key, _, label = read_row(self.label, int(labels[row])).partition(b"\t")
-            size = None
-            if sizes is not None and self.hw is not None:
-                size = _size(read_row(self.hw, int(sizes[row])).partition(b"\t")[2])
-            yield row, key.decode(errors="replace"), label, size
+            return range(rows)
+        try:
+            return [int(line) for line in self.linelist.read_text().split()]
+        except ValueError as error:
+            raise UserError(f"{self.linelist} is no list of row numbers: {error}") from error
+
+    def label_row(self, offset: int) -> tuple[str, bytes]:
+        """Key and JSON of a label row."""
+        key, _, label = read_row(self.label, offset).partition(b"\t")
+        return key.decode(errors="replace"), label
+
+    def size(self, offset: int) -> tuple[int, int]:
+        """Height and width from a row of the hw file. Raises ValueError, KeyError or TypeError."""
+        assert self.hw is not None
+        return _size(read_row(self.hw, offset).partition(b"\t")[2])
 
     @cached_property
     def picture_rows(self) -> Mapping[str, int]:

@@ -40,7 +40,11 @@ class VocXml:
         listing = root / "ImageSets" / "Main" / f"{self.split}.txt"
         if not listing.is_file():
             raise UserError(f"no such list of pictures: {listing}")
-        stems = [line.split()[0] for line in listing.read_text().splitlines() if line.strip()]
+        stems = [
+            line.split()[0]
+            for line in listing.read_text(errors="replace").splitlines()
+            if line.strip()
+        ]
         return [listing, *(inside(folder, f"{stem}.xml") for stem in stems)]
 
     def open_images(self) -> ImageFolder:
