@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ from glip_pl.inspection.sets import NamedSet
 from glip_pl.train import train
 from glip_pl.training.tuning import train_only
 from glip_pl.types import Batch
-from tests.conftest import Compose
+from tests.conftest import SHARED, Compose
 
 SMALL = [
     "data.prepare=null",
@@ -188,6 +189,36 @@ def test_resuming_in_mid_epoch_sees_the_rest_of_the_data(
     assert fit(settings(quiet), resume=last) == whole[3:]
     content = torch.load(last, weights_only=True)
     assert content["global_step"] == len(whole)
+
+
+def test_photographs_with_boxes_and_captions_train_as_a_mix(settings: Compose) -> None:
+    root = SHARED / "data" / "coco_mini_cc"
+    if not root.is_dir():
+        pytest.skip("the shared folder with real photographs is not beside this checkout")
+    config = settings(
+        [
+            "experiment=finetune_custom",
+            "data=custom_mix",
+            f"data.root={root}",
+            f"data.captions={root}/annotations/grounding_captions_train.json",
+            "data.train_transform.short_sides=[96]",
+            "data.train_transform.max_side=160",
+            "data.val=null",
+            "data.test=null",
+            "data.workers=1",
+            "data.batch_size=4",
+            "trainer=cpu",
+            "trainer.max_steps=3",
+            "+trainer.enable_progress_bar=false",
+            "callbacks.progress=null",
+            "callbacks.best=null",
+        ]
+    )
+    steps = fit(config)
+    assert len(steps) == 3
+    captions = [caption for _, batch, _ in steps for caption in batch]
+    assert any(". " in caption for caption in captions)  # categories
+    assert any(re.fullmatch(r"[^.]*\.?\s*", caption) for caption in captions)  # sentences
 
 
 def test_pretrained_parts_train_in_training_mode(world: Path, settings: Compose) -> None:
