@@ -25,6 +25,21 @@ def test_layers() -> None:
 
 
 @pytest.mark.slow
+def test_samples_come_faster_than_85_percent_of_decoding_and_resizing() -> None:
+    said = run("scripts.bench_data", "--copies", "4", "--rounds", "3")
+    share = re.findall(r"share of the possible +([\d.]+) %", said)
+    assert float(share[0]) > 85
+
+
+@pytest.mark.slow
+def test_an_index_is_made_and_shared_by_workers() -> None:
+    said = run("scripts.bench_index", "--images", "3000")
+    assert "indexed 3000 images" in said
+    added = re.findall(r"four add ([\d.]+) MB", said)
+    assert float(added[0]) < 300
+
+
+@pytest.mark.slow
 def test_a_step_of_glip_t_stays_under_eight_gigabytes() -> None:
     said = run("scripts.bench_step", "--model", "glip_t", "--steps", "1")
     memory = re.findall(r"peak memory +([\d.]+) GB", said)

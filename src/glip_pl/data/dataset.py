@@ -102,12 +102,13 @@ class GroundedDataset(Dataset[Sample]):
         Without it pictures are as in evaluation, and prompts are always the same. A bad picture
         is replaced by the next one. Raises UserError if too many are.
         """
-        self.read += 1
-        try:
-            return self._sample(int(self.rows[index]), random)
-        except UserError as error:
-            self.problems.error("picture left out", str(error), self.read)
-        return self.sample((index + 1) % len(self), random)
+        for place in range(index, index + len(self)):
+            self.read += 1
+            try:
+                return self._sample(int(self.rows[place % len(self)]), random)
+            except UserError as error:
+                self.problems.error("picture left out", str(error), self.read)
+        raise UserError(f"{source_name(self.reader)} has no picture that can be read")
 
     def _sample(self, row: int, random: np.random.Generator | None) -> Sample:
         draw = random or np.random.default_rng(row)

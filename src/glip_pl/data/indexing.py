@@ -28,6 +28,9 @@ VERSION = 1
 WORTH_TELLING = 5.0
 """Seconds of work that people are told about."""
 
+SECONDS_PER_GIGABYTE = 75
+"""Of COCO JSON, on a core of 2024 (scripts/bench_index.py); only for the estimate."""
+
 
 def open_index(
     reader: Reader, folder: Path, out_of_image: OutOfImage = "error", tolerate: float = 0.0
@@ -107,6 +110,12 @@ def _fits(place: Path, reader: Reader) -> bool:
 def _build(place: Path, reader: Reader, problems: Problems, out_of_image: OutOfImage) -> None:
     """Write an index beside its place and move it there: what stands there is always whole."""
     started = time.monotonic()
+    texts = [file for file in reader.files if file.suffix != ".tar"]
+    gigabytes = sum(file.stat().st_size for file in texts) / 1e9
+    if gigabytes > WORTH_TELLING / SECONDS_PER_GIGABYTE:
+        minutes = gigabytes * SECONDS_PER_GIGABYTE / 60
+        message = "indexing %s (%.1f GB): once, for about %.0f min"
+        log.info(message, source_name(reader), gigabytes, max(minutes, 1))
     source = {"stamp": _stamp(reader), "content": _content_hash(reader)}
     half = place.with_name(f"{place.name}.{os.getpid()}.tmp")
     shutil.rmtree(half, ignore_errors=True)
