@@ -4,39 +4,36 @@ A download that was cut goes on where it stopped; what is complete is not fetche
 """
 
 import argparse
+import errno
+import gzip
 import hashlib
 import shutil
 import sys
 import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import yaml
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
 from glip_pl.errors import UserError
 
 SOURCES = Path(__file__).with_name("sources.yaml")
 CHUNK = 1 << 20
-TRIES = 5
-SILENCE = 60
-"""Seconds without a byte after which a connection counts as lost."""
-
-ROOM = 2.2
-"""Free space wanted, in sizes of an archive: itself and what is in it."""
+TRIES = 5  # in a row that come no further
+SILENCE = 60  # seconds without a byte after which a connection counts as lost
+ROOM = 2.2  # free space that an archive wants, in its sizes: itself and what is in it
+BUSY = {408, 429}  # answers below 500 after which trying again helps
+LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EISDIR}
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
 
 
 @dataclass(frozen=True)
@@ -44,9 +41,11 @@ class File:
     """One file of a dataset at its publisher."""
 
     url: str
-    folder: str  # below the data folder
+    to: str  # a folder below the data folder
+    sha256: str | None = None
     md5: str | None = None
     bytes: int | None = None
+    unpack: bool = False
     flat: bool = False  # unpack without the folders inside the archive
 
     @property
@@ -62,7 +61,7 @@ def sources(listing: Path = SOURCES) -> dict[str, Any]:
 
 def files_of(entry: dict[str, Any]) -> Iterator[File]:
     """The files of a dataset; `names` stands for one file each."""
-    for one in entry["files"]:
+    for one in entry.get("files", ()):
         fields = dict(one)
         for name in fields.pop("names", [""]):
             yield File(**{**fields, "url": fields["url"].replace("{name}", name)})
@@ -70,94 +69,127 @@ def files_of(entry: dict[str, Any]) -> Iterator[File]:
 
 def fetch(file: File, root: Path, pause: float = 5.0) -> None:
     """Download, verify and unpack one file. Raises UserError; `pause` lies between tries."""
-    folder = root / file.folder
-    done = root / ".fetched" / file.name
+    folder, done = root / file.to, root / ".fetched" / file.to / f"{file.name}.done"
     if done.exists():
-        print(f"{file.name}: is there already")
+        print(f"{file.name}: is there already; remove {done} to fetch it again")
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if file.bytes is not None and free < ROOM * file.bytes:
-        raise UserError(
-            f"{file.name} needs {ROOM * file.bytes / 1e9:.0f} GB and {folder} has "
-            f"{free / 1e9:.0f} GB left. Give another folder: --to <folder>"
-        )
     path = folder / file.name
-    if not path.exists():
-        download(file, path, pause)
-    if path.suffix in {".zip", ".tar", ".gz"}:
-        print(f"{file.name}: unpacking")
-        unpack(path, folder, file.flat)
-        path.unlink()
-    done.parent.mkdir(exist_ok=True)
-    done.touch()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        ours = not path.exists()
+        if ours:
+            download(file, path, pause)
+        elif fault := _fault(file, path):
+            raise UserError(
+                f"{path} is not what {file.url} gives: {fault}. Move it away, run again"
+            )
+        if file.unpack:
+            print(f"{file.name}: unpacking")
+            unpack(path, folder, file.flat)
+            if ours:
+                path.unlink()
+            else:
+                print(f"{path} is not needed any more; it was there before and is left alone")
+        done.parent.mkdir(parents=True, exist_ok=True)
+        done.touch()
+    except OSError as error:
+        raise UserError(
+            f"{file.name} cannot be put into {folder}: {error}. "
+            "Mend that, or give another folder: --to <folder>"
+        ) from error
 
 
 def download(file: File, path: Path, pause: float) -> None:
-    """The file at `path`, whole and verified. Raises UserError."""
+    """The file at `path`, whole and verified. Raises UserError, and OSError of the disk."""
     part = path.with_name(f"{path.name}.part")
-    for attempt in range(1, TRIES + 1):
+    most, failures = _size(part), 0
+    while True:
         try:
             _receive(file, part)
             break
-        except (URLError, OSError) as error:
-            if isinstance(error, HTTPError) and error.code < 500:
-                raise UserError(f"{file.url} answers {error.code} {error.reason}") from error
-            if attempt == TRIES:
+        except (OSError, HTTPException) as error:
+            if isinstance(error, OSError) and error.errno in LOCAL:
+                raise
+            if isinstance(error, HTTPError) and error.code < 500 and error.code not in BUSY:
+                raise UserError(
+                    f"{file.url} answers {error.code} {error.reason}. See where its publisher has "
+                    "it now, and correct scripts/sources.yaml"
+                ) from error
+            failures = 1 if _size(part) > most else failures + 1
+            most = max(most, _size(part))
+            if failures == TRIES:
                 raise UserError(
                     f"{file.url} cannot be reached: {error}. What has come is kept in {part}; "
                     "run the command again to go on"
                 ) from error
-            time.sleep(pause * attempt)
-    _verify(file, part)
+            time.sleep(pause * failures)
+    if fault := _fault(file, part):
+        part.unlink()
+        raise UserError(
+            f"{file.url} is not the file that scripts/sources.yaml describes: {fault}. It was "
+            "removed; run the command again, and look at the publisher's page if it repeats"
+        )
     part.replace(path)
 
 
 def _receive(file: File, part: Path) -> None:
-    """Append what is missing. Raises URLError or OSError if the connection breaks."""
-    have = part.stat().st_size if part.exists() else 0
-    request = Request(file.url, headers={"Range": f"bytes={have}-"} if have else {})
+    """Append what is missing. Raises UserError, or what breaks the connection."""
+    have = _size(part)
+    rest = {"Range": f"bytes={have}-"} if have else {}
     try:
+        request = Request(file.url, headers={"User-Agent": "glip_pl", **rest})
         response = urlopen(request, timeout=SILENCE)
     except HTTPError as error:
         if error.code == 416 and have:  # nothing lies behind what we have
             return
         raise
-    with response, _progress() as progress:
+    columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
+    with response, Progress(*columns, transient=True) as progress:
         resumed = response.status == 206
         have = have if resumed else 0
         left = response.headers.get("Content-Length")
         total = have + int(left) if left else file.bytes
+        _check_room(file, part.parent, have, total or 0)
         task = progress.add_task(file.name, total=total, completed=have)
         with part.open("ab" if resumed else "wb") as out:
             while chunk := response.read(CHUNK):
                 out.write(chunk)
                 progress.advance(task, len(chunk))
-    if total is not None and part.stat().st_size < total:
-        raise OSError(f"{part.stat().st_size} of {total} bytes came")
+    if total is not None and _size(part) < total:
+        raise OSError(f"{_size(part)} of {total} bytes came")
 
 
-def _progress() -> Progress:
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    return Progress(TextColumn("{task.description}"), *columns, transient=True)
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
 
 
-def _verify(file: File, part: Path) -> None:
-    size = part.stat().st_size
-    wrong = file.bytes is not None and size != file.bytes
-    if not wrong and file.md5 is not None:
-        with part.open("rb") as content:
-            wrong = hashlib.file_digest(content, "md5").hexdigest() != file.md5
-    if wrong:
-        part.unlink()
+def _check_room(file: File, folder: Path, have: int, total: int) -> None:
+    need, free = (ROOM if file.unpack else 1) * total - have, shutil.disk_usage(folder).free
+    if free < need:
         raise UserError(
-            f"{file.url} is not the file that scripts/sources.yaml describes ({size} bytes came). "
-            "It was removed; run the command again, and look at the publisher's page if it repeats"
+            f"{file.name} needs {need / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB left. "
+            "Make room, or give another folder: --to <folder>"
         )
 
 
+def _fault(file: File, path: Path) -> str | None:
+    """What is wrong with a file that is complete, as far as its source says."""
+    if file.bytes is not None and _size(path) != file.bytes:
+        return f"{_size(path)} bytes instead of {file.bytes}"
+    for kind, wanted in (("sha256", file.sha256), ("md5", file.md5)):
+        if wanted is not None:
+            with path.open("rb") as content:
+                found = hashlib.file_digest(content, kind).hexdigest()
+            if found != wanted:
+                return f"its {kind} is {found} instead of {wanted}"
+    return None
+
+
 def unpack(archive: Path, folder: Path, flat: bool) -> None:
-    """Everything in an archive, below `folder`. Raises UserError if a name leads out of it."""
+    """All plain files of an archive, below `folder`. Raises UserError if a name leads out of it.
+
+    Links are left out, so no later name can go through one.
+    """
     try:
         if archive.suffix == ".zip":
             with zipfile.ZipFile(archive) as content:
@@ -166,20 +198,22 @@ def unpack(archive: Path, folder: Path, flat: bool) -> None:
                         with content.open(entry) as source:
                             _write(source, folder, entry.filename, flat)
         else:
-            with tarfile.open(archive) as content_tar:
-                for member in content_tar:
-                    if member.isreg():
-                        file = content_tar.extractfile(member)
-                        assert file is not None
-                        _write(file, folder, member.name, flat)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
-        raise UserError(f"{archive} is damaged ({error}); remove it and run again") from error
+            with tarfile.open(archive) as members:
+                for member in members:
+                    if member.isreg() and (inside := members.extractfile(member)):
+                        _write(inside, folder, member.name, flat)
+    except DAMAGE as error:
+        what = str(error).partition(":\n")[0]  # tarfile adds a line for each kind of archive
+        raise UserError(f"{archive} is damaged ({what}); remove it and run again") from error
 
 
 def _write(source: IO[bytes], folder: Path, name: str, flat: bool) -> None:
-    path = folder / (PurePosixPath(name).name if flat else name)
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise UserError(f"an archive for {folder} holds {name!r}, which leads out of it")
+    inner = Path(PurePosixPath(name).name if flat else name)
+    if inner.anchor or ".." in inner.parts:
+        raise UserError(
+            f"an archive for {folder} holds {name!r}, which leads out of it. Do not use the archive"
+        )
+    path = folder / inner
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as out:
         shutil.copyfileobj(source, out, CHUNK)
@@ -190,9 +224,9 @@ def run(names: list[str], root: Path, known: dict[str, Any]) -> None:
     for name in names:
         if name not in known:
             raise UserError(f"no such dataset: {name}. There are {', '.join(known)}")
+    for name in names:
         if "manual" in known[name]:
             print(f"{name}: by hand. {known[name]['manual']}")
-            continue
         for file in files_of(known[name]):
             fetch(file, root)
 
@@ -207,14 +241,17 @@ def main() -> None:
     try:
         if given.list or not given.names:
             for name, entry in known.items():
-                print(f"{name}: {entry.get('manual') or ''}")
-                for file in files_of(entry) if "files" in entry else ():
+                print(f"{name}: {entry.get('manual', '')}")
+                for file in files_of(entry):
                     print(f"  {file.url}")
             return
         run(given.names, given.to, known)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on where it stopped", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":
