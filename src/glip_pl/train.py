@@ -19,6 +19,9 @@ from glip_pl.training.tuning import train_only
 # Frozen parts and batch norms rest on purpose; the table at the start says which parts train.
 warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
 
+# Ours is, by its sampler (data/mixing.py), which Lightning cannot know.
+warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
+
 
 def train(config: DictConfig) -> float | None:
     """Fit, then test the best weights; returns the best validation AP, for sweeps."""
