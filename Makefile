@@ -36,7 +36,8 @@ types: $(STAMP) ## mypy, strict
 
 check: lint types test ## lint + types + test
 
-bench: $(STAMP) ## how much faster our layers are than other forms, and the model than a peer
+bench: $(STAMP) ## how fast samples, layers and the model are, beside other forms and a peer
+	$(RUN) -m scripts.bench_data
 	$(RUN) -m scripts.bench_layers
 	$(RUN) -m scripts.bench_model
 

@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,8 @@ def _opened(config: DictConfig) -> list[tuple[NamedSet, Index]]:
     ]
 
 
-def _progress(rows: Iterable[int], description: str) -> Iterable[int]:
-    return track(list(rows) if not hasattr(rows, "__len__") else rows, description, transient=True)
+def _progress(rows: Sequence[int], description: str) -> Iterable[int]:
+    return track(rows, description, transient=True)
 
 
 def run_check(config: DictConfig) -> None:

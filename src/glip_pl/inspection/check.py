@@ -1,6 +1,6 @@
 """Everything that may be wrong with a source, found before a run finds it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +19,7 @@ from glip_pl.types import Batch, Detections, Prompt
 
 Pictures = Literal["exist", "decode", "skip"]
 
-Progress = Callable[[Iterable[int], str], Iterable[int]]
+Progress = Callable[[Sequence[int], str], Iterable[int]]
 """Shows how far a loop over records has come."""
 
 CAPTIONS = 256
