@@ -8,7 +8,7 @@ from glip_pl.errors import UserError
 log = logging.getLogger(__name__)
 
 SHOWN = 3
-"""Examples kept, and logged, of each kind of problem."""
+"""Examples kept of each kind of problem; of mere notes no more are logged."""
 
 PATIENCE = 100
 """Bad items before a share is judged: the first of a file say little about the rest."""
@@ -30,18 +30,23 @@ class Problems:
         """One bad item that is skipped. Raises UserError if it is one too many of `seen` items."""
         if self.tolerate == 0:
             raise UserError(message)
-        self.note(kind, message)
+        log.warning("%s: %s", kind, message)
+        self._count(kind, message)
         self.errors += 1
         if seen is not None and self.errors > PATIENCE:
             self.judge(seen)
 
     def note(self, kind: str, message: str) -> None:
         """Something left out that does not count against the dataset."""
+        if self.counts.get(kind, 0) < SHOWN:
+            log.warning("%s: %s", kind, message)
+        self._count(kind, message)
+
+    def _count(self, kind: str, message: str) -> None:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         examples = self.examples.setdefault(kind, [])
         if len(examples) < SHOWN:
             examples.append(message)
-            log.warning("%s: %s", kind, message)
 
     def judge(self, seen: int) -> None:
         """Raise UserError if more than the tolerated share of `seen` items was bad."""
