@@ -9,7 +9,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -96,6 +96,20 @@ def steps(dataset: GroundedDataset, reader: CocoJson) -> dict[str, float]:
     return found
 
 
+def resizes(pictures: Sequence[Image.Image], rounds: int) -> tuple[float, float]:
+    """Milliseconds a picture takes Pillow and PyTorch to resize, in turn; medians."""
+    transform, nothing = ResizeFlip([SHORT], LONGEST), torch.zeros(0, 4)
+    found: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds + 1):
+        seconds = np.zeros(2)
+        for picture in pictures:
+            for side, random in enumerate((None, np.random.default_rng(0))):
+                seconds[side] += timed(partial(transform, picture, nothing, "", random))
+        for side in (0, 1):
+            found[side].append(1e3 * seconds[side] / len(pictures))
+    return median(found[0][1:]), median(found[1][1:])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--copies", type=int, default=16, help="of each photograph")
@@ -139,6 +153,10 @@ def main() -> None:
         print(f"decode + resize alone  {median(alone):6.1f} images/s")
         print(f"samples in batches     {median(whole):6.1f} images/s")
         print(f"share of the possible  {100 * median(ratios):6.1f} %")
+        pictures = [dataset.images.load(dataset.index.images[row]) for row in range(len(paths))]
+        pillow, torch_ = resizes(pictures, given.rounds)
+        print(f"resize to a tensor     {pillow:6.2f} ms by Pillow, {torch_:.2f} ms by PyTorch")
+        print(f"  ratio                {pillow / torch_:6.1f}")
         parts = steps(dataset, reader)
         for name, seconds in parts.items():
             print(f"  {name:26}{100 * seconds / sum(parts.values()):5.1f} %")

@@ -1,7 +1,6 @@
 """From settings to objects: the only place where entry points call Hydra's `instantiate`."""
 
 from collections.abc import Mapping
-from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from torchmetrics import Metric
 from glip_pl.checkpoints.trained import fill, read_checkpoint
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.dataset import GroundedDataset
-from glip_pl.data.images import HOW_TO_GET_DATA
+from glip_pl.data.images import HOW_TO_GET_DATA, matching
 from glip_pl.errors import UserError
 from glip_pl.models.glip import GLIP
 from glip_pl.settings import checkpoint_config, plain, without_pretrained
@@ -47,7 +46,7 @@ def check_paths(node: Any, key: str) -> None:
     for name, value in node.items():
         if name in ("annotations", "images"):
             places = [value] if isinstance(value, str) else list(value)
-            if not any(glob(place) for place in places):  # noqa: PTH207  # absolute patterns too
+            if not any(matching(place) for place in places):
                 raise UserError(
                     f"no such file or folder: {' or '.join(places)} (the setting `{key}.{name}`). "
                     f"{HOW_TO_GET_DATA}"

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from glip_pl.data.images import find_images, inside, load_image
+from glip_pl.data.images import find_images, inside, load_image, matching
 from glip_pl.errors import UserError
 
 
@@ -42,6 +42,9 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert [path.name for path in find_images(str(tmp_path))] == ["a.JPG", "b.png"]
     assert [path.name for path in find_images(f"{tmp_path}/*.png")] == ["b.png"]
+    (tmp_path / "x[1]").mkdir()
+    assert matching(str(tmp_path / "x[1]")) == [tmp_path / "x[1]"]
+    assert matching(str(tmp_path / "*.png")) == [tmp_path / "b.png"]
     assert find_images(str(tmp_path / "c.txt")) == [tmp_path / "c.txt"]
     with pytest.raises(UserError, match="names no picture"):
         find_images(str(tmp_path / "*.gif"))

@@ -30,6 +30,14 @@ def test_notes_never_stop_and_are_logged_a_few_times(caplog: pytest.LogCaptureFi
     assert f"box {SHOWN - 1}" in caplog.text and f"box {SHOWN}" not in caplog.text
 
 
+def test_with_all_tolerated_nothing_is_ever_raised() -> None:
+    problems = Problems(1.0)
+    for number in range(3 * PATIENCE):  # one picture may have many bad boxes
+        problems.error("box", f"box {number}", seen=1)
+    problems.judge(1)
+    assert problems.errors == 3 * PATIENCE
+
+
 def test_the_share_is_judged_early_and_at_the_end() -> None:
     problems = Problems(0.01)
     with pytest.raises(UserError, match=r"101 of 101 items are bad"):

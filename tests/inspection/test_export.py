@@ -11,6 +11,7 @@ from glip_pl.data.images import ImageFolder
 from glip_pl.data.index import Index
 from glip_pl.data.indexing import open_index
 from glip_pl.data.records import Reader
+from glip_pl.errors import UserError
 from glip_pl.inspection.export import LABEL_MAP, write_odvg, write_shards
 from glip_pl.inspection.sets import NamedSet, phrase_texts
 from tests.data.formats.test_round_trip import by_name
@@ -59,3 +60,5 @@ def test_shards_hold_the_same(write: Writer, tmp_path: Path, indexes: Path) -> N
     new = WebShards(str(out / "*.tar"), out / LABEL_MAP if index.names else None)
     same(new, open_index(new, indexes), reader, index)
     assert not list(out.glob("*.tmp"))
+    with pytest.raises(UserError, match="holds shards already"):
+        write_shards(one, index, out, range(len(index)), per_shard=9)

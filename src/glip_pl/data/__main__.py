@@ -55,6 +55,7 @@ def _set(name: str, node: DictConfig) -> NamedSet:
         node.out_of_image,
         node.get("tolerate", 0.0),
         instantiate(node.get("box_filter")),
+        instantiate(node.get("wordings"), _convert_="all"),
     )
 
 

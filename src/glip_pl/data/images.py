@@ -65,11 +65,19 @@ class ImageFolder:
 def inside(root: Path, file_name: str) -> Path:
     """`root / file_name`. Raises UserError if the name leads out of the root."""
     # By name only: links that the owner of the folder made may lead anywhere.
-    folder = os.path.normpath(Path.cwd() / root)
-    path = os.path.normpath(os.path.join(folder, file_name))  # noqa: PTH118  # pathlib is 5x slower
-    if not path.startswith(os.path.join(folder, "")) or "\0" in path:  # noqa: PTH118
+    folder = Path.cwd() / root
+    path = Path(os.path.normpath(folder / file_name))
+    if "\0" in file_name or not path.is_relative_to(os.path.normpath(folder)):
         raise UserError(f"the file name {file_name!r} leads out of {root}")
-    return Path(path)
+    return path
+
+
+def matching(pattern: str) -> list[Path]:
+    """The file or folder of that very name, or else all that match the pattern, sorted."""
+    if Path(pattern).exists():  # a name may hold brackets
+        return [Path(pattern)]
+    # Path.glob wants a pattern relative to a folder, and people write absolute ones too.
+    return sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207
 
 
 def find_images(wanted: str) -> list[Path]:
@@ -80,9 +88,7 @@ def find_images(wanted: str) -> list[Path]:
     path = Path(wanted).expanduser()
     if path.is_file():
         return [path]
-    # Path.glob wants a pattern relative to a folder; people write absolute ones too.
-    matches = glob(str(path), recursive=True)  # noqa: PTH207
-    candidates = path.iterdir() if path.is_dir() else map(Path, matches)
+    candidates = path.iterdir() if path.is_dir() else matching(str(path))
     found = sorted(file for file in candidates if file.suffix.lower() in SUFFIXES)
     if not found:
         kinds = ", ".join(sorted(SUFFIXES))

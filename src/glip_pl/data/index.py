@@ -37,7 +37,6 @@ class Index:
 
     folder: Path
     names: Sequence[str]  # categories, in the order of their ids
-    category_ids: Sequence[int]  # as in the source
     image_ids: NDArray[np.int64]  # (I,)
     images: Strings  # (I,) by which the reader's images load them
     sizes: NDArray[np.int32]  # (I, 2) height and width, pixels
@@ -74,7 +73,6 @@ class Index:
         return cls(
             folder=folder,
             names=meta["names"],
-            category_ids=meta["category_ids"],
             image_ids=column["image_ids"],
             images=Strings(Ragged(column["image_bytes"], column["image_offsets"])),
             sizes=column["sizes"],

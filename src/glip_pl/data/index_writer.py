@@ -24,11 +24,6 @@ CHUNK = 20_000
 """Records checked and written at a time."""
 
 
-def _small(numbers: Sequence[int]) -> bool:
-    """Whether all fit four bytes."""
-    return all(-(2**31) <= number < 2**31 for number in numbers)
-
-
 class IndexWriter:
     """Appends records to the files of an index; `write` ends with the one that completes it."""
 
@@ -71,7 +66,6 @@ class IndexWriter:
         meta = {
             "rows": self.rows,
             "names": list(contents.names),
-            "category_ids": list(contents.category_ids),
             "blocks": [*self.blocks, self.rows["image_ids"]],
         }
         for file in self.files.values():
@@ -84,8 +78,8 @@ class IndexWriter:
             message = f"{self._name(record)} has no size"
             self.problems.error("picture without a size", message, seen)
             return False
-        spans = [side for phrase in record.phrases for span in phrase for side in span]
-        if not _small([*spans, record.image_id >> 32]):
+        sides = (abs(side) for phrase in record.phrases for span in phrase for side in span)
+        if abs(record.image_id) >= 2**63 or any(side >= 2**31 for side in sides):
             message = f"{self._name(record)} has a span or an id that is no sensible number"
             self.problems.error("number out of range", message, seen)
             return False

@@ -29,7 +29,7 @@ WORTH_TELLING = 5.0
 """Seconds of work that people are told about."""
 
 SECONDS_PER_GIGABYTE = 75
-"""Of COCO JSON, on a core of 2024 (scripts/bench_index.py); only for the estimate."""
+"""Of COCO JSON, as scripts/bench_index.py measured; only for the estimate."""
 
 
 def open_index(

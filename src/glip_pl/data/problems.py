@@ -50,7 +50,7 @@ class Problems:
 
     def judge(self, seen: int) -> None:
         """Raise UserError if more than the tolerated share of `seen` items was bad."""
-        if self.errors > self.tolerate * seen:
+        if self.tolerate < 1 and self.errors > self.tolerate * seen:
             listing = "\n  ".join(lines[0] for lines in self.examples.values())
             raise UserError(
                 f"{self.errors} of {seen} items are bad, more than the share tolerate="

@@ -1,7 +1,7 @@
 """What every file format is read into: one record per picture, or per picture and caption."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -37,7 +37,6 @@ class Contents:
 
     records: Iterator[Record]
     names: Sequence[str] = ()
-    category_ids: Sequence[int] = field(default=())  # as in the file
 
 
 class Images(Protocol):

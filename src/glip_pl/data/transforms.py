@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-# Nothing ever writes to a picture's bytes; a copy that may be written costs as much as a decode.
+# Nothing ever writes to a picture's bytes: a copy that may be written would be of no use.
 warnings.filterwarnings("ignore", message="The given buffer is not writable")
 
 _SIDED = re.compile(r"\b(left|right)(most)?\b", re.IGNORECASE)
@@ -38,7 +38,8 @@ class ResizeFlip:
         """Pixels (3, H, W) uint8, channels last in memory, and boxes (N, 4).
 
         Without `random` the first size and no flip, by Pillow, which gives the very pixels of the
-        released models. Else by PyTorch, seven times as fast; some pixels differ by one of 255.
+        released models. Else by PyTorch, six times as fast (scripts/bench_data.py); some pixels
+        differ by one of 255.
         """
         sides = self.short_sides
         short = sides[0 if random is None else int(random.integers(len(sides)))]

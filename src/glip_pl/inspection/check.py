@@ -13,7 +13,7 @@ from glip_pl.data.problems import Problems
 from glip_pl.errors import UserError
 from glip_pl.inspection.sets import NamedSet
 from glip_pl.metrics.coco import COCOAveragePrecision
-from glip_pl.prompts.building import names_prompt
+from glip_pl.prompts.building import detection_prompt, names_prompt
 from glip_pl.prompts.tokens import Tokenizer, check_budget, tokenize
 from glip_pl.types import Batch, Detections, Prompt
 
@@ -60,7 +60,7 @@ def check(
             _pictures(one, index, pictures, problems, progress)
             _captions(index, tokenizer, problems, progress)
             if index.names and one.asks_for_all:
-                _all_names(index, tokenizer, problems)
+                _all_names(one, index, tokenizer, problems)
             if index.names:
                 truth = ground_truth_ap(index, range(min(images, ap_images)))
                 if truth < 1 - 1e-6:
@@ -125,9 +125,10 @@ def _captions(index: Index, tokenizer: Tokenizer, problems: Problems, progress: 
                 )
 
 
-def _all_names(index: Index, tokenizer: Tokenizer, problems: Problems) -> None:
+def _all_names(one: NamedSet, index: Index, tokenizer: Tokenizer, problems: Problems) -> None:
+    asked = names_prompt(index.names) if one.wordings is None else detection_prompt(one.wordings)
     try:
-        check_budget(tokenizer, names_prompt(index.names))
+        check_budget(tokenizer, asked)
     except UserError as error:
         problems.note("prompt over budget", str(error))
 

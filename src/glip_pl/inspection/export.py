@@ -18,7 +18,14 @@ from glip_pl.inspection.sets import NamedSet, kept_boxes
 
 LABEL_MAP = "label_map.json"
 
-MAGIC = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"BM": ".bmp"}
+MAGIC = {
+    b"\xff\xd8\xff": ".jpg",
+    b"\x89PNG": ".png",
+    b"RIFF": ".webp",
+    b"BM": ".bmp",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
+}
 """First bytes of picture files."""
 
 
@@ -50,10 +57,13 @@ def write_shards(
 ) -> list[Path]:
     """Tar files of picture, text and JSON per key; each appears complete or not at all.
 
-    Raises UserError if a picture cannot be read.
+    Raises UserError if a picture cannot be read, or if other shards lie there: together they
+    would be read as one source.
     """
     images = one.reader.open_images()
     folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.glob("*.tar")):
+        raise UserError(f"{folder} holds shards already; remove them, or set another output=")
     _write_label_map(index, folder)
     shards: list[Path] = []
     chunk: list[int] = []

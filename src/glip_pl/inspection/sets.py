@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from glip_pl.data.index_writer import IndexWriter, OutOfImage
 from glip_pl.data.indexing import require_files, source_name
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Reader
+from glip_pl.prompts.building import Wording
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class NamedSet:
     out_of_image: OutOfImage = "error"
     tolerate: float = 0.0
     box_filter: BoxFilter | None = None
+    wordings: Sequence[Wording] | None = None
 
     @property
     def asks_for_all(self) -> bool:
@@ -65,5 +66,4 @@ def some_rows(index: Index, count: int, seed: int) -> Sequence[int]:
     rows = np.flatnonzero(index.boxes.lengths() > 0)
     rows = rows if len(rows) else np.arange(len(index))
     chosen = np.random.default_rng(seed).choice(rows, min(count, len(rows)), replace=False)
-    found: Any = np.sort(chosen).tolist()
-    return list(found)
+    return [int(row) for row in np.sort(chosen)]

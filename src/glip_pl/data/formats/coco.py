@@ -58,7 +58,7 @@ class CocoJson:
         named_ids = self._categories(path)
         index_of = {category: index for index, category in enumerate(named_ids)}
         owners, boxes, labels, ids = array("q"), array("d"), array("q"), array("q")
-        for row, (owner, box, entry) in enumerate(read_annotations(path, images, problems)):
+        for row, owner, box, entry in read_annotations(path, images, problems):
             category = entry.get("category_id")
             if not isinstance(category, int) or category not in index_of:
                 known = ", ".join(map(str, sorted(named_ids)[:20])) or "empty"
@@ -74,12 +74,12 @@ class CocoJson:
             labels.append(index_of[category])
             ids.append(entry["id"] if isinstance(entry.get("id"), int) else -1 - row)
         _note_repeated(np.asarray(ids), path, problems)
-        category_ids, names, targets = self._used(named_ids, np.asarray(labels, dtype=np.int64))
+        names, targets = self._used(named_ids, np.asarray(labels, dtype=np.int64))
         if not names:
             raise UserError(f"{path} has no `categories`: there is nothing to ask for")
         xywh = np.asarray(boxes).reshape(-1, 4)
         records = _records(images, np.asarray(owners, dtype=np.int64), xywh, targets)
-        return Contents(records, names, category_ids)
+        return Contents(records, names)
 
     def _categories(self, path: Path) -> dict[int, str]:
         """Names by id, ascending. Raises UserError if one cannot be read or stands twice."""
@@ -101,8 +101,8 @@ class CocoJson:
 
     def _used(
         self, named_ids: dict[int, str], labels: NDArray[np.int64]
-    ) -> tuple[list[int], list[str], NDArray[np.int64]]:
-        """Ids, names and labels without Roboflow's super-category: the id 0 that no box uses."""
+    ) -> tuple[list[str], NDArray[np.int64]]:
+        """Names and labels without Roboflow's super-category: the id 0 that no box uses."""
         ids = list(named_ids)
         if len(ids) > 1 and ids[0] == 0 and not (labels == 0).any():
             ids, labels = ids[1:], labels - 1
@@ -114,7 +114,7 @@ class CocoJson:
                     f"gives {len(self.names)}"
                 )
             names = [str(name) for name in self.names]
-        return ids, names, labels
+        return names, labels
 
 
 def _note_repeated(ids: NDArray[np.int64], path: Path, problems: Problems) -> None:

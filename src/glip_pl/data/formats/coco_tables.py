@@ -68,8 +68,8 @@ def _tail(name: str, parts: int) -> str:
 
 def read_annotations(
     path: Path, images: ImageEntries, problems: Problems
-) -> Iterator[tuple[int, list[float], Mapping[str, Any]]]:
-    """Row of the image, box [x, y, width, height], and the entry; crowds are left out.
+) -> Iterator[tuple[int, int, list[float], Mapping[str, Any]]]:
+    """Number, row of the image, box [x, y, width, height], entry; crowds are left out.
 
     Raises UserError naming the annotation that has no image or no box.
     """
@@ -85,7 +85,7 @@ def read_annotations(
             problems.error("entry without a field", message, row + 1)
             continue
         except (TypeError, ValueError, OverflowError):
-            message = f"{named(path, entry, row)} has the box {entry['bbox']!r:.80}"
+            message = f"{named(path, entry, row)} has the box {entry.get('bbox')!r:.80}"
             problems.error("box that is no number", message, row + 1)
             continue
         if owner is None:
@@ -95,7 +95,7 @@ def read_annotations(
             )
             problems.error("annotation without an image", message, row + 1)
             continue
-        yield owner, box, entry
+        yield row, owner, box, entry
 
 
 def named(path: Path, entry: Mapping[str, Any], row: int) -> str:

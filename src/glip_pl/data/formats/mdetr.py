@@ -51,7 +51,7 @@ class MdetrJson:
         images = read_images(path, problems)
         owners, boxes, words = array("q"), array("d"), []
         known: dict[Phrase, Phrase] = {}  # equal spans stand behind many boxes; keep them once
-        for row, (owner, box, entry) in enumerate(read_annotations(path, images, problems)):
+        for row, owner, box, entry in read_annotations(path, images, problems):
             phrase = self._phrase(entry, row, problems)
             if phrase:
                 owners.append(owner)
@@ -75,5 +75,5 @@ class MdetrJson:
             return tuple((int(start), int(end)) for start, end in entry.get("tokens_positive", ()))
         except (TypeError, ValueError, OverflowError):
             message = f"{named(Path(self.annotations), entry, row)} has `tokens_positive` "
-            problems.error("spans that make no sense", message + repr(entry["tokens_positive"]))
+            problems.error("spans that make no sense", message + repr(entry.get("tokens_positive")))
             return ()

@@ -43,7 +43,7 @@ class OdvgJsonl:
     def read(self, problems: Problems) -> Contents:
         """One record per line; ids are line numbers, from 0."""
         names = self._names()
-        return Contents(self._records(names, problems), names, range(len(names)))
+        return Contents(self._records(names, problems), names)
 
     def _names(self) -> list[str]:
         if self.label_map is not None:

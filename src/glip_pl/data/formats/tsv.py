@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from glip_pl.data.images import HOW_TO_GET_DATA, decode_image, inside
+from glip_pl.data.images import HOW_TO_GET_DATA, decode_image, inside, matching
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record, box_array, captioned
 from glip_pl.errors import UserError
@@ -41,7 +40,7 @@ class TsvImages:
 
     def load(self, name: str) -> Image.Image:
         """The picture as RGB. Raises UserError if the row is broken."""
-        return decode_image(self.read(name), f"{name} of {self.files[0]}")
+        return decode_image(self.read(name), f"{name} of {self.files[int(name.split(':')[0])]}")
 
 
 def read_row(file: Path, offset: int) -> bytes:
@@ -80,7 +79,7 @@ class TsvYaml:
     @cached_property
     def chunks(self) -> Sequence["_Chunk"]:
         """One per YAML."""
-        found = [Path(file) for file in sorted(glob(str(self.annotations)))]  # noqa: PTH207
+        found = matching(str(self.annotations))
         if not found:
             raise UserError(f"no such file: {self.annotations}. {HOW_TO_GET_DATA}")
         return [_Chunk.of(file) for file in found]
@@ -100,7 +99,7 @@ class TsvYaml:
         for chunk in self.chunks:
             for name in chunk.names():
                 names.setdefault(name, len(names))
-        return Contents(self._records(names, problems), list(names), range(1, len(names) + 1))
+        return Contents(self._records(names, problems), list(names))
 
     def _records(self, names: Mapping[str, int], problems: Problems) -> Iterator[Record]:
         seen = 0

@@ -18,14 +18,12 @@ from glip_pl.errors import UserError
 class VocXml:
     """Detection data below a folder with Annotations, JPEGImages and perhaps ImageSets/Main.
 
-    Categories are `names`, or else all that occur, sorted. `difficult` objects are left out of
-    training officially.
+    Categories are `names`, or else all that occur, sorted. Objects marked difficult are left out.
     """
 
     annotations: str | Path
     split: str | None = None  # a file of ImageSets/Main; all pictures if not given
     names: Sequence[str] | None = None
-    difficult: bool = False
 
     @cached_property
     def files(self) -> Sequence[Path]:
@@ -79,7 +77,7 @@ class VocXml:
                     targets=np.asarray(targets, dtype=np.int64),
                 )
             )
-        return Contents(iter(records), names, range(1, len(names) + 1))
+        return Contents(iter(records), names)
 
     def _parse(self, file: Path, number: int) -> tuple[Record, list[str]]:
         """A record without targets, and the names of its boxes."""
@@ -89,7 +87,7 @@ class VocXml:
         tree = fromstring(content)
         boxes, labels = [], []
         for thing in tree.iter("object"):
-            if thing.findtext("difficult", "0").strip() == "1" and not self.difficult:
+            if thing.findtext("difficult", "0").strip() == "1":
                 continue
             labels.append(_text(thing, "name"))
             corners = [

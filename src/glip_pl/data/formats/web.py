@@ -6,14 +6,13 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from glob import glob
 from pathlib import Path
 from typing import IO, Any
 
 from PIL import Image
 
 from glip_pl.data.formats.odvg import read_label_map, record_of
-from glip_pl.data.images import HOW_TO_GET_DATA, SUFFIXES, decode_image
+from glip_pl.data.images import HOW_TO_GET_DATA, SUFFIXES, decode_image, matching
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record, box_array, captioned
 from glip_pl.data.shard_cache import ShardCache
@@ -37,17 +36,16 @@ class WebImages:
         """The encoded picture. Raises UserError if its shard is out of reach."""
         number, offset, size = map(int, name.split(":"))
         shard = self.shards[number]
-        for attempt in (1, 2):
+        for _ in range(2):  # another process may just have removed it from the cache
             try:
                 with self.cache.local(shard).open("rb") as file:
                     file.seek(offset)
                     return file.read(size)
-            except FileNotFoundError as error:  # just removed from the cache by another process
-                if attempt == 2 or "://" not in shard:
-                    raise UserError(f"no such shard: {shard}") from error
+            except FileNotFoundError:
+                continue
             except OSError as error:
                 raise UserError(f"cannot read {shard}: {error}") from error
-        raise AssertionError
+        raise UserError(f"no such shard: {shard}")
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class WebShards:
     def read(self, problems: Problems) -> Contents:
         """One record per key; a truncated shard gives those before the cut."""
         names = [] if self.label_map is None else read_label_map(Path(self.label_map))
-        return Contents(self._records(len(names), problems), names, range(len(names)))
+        return Contents(self._records(len(names), problems), names)
 
     def _records(self, categories: int, problems: Problems) -> Iterator[Record]:
         seen = 0
@@ -114,10 +112,10 @@ def _expanded(pattern: str) -> list[str]:
         ]
     if "://" in pattern:
         return [pattern]
-    places = sorted(glob(pattern))  # noqa: PTH207  # people write absolute patterns too
+    places = matching(pattern)
     if not places:
         raise UserError(f"no such shard: {pattern}. {HOW_TO_GET_DATA}")
-    return places
+    return [str(place) for place in places]
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,7 @@ def _members(path: Path, shard: IO[bytes]) -> Iterator[tuple[str, _Member]]:
     end = path.stat().st_size
     with tarfile.open(path, "r:") as tar:
         while (member := tar.next()) is not None:
-            tar.members = []  # type: ignore[attr-defined]  # it would keep all of them
+            tar.members = []  # type: ignore[attr-defined]  # untyped; it would keep every header
             if not member.isreg() or member.issparse():
                 continue
             if member.offset_data + member.size > end:
