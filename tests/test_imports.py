@@ -14,12 +14,13 @@ MAY_IMPORT = {
     "models": {"types", "errors", "boxes", "sources"},
     "losses": {"types", "errors", "boxes"},
     "data": {"types", "errors", "boxes", "prompts"},
-    "metrics": {"types", "errors", "boxes"},
+    "metrics": {"types", "errors", "data"},
     "checkpoints": {"errors", "models", "settings", "sources"},
     "inference": {"types", "errors", "boxes", "prompts", "data", "models", "checkpoints"},
     "inspection": {"types", "errors", "boxes", "prompts", "data", "metrics", "inference"},
     "training": {
-        *("types", "errors", "boxes", "losses", "models", "inference", "metrics", "checkpoints"),
+        *("types", "errors", "boxes", "prompts", "losses", "models"),
+        *("inference", "metrics", "checkpoints"),
     },
 }
 """Folders of the package, and what of the package they may know beside themselves."""

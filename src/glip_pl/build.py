@@ -1,21 +1,22 @@
 """From settings to objects: the only place where entry points call Hydra's `instantiate`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from torchmetrics import Metric
 
 from glip_pl.checkpoints.trained import fill, read_checkpoint
 from glip_pl.data.datamodule import GroundingDataModule
-from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.evaluation import EvaluationSet
 from glip_pl.data.images import HOW_TO_GET_DATA, matching
 from glip_pl.errors import UserError
 from glip_pl.models.glip import GLIP
+from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.settings import checkpoint_config, plain, without_pretrained
+from glip_pl.training.evaluation import Evaluation
 from glip_pl.training.module import GroundingModule
 
 
@@ -68,14 +69,19 @@ def build_module(config: DictConfig, model: GLIP, data: GroundingDataModule) -> 
         decoder=instantiate(config.decoder),
         optimizer=instantiate(config.optimizer),
         schedule=instantiate(config.schedule),
-        val_metrics=_metrics(config, data.val),
-        test_metrics=_metrics(config, data.test),
+        val=_evaluations(config, data.val, data.tokenizer),
+        test=_evaluations(config, data.test, data.tokenizer),
         config=checkpoint_config(config),
     )
 
 
-def _metrics(config: DictConfig, sets: Mapping[str, GroundedDataset]) -> dict[str, Metric]:
-    return {name: instantiate(config.metrics, names=one.names) for name, one in sets.items()}
+def _evaluations(
+    config: DictConfig, sets: Mapping[str, EvaluationSet], tokenizer: Tokenizer
+) -> dict[str, Evaluation]:
+    return {
+        name: Evaluation(one.new_metric(), one.vocabulary, tokenizer, config.prompt_memory_gb)
+        for name, one in sets.items()
+    }
 
 
 def build_model(config: DictConfig, weights: Path | None) -> GLIP:
@@ -92,19 +98,22 @@ def build_model(config: DictConfig, weights: Path | None) -> GLIP:
     return model
 
 
-SHOWING = ("progress", "pictures")
+SHOWING = ("progress", "pictures", "test_progress")
 """Callbacks that mean something without training."""
 
 
-def build_trainer(config: DictConfig, train: bool) -> pl.Trainer:
-    """Lightning's trainer with the callbacks of the settings; loggers only if it is to `train`."""
+def build_trainer(config: DictConfig, train: bool, more: Sequence[pl.Callback] = ()) -> pl.Trainer:
+    """Lightning's trainer with the loggers and callbacks of the settings, and `more`.
+
+    If it is not to `train`, of the settings' callbacks only those that show something.
+    """
     callbacks = [
         one
         for name, one in config.callbacks.items()
         if one is not None and (train or name in SHOWING)
     ]
-    loggers = [one for one in config.logger.values() if one is not None] if train else []
-    built = [instantiate(one) for one in callbacks]
+    loggers = [one for one in config.logger.values() if one is not None]
+    built = [*(instantiate(one) for one in callbacks), *more]
     trainer: pl.Trainer = instantiate(
         config.trainer,
         callbacks=built,

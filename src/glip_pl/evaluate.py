@@ -1,31 +1,100 @@
-"""Evaluate: `python -m glip_pl.evaluate ckpt=runs/.../best.ckpt data=shapes`."""
+"""Evaluate: `python -m glip_pl.evaluate experiment=zeroshot_coco ckpt=...`."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import WandbLogger
 
 from glip_pl.build import build_data, build_module, build_trainer
 from glip_pl.checkpoints.trained import load_trained
 from glip_pl.cli import command
-from glip_pl.report import show_results
+from glip_pl.data.datamodule import GroundingDataModule
+from glip_pl.inference.unfinished import Unfinished
+from glip_pl.inspection.misses import worst_misses
+from glip_pl.metrics.results_file import write_results
+from glip_pl.report import digest, reports_of, score_of, show, write
 from glip_pl.runs import find_checkpoint
+from glip_pl.settings import plain
+from glip_pl.training.callbacks.resuming import ResumedTest
+from glip_pl.training.module import GroundingModule
 
 
 def evaluate(config: DictConfig) -> float:
-    """Test a checkpoint on every test set of the data; returns the mean AP."""
+    """Test a checkpoint on every test set of the data; returns the mean of the main figures.
+
+    An interrupted evaluation of the same weights by the same settings goes on where it was.
+    """
     pl.seed_everything(config.seed, workers=True)
     path = find_checkpoint(config.ckpt, Path(config.paths.runs))
     trained = load_trained(path)
     if OmegaConf.is_interpolation(config.tokenizer, "source"):  # nobody asked for another
         config.tokenizer.source = trained.config["tokenizer"]
+    key = evaluation_key(config, digest(path))
+    results = Path(config.paths.output, "results.json")
+    known = score_of(results, key)
+    if known is not None:
+        print(f"done before: {results}")
+        return known
     data = build_data(config, train=False)
+    folder = Path(config.paths.runs, "unfinished", key)
+    unfinished = {name: Unfinished(folder / name) for name in data.test}
+    resumed = ResumedTest(unfinished)
+    data.done = resumed.done
     module = build_module(config, trained.model, data)
-    trainer = build_trainer(config, train=False)
+    trainer = build_trainer(config, train=False, more=[resumed])
     trainer.test(module, data, verbose=False)
+    score = float(trainer.callback_metrics["test/AP"])
     if trainer.is_global_zero:
-        show_results(module.results, f"{path}", Path(config.paths.output, "results.json"))
-    return float(trainer.callback_metrics["test/AP"])
+        reports = reports_of(module.results, module.test, plain(config.published))
+        show(reports, f"{path}")
+        _show_detections(module, data, trainer, results.parent)
+        write(reports, score, path, results, key)
+        for one in unfinished.values():
+            one.remove()
+    return score
+
+
+def evaluation_key(config: DictConfig, weights: str) -> str:
+    """Equal for evaluations that find the same: of the weights' hash and of all that matters."""
+    asked = {
+        "weights": weights,
+        "test": plain(config.data.test),
+        "decoder": plain(config.decoder),
+        "tokenizer": config.tokenizer.source,
+        "precision": str(config.trainer.precision),
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _show_detections(
+    module: GroundingModule, data: GroundingDataModule, trainer: pl.Trainer, folder: Path
+) -> None:
+    """Write what was found, and draw where most was missed."""
+    wandb = [one for one in trainer.loggers if isinstance(one, WandbLogger)]
+    for name, one in module.test.items():
+        path = folder / f"detections_{name}.json"
+        write_results(*one.metric.collected(), path)
+        print(f"detections: {path}")
+        place = folder / "misses" / name
+        misses = list(worst_misses(data.test[name], one.metric, MISSES))
+        for rank, miss in enumerate(misses):
+            place.mkdir(parents=True, exist_ok=True)
+            miss.picture.save(place / f"{rank:02d}_{miss.missed}_missed_{miss.image_id}.png")
+        if misses:
+            print(f"worst misses: {place}")
+        figures = module.results[name]
+        for logger in wandb:
+            logger.log_table(f"test/{name}", ["figure", "value"], list(map(list, figures.items())))
+            pictures = [miss.picture for miss in misses]
+            captions = [f"image {miss.image_id}: {miss.missed} missed" for miss in misses]
+            logger.log_image(f"misses/{name}", pictures, caption=captions)
+
+
+MISSES = 16
+"""Pictures of every set."""
 
 
 main = command("evaluate")(evaluate)

@@ -12,7 +12,7 @@ from glip_pl.build import build_data, build_model, build_module, build_trainer
 from glip_pl.checkpoints.trained import read_checkpoint
 from glip_pl.cli import command
 from glip_pl.errors import UserError
-from glip_pl.report import show_results
+from glip_pl.report import reports_of, show, write
 from glip_pl.runs import find_checkpoint
 from glip_pl.training.tuning import train_only
 
@@ -45,8 +45,11 @@ def train(config: DictConfig) -> float | None:
         module.results = {}
         trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
-            title = f"test with {best or 'the last weights'}"
-            show_results(module.results, title, Path(config.paths.output, "results.json"))
+            reports = reports_of(module.results, module.test, {})
+            show(reports, f"test with {best or 'the last weights'}")
+            mean = float(trainer.callback_metrics["test/AP"])
+            place = Path(config.paths.output, "results.json")
+            write(reports, mean, Path(best) if best else None, place)
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
             logger.experiment.finish()  # the next run of a sweep is a run of its own

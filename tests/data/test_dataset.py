@@ -149,7 +149,7 @@ def test_evaluation_visits_every_image_once(
         loader = DataLoader(
             dataset,
             2,
-            sampler=ShareSampler(len(dataset), rank, ranks),
+            sampler=ShareSampler(range(len(dataset)), rank, ranks),
             collate_fn=Collate(tokenizer),
             num_workers=workers,
         )

@@ -89,5 +89,9 @@ def test_a_resumed_epoch_goes_on() -> None:
 
 
 def test_evaluation_counts_every_sample_once() -> None:
-    shares = [list(ShareSampler(10, rank, 4)) for rank in range(4)]
+    shares = [list(ShareSampler(range(10), rank, 4)) for rank in range(4)]
     assert sorted(index for share in shares for index in share) == list(range(10))
+
+
+def test_no_rank_is_without_a_sample() -> None:
+    assert [list(ShareSampler([7, 9], rank, 4)) for rank in range(4)] == [[7], [9], [7], [9]]

@@ -61,7 +61,7 @@ MISTAKES: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("entry without a field", lambda c: c["images"][2].pop("height")),
     ("missing or broken picture", lambda c: c["images"][2].update(file_name="gone.png")),
     ("missing or broken picture", lambda c: c["images"][2].update(file_name="../coco.json")),
-    ("prompt over budget", lambda c: c["categories"][0].update(name="very " * 300)),
+    ("name longer than a prompt", lambda c: c["categories"][0].update(name="very " * 300)),
     ("unreadable source", lambda c: c.update(categories=[])),
     ("unreadable source", lambda c: c.update(images=[])),
     ("empty set", lambda c: c.update(annotations=[])),

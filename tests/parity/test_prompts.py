@@ -12,7 +12,7 @@ from glip_pl.prompts.building import (
     detection_prompt,
     names_prompt,
 )
-from glip_pl.prompts.chunking import chunked_prompts
+from glip_pl.prompts.chunking import chunks
 from glip_pl.prompts.negatives import TOKEN_BUDGET
 from glip_pl.prompts.packing import CaptionPacking
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, tokenize
@@ -56,7 +56,8 @@ def test_prompts_of_category_lists(tokenizer: Tokenizer) -> None:
 
 def test_prompts_of_chunks(tokenizer: Tokenizer) -> None:
     recorded = RECORDED["chunks_of_40_of_1203"]
-    sizes = [len(chosen) for chosen, _ in chunked_prompts(["name"] * 1203)]
+    asked = chunks([Wording("name")] * 1203, [2] * 1203, 40)
+    sizes = [len(chunk.prompt.phrases) for chunk in asked]
     assert sizes == recorded["sizes"]
     for query in recorded["examples"].values():
         check_query(tokenizer, query)

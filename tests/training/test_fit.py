@@ -17,11 +17,12 @@ from omegaconf import DictConfig
 
 from glip_pl.build import build_data, build_module, build_trainer
 from glip_pl.checkpoints.trained import load_trained
-from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.evaluation import EvaluationSet
 from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.indexing import open_index
 from glip_pl.inspection.export import write_shards
 from glip_pl.inspection.sets import NamedSet
+from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.train import train
 from glip_pl.training.tuning import train_only
 from glip_pl.types import Batch
@@ -73,15 +74,19 @@ def test_four_images_are_learned_by_heart(world: Path, settings: Compose) -> Non
     train_only(model, config.tuning.trains)
     module = build_module(config, model, data)
     build_trainer(config, train=True).fit(module, data)
-    same: GroundedDataset = instantiate(
-        config.data.train.detection.dataset, sampler=None, limit=None
+    trained = data.train["detection"].dataset
+    same = EvaluationSet(
+        trained.reader,
+        config.paths.index,
+        instantiate(config.data.eval_transform),
+        data.tokenizer,
+        COCOAveragePrecision,
     )
-    same.rows = data.train["detection"].dataset.rows
-    metric = instantiate(config.metrics, names=same.names)
-    batch = data.collate([same[index] for index in range(4)])
+    metric = same.new_metric()
+    batch = data.collate([same[int(row)] for row in trained.rows])
     module.eval()
     with torch.inference_mode():
-        metric.update(module.detect(batch), batch)
+        metric.update(module.decoder(module(batch), batch), batch.image_ids)
     assert metric.compute()["AP50"] > 0.9
 
 
@@ -107,7 +112,7 @@ def test_a_run_leaves_logs_checkpoints_pictures_and_results(world: Path, setting
     assert any(name.startswith("lr-") for name in names)
     results = json.loads((output / "results.json").read_text())
     assert set(results) == {"seen", "unseen", "synonyms"}
-    assert 0 <= results["seen"]["AP50"] <= 1
+    assert 0 <= results["sets"]["seen"]["figures"]["AP50"] <= 1
     pictures = {path.relative_to(output) for path in output.rglob("*.png")}
     assert Path("pictures/test/unseen_01.png") in pictures
     assert any("step_" in str(path) for path in pictures)

@@ -1,6 +1,6 @@
 """Lightning's view of the data: one training mixture, named evaluation sets."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from glip_pl.data.collate import Collate
-from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.evaluation import EvaluationSet
 from glip_pl.data.mixing import Mixture, MixtureSampler, ShareSampler, Source
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import Sample
@@ -31,8 +31,8 @@ class GroundingDataModule(pl.LightningDataModule):
     def __init__(
         self,
         train: Mapping[str, Source],
-        val: Mapping[str, GroundedDataset],
-        test: Mapping[str, GroundedDataset],
+        val: Mapping[str, EvaluationSet],
+        test: Mapping[str, EvaluationSet],
         tokenizer: Tokenizer,
         batch_size: int,
         workers: int,
@@ -47,6 +47,7 @@ class GroundingDataModule(pl.LightningDataModule):
         self.batch_size = batch_size
         self.workers = workers
         self.seed = seed
+        self.done: Mapping[str, Collection[int]] = {}  # image ids of test sets to leave out
 
     def _ranks(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
@@ -75,23 +76,25 @@ class GroundingDataModule(pl.LightningDataModule):
             drop_last=len(sampler) > self.batch_size,
         )
 
-    def _evaluation(self, sets: Mapping[str, GroundedDataset]) -> list[DataLoader[Sample]]:
+    def _evaluation(
+        self, sets: Mapping[str, EvaluationSet], done: Mapping[str, Collection[int]]
+    ) -> list[DataLoader[Sample]]:
         return [
             DataLoader(
                 dataset,
                 self.batch_size,
-                sampler=ShareSampler(len(dataset), *self._ranks()),
+                sampler=ShareSampler(dataset.without(done.get(name, ())), *self._ranks()),
                 collate_fn=self.collate,
                 num_workers=self.workers,
                 pin_memory=torch.cuda.is_available(),
             )
-            for dataset in sets.values()
+            for name, dataset in sets.items()
         ]
 
     def val_dataloader(self) -> list[DataLoader[Sample]]:
         """One loader per validation set, in their order."""
-        return self._evaluation(self.val)
+        return self._evaluation(self.val, {})
 
     def test_dataloader(self) -> list[DataLoader[Sample]]:
-        """One loader per test set, in their order."""
-        return self._evaluation(self.test)
+        """One loader per test set, in their order, without the images that are done."""
+        return self._evaluation(self.test, self.done)

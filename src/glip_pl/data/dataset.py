@@ -1,4 +1,4 @@
-"""Any source as prompt-box pairs: the one dataset that training and evaluation read (paper 3.1)."""
+"""Any source as prompt-box pairs (paper 3.1)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,16 +18,14 @@ from glip_pl.errors import UserError
 from glip_pl.prompts.building import Wording, clean_name, detection_prompt
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
-from glip_pl.prompts.tokens import Tokenizer, check_budget, name_lengths
+from glip_pl.prompts.tokens import Tokenizer, name_lengths
 from glip_pl.types import Prompt, Sample
 
 
 class GroundedDataset(Dataset[Sample]):
-    """Images with boxes of categories, or of the words of a caption.
+    """Images with boxes of categories, or of the words of a caption, to train on.
 
-    With a `sampler` (training) each image of detection data gets a prompt of its own; without one
-    (evaluation) the prompt names all categories in the order of their ids, phrase ids are
-    category indices, and images without boxes count too.
+    Each image of detection data gets a prompt of its own from the `sampler`.
     """
 
     def __init__(
@@ -64,12 +62,9 @@ class GroundedDataset(Dataset[Sample]):
         self.wordings = _wordings(self.names, wordings, source_name(reader))
         self.lengths = name_lengths(tokenizer, [one.text for one in self.wordings])
         self.rows = self._rows()[:limit]
-        self.all_names = detection_prompt(self.wordings)
-        if sampler is None and not self.index.captioned.all():
-            check_budget(tokenizer, self.all_names)
 
     def _rows(self) -> NDArray[np.int64]:
-        """The records that are used: training needs boxes, of more than a line of pixels."""
+        """The records that are used: those with boxes, of more than a line of pixels."""
         index = self.index
         if self.box_filter is not None:
             kept = self.box_filter.rows(index.scores)
@@ -77,8 +72,6 @@ class GroundedDataset(Dataset[Sample]):
             sides = index.boxes.values[:, 2:] - index.boxes.values[:, :2]
             filled = np.concatenate([[0], np.cumsum((sides > 0).all(1))])
             kept = np.diff(filled[index.boxes.offsets]) > 0
-        if self.sampler is None:
-            kept = kept | ~index.captioned
         if not kept.any():
             raise UserError(
                 f"{source_name(self.reader)} has no image with a box: nothing to train on"
@@ -139,7 +132,10 @@ class GroundedDataset(Dataset[Sample]):
         self, labels: NDArray[np.int32], random: np.random.Generator
     ) -> tuple[Prompt, NDArray[np.int64]]:
         if self.sampler is None:
-            return self.all_names, labels.astype(np.int64)
+            raise UserError(
+                f"{source_name(self.reader)} has boxes of categories; training on them needs the "
+                "setting `sampler` (conf/data/train/categories.yaml)"
+            )
         order = self.sampler(sorted(set(labels.tolist())), self.lengths, random)
         phrase_of = np.full(len(self.names), -1, dtype=np.int64)
         phrase_of[order] = np.arange(len(order))

@@ -150,10 +150,14 @@ class MixtureSampler(Sampler[Draw]):
 
 
 class ShareSampler(Sampler[int]):
-    """One rank's share of an evaluation set, in order; without padding nothing counts twice."""
+    """One rank's share of some samples, in order; every rank has one at least.
 
-    def __init__(self, length: int, rank: int, world_size: int) -> None:
-        self.indices = range(rank, length, world_size)
+    A rank with nothing to do would never come to the place where all join their results; the
+    evaluators count an image once whoever saw it.
+    """
+
+    def __init__(self, samples: Sequence[int], rank: int, world_size: int) -> None:
+        self.indices = samples[rank::world_size] or samples[rank % len(samples) :][:1]
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -21,34 +21,50 @@ class Decoder:
 
     def __call__(self, output: Output, batch: Batch) -> list[Detections]:
         """Detections of every image, in pixels of the image on disk."""
-        return [self._one(output, batch, index) for index in range(len(batch))]
+        return [
+            self.decode(
+                output,
+                index,
+                batch.phrase_masks[index],
+                batch.sizes[index],
+                batch.original_sizes[index],
+            )
+            for index in range(len(batch))
+        ]
 
-    def _one(self, output: Output, batch: Batch, index: int) -> Detections:
-        scores = phrase_scores(output.alignment[index].float(), batch.phrase_masks[index])
+    def decode(
+        self, output: Output, index: int, phrase_masks: Tensor, size: Tensor, original_size: Tensor
+    ) -> Detections:
+        """Detections in row `index` of an output.
+
+        `phrase_masks` is (P, T) with T at most the output's; sizes are (height, width).
+        """
+        words = phrase_masks.shape[1]
+        scores = phrase_scores(output.alignment[index, :, :words].float(), phrase_masks)
         centerness = output.centerness[index].float().sigmoid()
         anchor_index, phrase_index, kept_scores = [], [], []
         start = 0
-        for size in output.level_sizes:
-            level = slice(start, start + size)
+        for count in output.level_sizes:
+            level = slice(start, start + count)
             above = (scores[level] > self.score_threshold).nonzero()
             value = scores[level][above[:, 0], above[:, 1]] * centerness[level][above[:, 0]]
             value, best = value.topk(min(self.candidates_per_level, len(value)))
             anchor_index.append(above[best, 0] + start)
             phrase_index.append(above[best, 1])
             kept_scores.append(value.sqrt())
-            start += size
+            start += count
         anchors, phrases, score = (
             torch.cat(parts) for parts in (anchor_index, phrase_index, kept_scores)
         )
         boxes = decode(output.deltas[index, anchors].float(), output.anchors[anchors])
-        height, width = (int(side) for side in batch.sizes[index])
+        height, width = (int(side) for side in size)
         boxes = clip(boxes, height, width)
         # torchvision measures plain widths; moving the far corner by one gives the +1 convention.
         # In double precision: it sets phrases apart by adding large numbers to their boxes.
         keep = batched_nms(plain(boxes).double(), score.double(), phrases, self.nms_iou)
         if len(keep) > self.max_detections:  # all that score as much as the last one stay
             keep = keep[score[keep] >= score[keep[self.max_detections - 1]]]
-        original = (int(batch.original_sizes[index, 0]), int(batch.original_sizes[index, 1]))
+        original = (int(original_size[0]), int(original_size[1]))
         scaled = scale_to(boxes[keep], (height, width), original)
         return Detections(scaled, score[keep], phrases[keep])
 

@@ -7,6 +7,9 @@ from zlib import crc32
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from glip_pl.boxes import scale_to
+from glip_pl.types import Batch, Detections
+
 MINIMUM_SIDE = 480
 """Smaller pictures are enlarged before drawing, so that labels stay legible."""
 
@@ -79,6 +82,22 @@ def side_by_side(
     for row, line in enumerate(lines):
         pen.text((6, left.height + 32 + 22 * row), line, fill="black", font=font)
     return sheet
+
+
+def comparison(batch: Batch, index: int, found: Detections, threshold: float) -> Image.Image:
+    """Truth to the left, boxes above `threshold` to the right, the caption below."""
+    height, width = (int(side) for side in batch.sizes[index])
+    pixels = batch.images[index, :, :height, :width].permute(1, 2, 0).cpu().numpy()
+    image = Image.fromarray(pixels)
+    prompt = batch.prompts[index]
+    truth = [prompt.phrase_text(int(phrase)) for phrase in batch.phrase_ids[index]]
+    found = found.above(threshold)
+    original = (int(batch.original_sizes[index, 0]), int(batch.original_sizes[index, 1]))
+    boxes = scale_to(found.boxes, original, (height, width))
+    names = [prompt.phrase_text(int(phrase)) for phrase in found.phrase_ids]
+    left = draw(image, batch.boxes[index], truth)
+    right = draw(image, boxes, names, found.scores)
+    return side_by_side(left, right, ("truth", "found"), prompt.caption)
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 
 from glip_pl.data.images import ImageFolder
 from glip_pl.data.index import Index
 from glip_pl.data.problems import Problems
+from glip_pl.data.truth import Truth, truth_of
 from glip_pl.errors import UserError
 from glip_pl.inspection.sets import NamedSet
-from glip_pl.metrics.coco import COCOAveragePrecision
-from glip_pl.prompts.building import detection_prompt, names_prompt
-from glip_pl.prompts.tokens import Tokenizer, check_budget, tokenize
-from glip_pl.types import Batch, Detections, Prompt
+from glip_pl.metrics.coco import coco_figures
+from glip_pl.metrics.found import Found
+from glip_pl.prompts.chunking import LONGEST_NAME
+from glip_pl.prompts.tokens import Tokenizer, name_lengths, tokenize
+from glip_pl.types import Prompt
 
 Pictures = Literal["exist", "decode", "skip"]
 
@@ -59,11 +60,12 @@ def check(
             images, boxes = len(index), len(index.boxes.values)
             _pictures(one, index, pictures, problems, progress)
             _captions(index, tokenizer, problems, progress)
-            if index.names and one.asks_for_all:
-                _all_names(one, index, tokenizer, problems)
             if index.names:
-                truth = ground_truth_ap(index, range(min(images, ap_images)))
-                if truth < 1 - 1e-6:
+                _names(index.names, tokenizer, problems)
+                known = truth_of(one.reader, index)
+                if isinstance(known, Truth):
+                    truth = ground_truth_ap(known, ap_images)
+                if truth is not None and truth < 1 - 1e-6:
                     problems.note(
                         "ground truth that does not score 1",
                         f"{one.name}: its own boxes as predictions have AP {truth:.4f}; are there "
@@ -118,40 +120,21 @@ def _captions(index: Index, tokenizer: Tokenizer, problems: Problems, progress: 
         prompts = [Prompt(index.captions[row], index.phrases(row)) for row in chosen]
         _, _, masks = tokenize(tokenizer, prompts)
         for prompt, mask in zip(prompts, masks, strict=True):
-            for phrase in torch.nonzero(~mask.any(1))[:, 0].tolist():
+            for phrase in np.flatnonzero(~mask.any(1).numpy()).tolist():
                 text = prompt.phrase_text(phrase)
                 problems.note(
                     "phrase that the model does not read", f"{text!r} in {prompt.caption[:80]!r}"
                 )
 
 
-def _all_names(one: NamedSet, index: Index, tokenizer: Tokenizer, problems: Problems) -> None:
-    asked = names_prompt(index.names) if one.wordings is None else detection_prompt(one.wordings)
-    try:
-        check_budget(tokenizer, asked)
-    except UserError as error:
-        problems.note("prompt over budget", str(error))
+def _names(names: Sequence[str], tokenizer: Tokenizer, problems: Problems) -> None:
+    for name, length in zip(names, name_lengths(tokenizer, names), strict=True):
+        if length > LONGEST_NAME:
+            problems.note("name longer than a prompt", f"{name[:80]!r} has {length} tokens")
 
 
-def ground_truth_ap(index: Index, rows: Iterable[int]) -> float:
-    """AP (COCO) of the boxes as their own predictions; below 1 the evaluator cannot be trusted."""
-    metric = COCOAveragePrecision(index.names)
-    for row in rows:
-        boxes = torch.from_numpy(np.array(index.boxes[row]))
-        labels = torch.from_numpy(index.targets[row].astype(np.int64))
-        size = torch.from_numpy(index.sizes[row].astype(np.int64))[None]
-        nothing = torch.zeros(1, 0)
-        batch = Batch(
-            images=nothing,
-            sizes=size,
-            original_sizes=size,
-            tokens=nothing,
-            attention_mask=nothing,
-            phrase_masks=[nothing],
-            boxes=[boxes],
-            phrase_ids=[labels],
-            prompts=[Prompt("", ())],
-            image_ids=[int(index.image_ids[row])],
-        )
-        metric.update([Detections(boxes, torch.ones(len(boxes)), labels)], batch)
-    return metric.compute()["AP"]
+def ground_truth_ap(truth: Truth, images: int) -> float:
+    """AP (COCO) of the first images' boxes as their own predictions; below 1 something is wrong."""
+    truth = truth.of_images(np.arange(len(truth.image_ids)) < images)
+    found = Found(truth.images, truth.labels, np.ones(len(truth.labels)), truth.boxes)
+    return coco_figures(truth, found[~truth.crowds])["AP"]

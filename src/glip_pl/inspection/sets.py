@@ -29,11 +29,6 @@ class NamedSet:
     box_filter: BoxFilter | None = None
     wordings: Sequence[Wording] | None = None
 
-    @property
-    def asks_for_all(self) -> bool:
-        """Whether it is an evaluation set, whose prompts name every category."""
-        return not self.name.startswith("train/")
-
     @contextmanager
     def fresh_index(self, problems: Problems) -> Iterator[Index]:
         """An index of its own that is read anew, so that `problems` hears of everything."""

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from glip_pl.models.dynamic_head import DynamicConv
 from glip_pl.models.fpn import FPN
+from glip_pl.models.fusion import Shallow
 from glip_pl.models.grounding_head import GroundingHead
 from glip_pl.models.image_encoder import ImageEncoder
 from glip_pl.models.text_encoder import TextEncoder
@@ -49,6 +50,17 @@ class GLIP(nn.Module):
         """Word features of token ids (B, T)."""
         features: TextFeatures = self.text_encoder(tokens, mask)
         return features
+
+    @property
+    def shallow(self) -> bool:
+        """Whether pixels meet words in the head alone (GLIP-T A)."""
+        return all(isinstance(fusion, Shallow) for fusion in self.fusions)
+
+    def refine(self, levels: list[Tensor]) -> list[Tensor]:
+        """What a shallow model makes of an encoded image, before it reads any word."""
+        for dynamic_conv in self.dynamic_convs:
+            levels = dynamic_conv(levels)
+        return levels
 
     def ground(self, levels: list[Tensor], text: TextFeatures) -> Output:
         """Fuse an encoded image with an encoded prompt and score every anchor and word."""

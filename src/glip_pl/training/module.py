@@ -5,15 +5,16 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
-from torchmetrics import Metric
 
 from glip_pl.checkpoints.trained import CONFIG_KEY
 from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
+from glip_pl.inference.large_vocabulary import Question, detect_categories, read_questions
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.models.glip import GLIP
+from glip_pl.training.evaluation import Evaluation
 from glip_pl.training.optimizer import GroupedAdamW, WarmUpSteps
 from glip_pl.training.tuning import rest_frozen_modules
 from glip_pl.types import Batch, Detections, Output
@@ -32,19 +33,23 @@ class GroundingModule(pl.LightningModule):
         decoder: Decoder,
         optimizer: GroupedAdamW,
         schedule: WarmUpSteps,
-        val_metrics: Mapping[str, Metric],
-        test_metrics: Mapping[str, Metric],
+        val: Mapping[str, Evaluation],
+        test: Mapping[str, Evaluation],
         config: Mapping[str, Any],
     ) -> None:
-        """Metrics are in the order of the data module's loaders; `config` goes into checkpoints."""
+        """Evaluations are in the order of the data module's loaders.
+
+        `config` goes into checkpoints.
+        """
         super().__init__()
         self.model = model
         self.loss = loss
         self.decoder = decoder
         self.optimizer = optimizer
         self.schedule = schedule
-        self.val_metrics = nn.ModuleDict(val_metrics)
-        self.test_metrics = nn.ModuleDict(test_metrics)
+        self.val = dict(val)
+        self.test = dict(test)
+        self.questions: dict[str, list[Question]] = {}  # read once per evaluation
         self.config = dict(config)
         self.results: dict[str, dict[str, Any]] = {}
 
@@ -87,44 +92,59 @@ class GroundingModule(pl.LightningModule):
         reduced = self.trainer.strategy.reduce(value.clone(), reduce_op="mean")
         return reduced if isinstance(reduced, Tensor) else value
 
-    def detect(self, batch: Batch) -> list[Detections]:
-        """Boxes for every image of a batch."""
-        return self.decoder(self(batch), batch)
+    def _detect(self, name: str, one: Evaluation, batch: Batch) -> list[Detections]:
+        if not one.vocabulary:
+            return self.decoder(self(batch), batch)
+        if name not in self.questions:
+            self.questions[name] = read_questions(
+                self.model, one.tokenizer, one.vocabulary, self.device
+            )
+        return detect_categories(
+            self.model, self.decoder, self.questions[name], batch, one.memory_gb
+        )
 
     def _evaluation_step(
-        self, metrics: nn.ModuleDict, batch: Batch, loader_index: int
+        self, evaluations: Mapping[str, Evaluation], batch: Batch, loader_index: int
     ) -> dict[str, list[Detections]]:
-        found = self.detect(batch)
-        metric: Any = list(metrics.values())[loader_index]
-        metric.update(found, batch)
+        name, one = list(evaluations.items())[loader_index]
+        found = self._detect(name, one, batch)
+        one.metric.update(found, batch.image_ids)
         return {DETECTIONS: found}
+
+    def on_validation_epoch_start(self) -> None:
+        """Prompts are read anew: the weights are others."""
+        self.questions = {}
+
+    def on_test_epoch_start(self) -> None:
+        """Prompts are read anew: the weights are others."""
+        self.questions = {}
 
     def validation_step(
         self, batch: Batch, batch_index: int, dataloader_idx: int = 0
     ) -> dict[str, list[Detections]]:
         """Boxes of a batch, counted into the loader's metric."""
-        return self._evaluation_step(self.val_metrics, batch, dataloader_idx)
+        return self._evaluation_step(self.val, batch, dataloader_idx)
 
     def test_step(
         self, batch: Batch, batch_index: int, dataloader_idx: int = 0
     ) -> dict[str, list[Detections]]:
         """Boxes of a batch, counted into the loader's metric."""
-        return self._evaluation_step(self.test_metrics, batch, dataloader_idx)
+        return self._evaluation_step(self.test, batch, dataloader_idx)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the numbers of every validation set, and their mean as val/AP."""
-        self._log_metrics("val", self.val_metrics)
+        """Log the numbers of every validation set, and the mean of the main ones as val/AP."""
+        self._log_figures("val", self.val)
 
     def on_test_epoch_end(self) -> None:
         """Log the numbers of every test set."""
-        self._log_metrics("test", self.test_metrics)
+        self._log_figures("test", self.test)
 
-    def _log_metrics(self, stage: str, metrics: nn.ModuleDict) -> None:
+    def _log_figures(self, stage: str, evaluations: Mapping[str, Evaluation]) -> None:
         means = []
-        metric: Any
-        for name, metric in metrics.items():
-            values = metric.compute()
-            metric.reset()
+        for name, one in evaluations.items():
+            values = one.metric.compute()
+            if stage == "val":
+                one.metric.reset()  # after a test the detections are still wanted
             self.results[name] = values
             # Every rank holds the joint value already; the mean over ranks changes nothing.
             overall = {key: value for key, value in values.items() if "/" not in key}
@@ -132,7 +152,7 @@ class GroundingModule(pl.LightningModule):
                 {f"{stage}/{name}/{key}": value for key, value in overall.items()},
                 sync_dist=True,
             )
-            means.append(values["AP"])
+            means.append(values[one.metric.headline])
         if means:
             # A set with nothing to find says nothing.
             self.log(

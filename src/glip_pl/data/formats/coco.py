@@ -2,10 +2,10 @@
 
 import csv
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,12 @@ from glip_pl.data.formats.coco_tables import (
     read_images,
 )
 from glip_pl.data.formats.json_stream import items
+from glip_pl.data.formats.lvis_lists import read_frequencies, read_pairs
 from glip_pl.data.images import ImageFolder
 from glip_pl.data.layout import find_split
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record
+from glip_pl.data.truth import Truth
 from glip_pl.errors import UserError
 
 
@@ -56,9 +58,69 @@ class CocoJson:
         path = Path(self.annotations)
         images = read_images(path, problems, self.parts)
         named_ids = self._categories(path)
-        index_of = {category: index for index, category in enumerate(named_ids)}
         owners, boxes, labels, ids = array("q"), array("d"), array("q"), array("q")
-        for row, owner, box, entry in read_annotations(path, images, problems):
+        for row, owner, box, label, entry in self._boxes(images, named_ids, problems):
+            owners.append(owner)
+            boxes.extend(box)
+            labels.append(label)
+            ids.append(entry["id"] if isinstance(entry.get("id"), int) else -1 - row)
+        _note_repeated(np.asarray(ids), path, problems)
+        kept, targets = _used(named_ids, np.asarray(labels, dtype=np.int64))
+        if not kept:
+            raise UserError(f"{path} has no `categories`: there is nothing to ask for")
+        xywh = np.asarray(boxes).reshape(-1, 4)
+        records = _records(images, np.asarray(owners, dtype=np.int64), xywh, targets)
+        return Contents(records, self._names(kept))
+
+    def truth(self) -> Truth:
+        """What evaluation measures against. Bad entries are left out: `read` has judged them."""
+        path, problems = Path(self.annotations), Problems(tolerate=1.0)
+        images = read_images(path, problems, self.parts)
+        named_ids = self._categories(path)
+        owners, boxes, labels = array("q"), array("d"), array("q")
+        areas, crowds = array("d"), array("b")
+        for _, owner, box, label, entry in self._boxes(images, named_ids, problems, crowds=True):
+            owners.append(owner)
+            boxes.extend(box)
+            labels.append(label)
+            area = entry.get("area")
+            areas.append(float(area) if isinstance(area, int | float) else box[2] * box[3])
+            crowds.append(bool(entry.get("iscrowd")))
+        plain = ~np.asarray(crowds, dtype=np.bool_)
+        kept, _ = _used(named_ids, np.asarray(labels, dtype=np.int64)[plain])
+        targets = np.asarray(labels, dtype=np.int64) - (len(named_ids) - len(kept))
+        asked = targets >= 0  # not a crowd of the category that nothing else has
+        order = np.argsort(np.asarray(images.ids, dtype=np.int64), kind="stable")
+        place = np.argsort(order, kind="stable")
+        frequencies = read_frequencies(path, list(kept))
+        absent = incomplete = None
+        if frequencies is not None:
+            absent, incomplete = read_pairs(path, images, place, list(kept))
+        return Truth(
+            image_ids=np.asarray(images.ids, dtype=np.int64)[order],
+            boxes=np.asarray(boxes).reshape(-1, 4)[asked],
+            areas=np.asarray(areas)[asked],
+            crowds=~plain[asked],
+            images=place[np.asarray(owners, dtype=np.int64)[asked]],
+            labels=targets[asked],
+            names=self._names(kept),
+            category_ids=np.asarray(list(kept), dtype=np.int64),
+            frequencies=frequencies,
+            absent=absent,
+            incomplete=incomplete,
+        )
+
+    def _boxes(
+        self,
+        images: ImageEntries,
+        named_ids: Mapping[int, str],
+        problems: Problems,
+        crowds: bool = False,
+    ) -> Iterator[tuple[int, int, list[float], int, Mapping[str, Any]]]:
+        """Number, row of the image, box, rank of the category, entry."""
+        path = Path(self.annotations)
+        index_of = {category: index for index, category in enumerate(named_ids)}
+        for row, owner, box, entry in read_annotations(path, images, problems, crowds):
             category = entry.get("category_id")
             if not isinstance(category, int) or category not in index_of:
                 known = ", ".join(map(str, sorted(named_ids)[:20])) or "empty"
@@ -69,17 +131,7 @@ class CocoJson:
                     row + 1,
                 )
                 continue
-            owners.append(owner)
-            boxes.extend(box)
-            labels.append(index_of[category])
-            ids.append(entry["id"] if isinstance(entry.get("id"), int) else -1 - row)
-        _note_repeated(np.asarray(ids), path, problems)
-        names, targets = self._used(named_ids, np.asarray(labels, dtype=np.int64))
-        if not names:
-            raise UserError(f"{path} has no `categories`: there is nothing to ask for")
-        xywh = np.asarray(boxes).reshape(-1, 4)
-        records = _records(images, np.asarray(owners, dtype=np.int64), xywh, targets)
-        return Contents(records, names)
+            yield row, owner, box, index_of[category], entry
 
     def _categories(self, path: Path) -> dict[int, str]:
         """Names by id, ascending. Raises UserError if one cannot be read or stands twice."""
@@ -99,22 +151,25 @@ class CocoJson:
             found = {key: new.get(str(key), name) for key, name in found.items()}
         return dict(sorted(found.items()))
 
-    def _used(
-        self, named_ids: dict[int, str], labels: NDArray[np.int64]
-    ) -> tuple[list[str], NDArray[np.int64]]:
-        """Names and labels without Roboflow's super-category: the id 0 that no box uses."""
-        ids = list(named_ids)
-        if len(ids) > 1 and ids[0] == 0 and not (labels == 0).any():
-            ids, labels = ids[1:], labels - 1
-        names = [named_ids[category] for category in ids]
-        if self.names is not None:
-            if len(self.names) != len(names):
-                raise UserError(
-                    f"{self.annotations} has {len(names)} categories, and the setting `names` "
-                    f"gives {len(self.names)}"
-                )
-            names = [str(name) for name in self.names]
-        return names, labels
+    def _names(self, named_ids: Mapping[int, str]) -> list[str]:
+        if self.names is None:
+            return list(named_ids.values())
+        if len(self.names) != len(named_ids):
+            raise UserError(
+                f"{self.annotations} has {len(named_ids)} categories, and the setting `names` "
+                f"gives {len(self.names)}"
+            )
+        return [str(name) for name in self.names]
+
+
+def _used(
+    named_ids: Mapping[int, str], labels: NDArray[np.int64]
+) -> tuple[dict[int, str], NDArray[np.int64]]:
+    """Names and labels without Roboflow's super-category: the id 0 that no box uses."""
+    ids = list(named_ids)
+    if len(ids) > 1 and ids[0] == 0 and not (labels == 0).any():
+        ids, labels = ids[1:], labels - 1
+    return {one: named_ids[one] for one in ids}, labels
 
 
 def _note_repeated(ids: NDArray[np.int64], path: Path, problems: Problems) -> None:

@@ -67,15 +67,15 @@ def _tail(name: str, parts: int) -> str:
 
 
 def read_annotations(
-    path: Path, images: ImageEntries, problems: Problems
+    path: Path, images: ImageEntries, problems: Problems, crowds: bool = False
 ) -> Iterator[tuple[int, int, list[float], Mapping[str, Any]]]:
-    """Number, row of the image, box [x, y, width, height], entry; crowds are left out.
+    """Number, row of the image, box [x, y, width, height], entry; without `crowds` no crowds.
 
     Raises UserError naming the annotation that has no image or no box.
     """
     for row, entry in enumerate(items(path, "annotations")):
         try:
-            if entry.get("iscrowd"):
+            if entry.get("iscrowd") and not crowds:
                 continue
             owner = images.row_of.get(int(entry["image_id"]))
             x, y, width, height = entry["bbox"]

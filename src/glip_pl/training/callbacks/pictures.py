@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import pytorch_lightning as pl
-from PIL import Image
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from glip_pl.boxes import scale_to
-from glip_pl.inference.drawing import draw, side_by_side
+from glip_pl.inference.drawing import comparison
 from glip_pl.training.module import DETECTIONS
 from glip_pl.types import Batch, Detections
 
@@ -43,7 +41,7 @@ class Pictures(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Draw what is still wanted."""
-        name = list(pl_module.val_metrics)[dataloader_idx]  # type: ignore[arg-type]  # a ModuleDict
+        name = list(pl_module.val)[dataloader_idx]  # type: ignore[arg-type]  # GroundingModule's
         if not trainer.sanity_checking:
             self._draw(trainer, "val", name, outputs[DETECTIONS], batch)
 
@@ -57,7 +55,7 @@ class Pictures(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Draw what is still wanted."""
-        name = list(pl_module.test_metrics)[dataloader_idx]  # type: ignore[arg-type]  # a ModuleDict
+        name = list(pl_module.test)[dataloader_idx]  # type: ignore[arg-type]  # GroundingModule's
         self._draw(trainer, "test", name, outputs[DETECTIONS], batch)
 
     @rank_zero_only
@@ -78,19 +76,3 @@ class Pictures(pl.Callback):
             if isinstance(logger, WandbLogger) and pictures:
                 first = batch.prompts[0].caption
                 logger.log_image(f"{stage}/{name}", list(pictures), caption=[first] * len(pictures))
-
-
-def comparison(batch: Batch, index: int, found: Detections, threshold: float) -> Image.Image:
-    """Truth to the left, boxes above `threshold` to the right, the caption below."""
-    height, width = (int(side) for side in batch.sizes[index])
-    pixels = batch.images[index, :, :height, :width].permute(1, 2, 0).cpu().numpy()
-    image = Image.fromarray(pixels)
-    prompt = batch.prompts[index]
-    truth = [prompt.phrase_text(int(phrase)) for phrase in batch.phrase_ids[index]]
-    found = found.above(threshold)
-    original = (int(batch.original_sizes[index, 0]), int(batch.original_sizes[index, 1]))
-    boxes = scale_to(found.boxes, original, (height, width))
-    names = [prompt.phrase_text(int(phrase)) for phrase in found.phrase_ids]
-    left = draw(image, batch.boxes[index], truth)
-    right = draw(image, boxes, names, found.scores)
-    return side_by_side(left, right, ("truth", "found"), prompt.caption)

@@ -1,0 +1,81 @@
+"""From matched detections to average precision and recall, as COCO and LVIS define them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glip_pl.metrics.matching import IOUS, SIZES, Matched
+
+RECALLS = np.linspace(0.0, 1.0, 101)
+"""Recalls at which precision is read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """S sizes, T IoU thresholds, C categories; nan where there was nothing to find."""
+
+    precision: NDArray[np.float64]  # (S, T, C) mean over recalls
+    recalls: Sequence[NDArray[np.float64]]  # per limit (S, T, C) recall of the best so many
+
+
+def curves(matched: Matched, limits: Sequence[int | None] = (None,)) -> Curves:
+    """Precision of all detections, and recall of the best `limits` of each image and category."""
+    shape = (len(SIZES), len(IOUS), matched.boxes.shape[1])
+    precision = np.full(shape, np.nan)
+    recalls = [np.full(shape, np.nan) for _ in limits]
+    ends = np.searchsorted(matched.found.labels, np.arange(shape[2] + 1))
+    for category in np.flatnonzero(matched.boxes.any(0)):
+        mine = np.arange(ends[category], ends[category + 1])
+        mine = mine[np.argsort(-matched.found.scores[mine], kind="stable")]
+        sizes = np.flatnonzero(matched.boxes[:, category])
+        total = matched.boxes[sizes, category][:, None, None]
+        counted = ~matched.ignored[:, :, mine][sizes]
+        right = matched.right[:, :, mine][sizes] & counted
+        hits = np.cumsum(right, axis=-1, dtype=np.float64)
+        seen = np.cumsum(counted, axis=-1, dtype=np.float64)
+        precision[sizes, :, category] = _areas(hits / total, hits / (seen + np.spacing(1)))
+        for limit, recall in zip(limits, recalls, strict=True):
+            among = True if limit is None else matched.ranks[mine] < limit
+            recall[sizes, :, category] = (right & among).sum(-1) / total[..., 0]
+    return Curves(precision, recalls)
+
+
+def _areas(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(S, T) mean of the precision (S, T, D) at the first point of recall or better."""
+    reached = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
+    result = np.zeros(recall.shape[:2])
+    for place in np.ndindex(result.shape):
+        at = np.searchsorted(recall[place], RECALLS, side="left")
+        at = at[at < recall.shape[2]]
+        result[place] = reached[place][at].sum() / len(RECALLS)
+    return result
+
+
+def mean(values: NDArray[np.float64]) -> float:
+    """Over all that is not nan; nan if nothing is left."""
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else float("nan")
+
+
+def summary(found: Curves) -> dict[str, float]:
+    """AP, AP50, AP75 and AP by size."""
+    result = {"AP": mean(found.precision[0])}
+    for percent in (50, 75):
+        (threshold,) = np.flatnonzero(np.isclose(IOUS, percent / 100))
+        result[f"AP{percent}"] = mean(found.precision[0, threshold])
+    for size, letter in enumerate(SIZES):
+        if letter:
+            result[f"AP{letter}"] = mean(found.precision[size])
+    return result
+
+
+def per_category_figures(found: Curves, names: Sequence[str]) -> dict[str, float]:
+    """AP/<name> of every category that there is to find."""
+    values = found.precision[0].mean(0)
+    return {
+        f"AP/{name}": float(value)
+        for name, value in zip(names, values, strict=True)
+        if not np.isnan(value)
+    }

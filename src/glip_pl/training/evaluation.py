@@ -1,0 +1,19 @@
+"""How one set is evaluated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from glip_pl.metrics.collecting import CollectingMetric
+from glip_pl.prompts.chunking import Chunk
+from glip_pl.prompts.tokens import Tokenizer
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What the images of a set are asked, and what counts the answers."""
+
+    metric: CollectingMetric[Any]
+    vocabulary: Sequence[Chunk]  # prompts for all images; without any, each has its own caption
+    tokenizer: Tokenizer
+    memory_gb: float | None = None  # that prompts asked at the same time may take
