@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -10,7 +11,7 @@ from pytorch_lightning.loggers import WandbLogger
 
 from glip_pl.build import build_data, build_module, build_trainer
 from glip_pl.checkpoints.trained import load_trained
-from glip_pl.cli import command
+from glip_pl.cli import command, user_message
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.inference.unfinished import Unfinished
 from glip_pl.inspection.misses import worst_misses
@@ -27,6 +28,17 @@ def evaluate(config: DictConfig) -> float:
 
     An interrupted evaluation of the same weights by the same settings goes on where it was.
     """
+    try:
+        return _evaluate(config)
+    except Exception as error:
+        message = user_message(error)
+        if not config.keep_going or message is None:
+            raise
+        print(f"error: {message}", file=sys.stderr)
+        return float("nan")
+
+
+def _evaluate(config: DictConfig) -> float:
     pl.seed_everything(config.seed, workers=True)
     path = find_checkpoint(config.ckpt, Path(config.paths.runs))
     trained = load_trained(path)
@@ -44,6 +56,8 @@ def evaluate(config: DictConfig) -> float:
     resumed = ResumedTest(unfinished)
     data.done = resumed.done
     module = build_module(config, trained.model, data)
+    for one in module.test.values():
+        one.metric.read_truth()  # what is wrong with it should be told now, not at the end
     trainer = build_trainer(config, train=False, more=[resumed])
     trainer.test(module, data, verbose=False)
     score = float(trainer.callback_metrics["test/AP"])
@@ -52,8 +66,8 @@ def evaluate(config: DictConfig) -> float:
         show(reports, f"{path}")
         _show_detections(module, data, trainer, results.parent)
         write(reports, score, path, results, key)
-        for one in unfinished.values():
-            one.remove()
+        for parts in unfinished.values():
+            parts.remove()
     return score
 
 

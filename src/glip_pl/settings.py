@@ -21,8 +21,9 @@ def automatic_precision() -> str:
 
 
 def register_resolvers() -> None:
-    """Make `${automatic_precision:}` known to the settings; harmless to repeat."""
+    """Make `${automatic_precision:}` and `${stem:file}` known; harmless to repeat."""
     OmegaConf.register_new_resolver("automatic_precision", automatic_precision, replace=True)
+    OmegaConf.register_new_resolver("stem", lambda file: Path(str(file)).stem, replace=True)
 
 
 def plain(config: Any) -> Any:

@@ -11,11 +11,13 @@ from torch.utils.data import DataLoader
 
 from glip_pl.data.collate import Collate
 from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.evaluation import EvaluationSet
 from glip_pl.data.filtering import BoxFilter
 from glip_pl.data.mixing import Mixture, MixtureSampler, ShareSampler, Source
 from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
+from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.prompts.building import Wording
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
@@ -27,10 +29,22 @@ TRANSFORM = ResizeFlip([40, 48], 100, flip=0.5)
 
 @pytest.fixture
 def opened(indexes: Path, tokenizer: Tokenizer) -> Any:
-    """Opens a reader as a dataset."""
+    """Opens a reader as a dataset to train on; prompts ask for all categories, in order."""
+    sampler = CategorySampler(max_negatives=80, full_probability=1.0, shuffle=False)
 
     def dataset(reader: Reader, **options: Any) -> GroundedDataset:
+        options = {"sampler": sampler, **options}
         return GroundedDataset(reader, indexes, TRANSFORM, tokenizer, **options)
+
+    return dataset
+
+
+@pytest.fixture
+def evaluated(indexes: Path, tokenizer: Tokenizer) -> Any:
+    """Opens a reader as a dataset to evaluate on."""
+
+    def dataset(reader: Reader) -> EvaluationSet:
+        return EvaluationSet(reader, indexes, TRANSFORM, tokenizer, COCOAveragePrecision)
 
     return dataset
 
@@ -47,8 +61,7 @@ def test_wordings_replace_names_and_boxes_belong_to_the_name(opened: Any, tmp_pa
 
 
 def test_all_names_in_order_as_the_official_fine_tuning(opened: Any, tmp_path: Path) -> None:
-    sampler = CategorySampler(max_negatives=80, full_probability=1.0, shuffle=False)
-    dataset = opened(coco(tmp_path, scenes(8)), sampler=sampler)
+    dataset = opened(coco(tmp_path, scenes(8)))
     captions = {dataset[row].prompt.caption for row in range(len(dataset))}
     assert captions == {"cat. dog . fire hydrant"}
 
@@ -141,9 +154,9 @@ def test_workers_and_resuming_change_nothing(
 
 @pytest.mark.parametrize(("ranks", "workers"), [(1, 0), (2, 2), (3, 1)])
 def test_evaluation_visits_every_image_once(
-    opened: Any, tmp_path: Path, tokenizer: Tokenizer, ranks: int, workers: int
+    evaluated: Any, tmp_path: Path, tokenizer: Tokenizer, ranks: int, workers: int
 ) -> None:
-    dataset = opened(coco(tmp_path, scenes(17)))
+    dataset = evaluated(coco(tmp_path, scenes(17)))
     found: list[int] = []
     for rank in range(ranks):
         loader = DataLoader(
@@ -157,7 +170,21 @@ def test_evaluation_visits_every_image_once(
     assert sorted(found) == [7 + 3 * row for row in range(17)]
 
 
-def test_evaluation_is_the_same_every_time(opened: Any, tmp_path: Path) -> None:
-    dataset = opened(coco(tmp_path, scenes(4)))
+def test_evaluation_is_the_same_every_time(evaluated: Any, tmp_path: Path) -> None:
+    dataset = evaluated(coco(tmp_path, scenes(4)))
     torch.testing.assert_close(dataset[0].image, dataset[0].image, rtol=0, atol=0)
     assert dataset[0].prompt == dataset[3].prompt
+
+
+def test_an_interrupted_evaluation_does_the_other_images(evaluated: Any, tmp_path: Path) -> None:
+    dataset = evaluated(coco(tmp_path, scenes(4)))  # ids 7, 10, 13, 16
+    assert dataset.without({7, 13}) == [1, 3]
+    assert dataset.without({7, 10, 13, 16}) == [0]  # so that no process is without a batch
+    assert dataset.place_of(13) == 2
+
+
+def test_boxes_of_categories_are_not_trained_on_without_prompts(
+    opened: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="needs the setting `sampler`"):
+        opened(coco(tmp_path, scenes(4)), sampler=None)

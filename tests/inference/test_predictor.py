@@ -5,12 +5,13 @@ from pathlib import Path
 import torch
 from hydra.utils import instantiate
 
-from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.evaluation import EvaluationSet
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.images import load_image
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.predictor import Predictor
+from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.prompts.building import names_prompt
 from glip_pl.prompts.tokens import Tokenizer
 from tests.conftest import Compose
@@ -25,7 +26,7 @@ def test_one_picture_is_a_batch_of_one(
     transform = ResizeFlip([128], 128)
     predictor = Predictor(model, tokenizer, transform, Decoder())
     reader = CocoJson(world / "annotations/seen.json", world / "images/seen")
-    dataset = GroundedDataset(reader, indexes, transform, tokenizer)
+    dataset = EvaluationSet(reader, indexes, transform, tokenizer, COCOAveragePrecision)
     image = load_image(world / "images/seen/000001.png")
     found = predictor(image, names_prompt(dataset.names))
     batch = predictor.collate([dataset[0]])

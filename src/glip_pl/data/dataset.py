@@ -66,6 +66,11 @@ class GroundedDataset(Dataset[Sample]):
     def _rows(self) -> NDArray[np.int64]:
         """The records that are used: those with boxes, of more than a line of pixels."""
         index = self.index
+        if self.sampler is None and not index.captioned.all():
+            raise UserError(
+                f"{source_name(self.reader)} has boxes of categories; training on them needs the "
+                "setting `sampler` (conf/data/train/categories.yaml)"
+            )
         if self.box_filter is not None:
             kept = self.box_filter.rows(index.scores)
         else:
@@ -131,11 +136,7 @@ class GroundedDataset(Dataset[Sample]):
     def _categories(
         self, labels: NDArray[np.int32], random: np.random.Generator
     ) -> tuple[Prompt, NDArray[np.int64]]:
-        if self.sampler is None:
-            raise UserError(
-                f"{source_name(self.reader)} has boxes of categories; training on them needs the "
-                "setting `sampler` (conf/data/train/categories.yaml)"
-            )
+        assert self.sampler is not None
         order = self.sampler(sorted(set(labels.tolist())), self.lengths, random)
         phrase_of = np.full(len(self.names), -1, dtype=np.int64)
         phrase_of[order] = np.arange(len(order))

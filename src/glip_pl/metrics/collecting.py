@@ -107,6 +107,12 @@ class CollectingMetric(Metric, Generic[AnyTruth]):
             )
         )
 
+    def read_truth(self) -> AnyTruth:
+        """The annotations, read once. Raises UserError."""
+        if self._truth is None:
+            self._truth = self._read()
+        return self._truth
+
     def compute(self) -> dict[str, float]:
         """The figures over all processes, the same on each."""
         return self.figures(*self.collected())
@@ -117,16 +123,13 @@ class CollectingMetric(Metric, Generic[AnyTruth]):
         Every process must call it.
         """
         if self._collected is None:
-            if self._truth is None:
-                self._truth = self._read()
             mine = Part.joined(self.parts)
             self.parts = [mine]
             self._collected = self._ordered(Part(*(over_ranks(column) for column in mine)))
         return self._collected
 
     def _ordered(self, part: Part) -> tuple[AnyTruth, Found]:
-        assert self._truth is not None
-        truth: AnyTruth = self._truth
+        truth = self.read_truth()
         kept = np.zeros(len(truth.image_ids), dtype=np.bool_)
         kept[places(part.image_ids.numpy(), truth.image_ids, "image")] = True
         truth = truth.of_images(kept)

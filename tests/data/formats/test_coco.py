@@ -7,9 +7,11 @@ import pytest
 from PIL import Image
 
 from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.evaluation import EvaluationSet
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
+from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.tokens import Tokenizer
 
@@ -46,7 +48,12 @@ def write(tmp_path: Path, indexes: Path) -> Any:
         changes = options.pop("changes", {})
         path = tmp_path / "boxes.json"
         path.write_text(json.dumps(coco(**changes)))
-        return GroundedDataset(CocoJson(path, tmp_path), indexes, SAME_SIZE, tokenizer, **options)
+        reader = CocoJson(path, tmp_path)
+        if "sampler" not in options:
+            return EvaluationSet(
+                reader, indexes, SAME_SIZE, tokenizer, COCOAveragePrecision, **options
+            )
+        return GroundedDataset(reader, indexes, SAME_SIZE, tokenizer, **options)
 
     return opened
 

@@ -26,6 +26,7 @@ from glip_pl.data.indexing import open_index
 from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
+from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.tokens import Tokenizer
 from tests.data.formats.test_round_trip import by_name
 from tests.data.formats.writers import (
@@ -250,7 +251,9 @@ def test_pictures_that_are_none(
     make(picture)
     with pytest.raises(UserError, match=said):
         load_image(picture)
-    dataset = GroundedDataset(reader, indexes, ResizeFlip([40], 90), tokenizer, tolerate=0.9)
+    dataset = GroundedDataset(
+        reader, indexes, ResizeFlip([40], 90), tokenizer, CategorySampler(), tolerate=0.9
+    )
     assert dataset[0].image_id == dataset[1].image_id
     assert "EPS" not in FORMATS
 
