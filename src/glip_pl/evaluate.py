@@ -32,7 +32,7 @@ def evaluate(config: DictConfig) -> float:
         return _evaluate(config)
     except Exception as error:
         message = user_message(error)
-        if not config.keep_going or message is None:
+        if not config.get("keep_going") or message is None:
             raise
         print(f"error: {message}", file=sys.stderr)
         return float("nan")
@@ -50,6 +50,7 @@ def _evaluate(config: DictConfig) -> float:
     if known is not None:
         print(f"done before: {results}")
         return known
+    results.unlink(missing_ok=True)  # of other weights or settings
     data = build_data(config, train=False)
     folder = Path(config.paths.runs, "unfinished", key)
     unfinished = {name: Unfinished(folder / name) for name in data.test}

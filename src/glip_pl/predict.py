@@ -15,7 +15,7 @@ from glip_pl.data.images import find_images, load_image
 from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.drawing import draw
-from glip_pl.inference.predictor import Predictor
+from glip_pl.inference.predictor import Predictor, Vocabulary
 from glip_pl.prompts.building import text_prompt
 from glip_pl.runs import find_checkpoint
 from glip_pl.types import Detections, Prompt
@@ -25,12 +25,13 @@ log = logging.getLogger(__name__)
 
 def predict(config: DictConfig) -> None:
     """Draw and write what is found in every picture that `image` names."""
-    text_prompt(config.text)  # an empty prompt is told before a model is loaded
+    names = _names(config)
     paths = find_images(config.image)
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     decoding = {"score_threshold": min(config.threshold, Decoder.score_threshold)}
     predictor = Predictor.load(checkpoint, config.device, config.tokenizer.source, **decoding)
-    prompt = predictor.prompt(config.text)
+    asked = predictor.prompt(config.text) if names is None else predictor.vocabulary(names)
+    prompt = asked.prompt if isinstance(asked, Vocabulary) else asked
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
     entries: list[dict[str, Any]] = []
@@ -45,7 +46,7 @@ def predict(config: DictConfig) -> None:
             log.warning("%s", error)
             broken.append(str(path))
             continue
-        found = predictor(image, prompt).above(config.threshold)
+        found = predictor(image, asked).above(config.threshold)
         picture = folder / f"{path.stem}_{path.suffix[1:]}.png"
         if picture in taken:  # two folders may hold files of one name
             picture = folder / f"{len(entries):05d}_{picture.name}"
@@ -60,6 +61,23 @@ def predict(config: DictConfig) -> None:
     print(f"{total} boxes in {len(entries)} pictures: {folder} and {report}")
     if broken:
         raise UserError(f"{len(broken)} pictures could not be read: {', '.join(broken[:5])}")
+
+
+def _names(config: DictConfig) -> list[str] | None:
+    """The lines of the file `names`, if that was given. Raises UserError if nothing was."""
+    if (config.text is None) == (config.names is None):
+        raise UserError(
+            'say what to look for: text="a cat. two dogs", or names=<file with a name per line>'
+        )
+    if config.names is None:
+        text_prompt(config.text)  # an empty prompt is told before a model is loaded
+        return None
+    path = Path(config.names).expanduser()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the names: {error} (the setting `names`)") from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def drawn(image: Image.Image, found: Detections, prompt: Prompt) -> Image.Image:

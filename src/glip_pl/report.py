@@ -33,8 +33,9 @@ class SetReport:
 def show(reports: Sequence[SetReport], title: str) -> None:
     """Print a row per set, and the published figures below it; a table for each protocol."""
     console = Console()
+    console.print(title, soft_wrap=True)
     for columns in dict.fromkeys(tuple(one.columns) for one in reports):
-        table = Table(title=title)
+        table = Table()
         for column in ("set", *columns):
             table.add_column(column, justify="left" if column == "set" else "right")
         for one in reports:
@@ -47,7 +48,7 @@ def show(reports: Sequence[SetReport], title: str) -> None:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f}"
+    return "" if value is None or math.isnan(value) else f"{100 * value:.1f}"
 
 
 def reports_of(

@@ -26,19 +26,7 @@ from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.train import train
 from glip_pl.training.tuning import train_only
 from glip_pl.types import Batch
-from tests.conftest import SHARED, Compose
-
-SMALL = [
-    "data.prepare=null",
-    "data.train_transform.short_sides=[96]",
-    "data.eval_transform.short_sides=[96]",
-    "data.train_transform.flip=0",
-    "data.workers=0",
-    "trainer=cpu",
-    "+trainer.enable_progress_bar=false",
-    "callbacks.progress=null",
-    "trainer.log_every_n_steps=1",
-]
+from tests.conftest import SHARED, SMALL, Compose
 
 
 def rows(output: Path) -> list[dict[str, str]]:

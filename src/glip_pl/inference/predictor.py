@@ -1,5 +1,7 @@
 """Ask a picture: text in, boxes out."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,11 +11,22 @@ from PIL import Image
 from glip_pl.checkpoints.trained import load_trained
 from glip_pl.data.collate import Collate
 from glip_pl.data.transforms import ResizeFlip
+from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
+from glip_pl.inference.large_vocabulary import Question, detect_categories, read_questions
 from glip_pl.models.glip import GLIP
-from glip_pl.prompts.building import text_prompt
-from glip_pl.prompts.tokens import Tokenizer, check_budget, load_tokenizer
+from glip_pl.prompts.building import Wording, clean_name, detection_prompt, text_prompt
+from glip_pl.prompts.chunking import chunks
+from glip_pl.prompts.tokens import Tokenizer, check_budget, load_tokenizer, name_lengths
 from glip_pl.types import Batch, Detections, Prompt, Sample
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """More names than one prompt holds, as a model has read them."""
+
+    prompt: Prompt  # of all names; phrase ids index its phrases
+    questions: Sequence[Question]
 
 
 class Predictor:
@@ -53,8 +66,24 @@ class Predictor:
         return prompt
 
     @torch.inference_mode()
-    def __call__(self, image: Image.Image, text: str | Prompt) -> Detections:
+    def vocabulary(self, names: Sequence[str]) -> Vocabulary:
+        """Any number of names, read once for all pictures. Raises UserError if there is none."""
+        if not names:
+            raise UserError("the list of names is empty: there is nothing to look for")
+        wordings = [Wording(clean_name(name)) for name in names]
+        lengths = name_lengths(self.tokenizer, [one.text for one in wordings])
+        asked = list(chunks(wordings, lengths))
+        device = next(self.model.parameters()).device
+        questions = read_questions(self.model, self.tokenizer, asked, device)
+        return Vocabulary(detection_prompt(wordings), questions)
+
+    @torch.inference_mode()
+    def __call__(self, image: Image.Image, text: str | Prompt | Vocabulary) -> Detections:
         """Boxes in pixels of `image`, best first; phrase ids index the prompt's phrases."""
+        if isinstance(text, Vocabulary):
+            batch = self.batch(image.convert("RGB"), Prompt("", ()))
+            found = detect_categories(self.model, self.decoder, text.questions, batch)
+            return found[0].to("cpu")
         prompt = self.prompt(text) if isinstance(text, str) else text
         batch = self.batch(image.convert("RGB"), prompt)
         output = self.model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)

@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +21,10 @@ from glip_pl.errors import UserError
 log = logging.getLogger(__name__)
 
 MANIFEST = "shapes_world.json"
-VERSION = 1
+ABSENT = 30
+"""Categories that a picture of the vocabulary is known not to show."""
+
+VERSION = 2
 """Goes up when the pictures change, so that a folder from an older version is made anew."""
 
 
@@ -63,10 +67,13 @@ class World:
             ("seen", self.evaluation, _detection),
             ("unseen", self.evaluation, _unseen),
             ("synonyms", self.evaluation, _synonyms),
+            ("phrases", self.evaluation, _captions),
+            ("vocabulary", self.evaluation, _vocabulary),
         ]
+        shown: Counter[Pair] = Counter()  # pictures of captions in which each pair is
         for number, (name, count, annotate) in enumerate(sets):
             (root / "images" / name).mkdir(parents=True)
-            writer = _Writer(root / "images" / name)
+            writer = _Writer(root / "images" / name, shown)
             for index in range(count):
                 annotate(writer, self.side, np.random.default_rng((self.seed, number, index)))
             path = root / "annotations" / f"{name}.json"
@@ -102,8 +109,9 @@ def _replace(root: Path, new: Path, manifest: dict[str, Any]) -> None:
 class _Writer:
     """Collects one COCO-style file while it saves the pictures."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shown: Counter[Pair]) -> None:
         self.folder = folder
+        self.shown = shown
         self.content: dict[str, Any] = {"images": [], "annotations": [], "categories": []}
 
     def categories(self, names: Sequence[str]) -> None:
@@ -156,8 +164,13 @@ def _captions(writer: _Writer, side: int, random: np.random.Generator) -> None:
     pairs += _draw_pairs(int(random.integers(1, 3)), alike, random)
     picture, things = scene(side, pairs, random)
     caption, phrases = sentence(things, random)
+    writer.shown.update({(thing.colour, thing.shape) for thing in things})
     image = writer.image(
-        picture, caption=caption, tokens_negative=[[0, len(caption)]], dataset_name="shapes"
+        picture,
+        caption=caption,
+        tokens_negative=[[0, len(caption)]],
+        tokens_positive_eval=[[list(span)] for span, _ in phrases],  # as Flickr30k's files
+        dataset_name="shapes",
     )
     for span, fits in phrases:
         for index in fits:
@@ -189,6 +202,26 @@ def _unseen(writer: _Writer, side: int, random: np.random.Generator) -> None:
 
 def _synonyms(writer: _Writer, side: int, random: np.random.Generator) -> None:
     _named_pairs(writer, side, random, SYNONYMS)
+
+
+def _vocabulary(writer: _Writer, side: int, random: np.random.Generator) -> None:
+    """Every pair is a category, in LVIS's form: how rare it is, and which are known to be absent.
+
+    Rare are pairs that no caption's picture shows; of the others the lesser half is common.
+    """
+    pairs = [(colour, shape) for colour in COLOURS for shape in SHAPES]
+    writer.categories([" ".join(pair) for pair in pairs])
+    shown = writer.shown
+    middle = np.median([shown[pair] for pair in pairs if shown[pair]] or [0])
+    for entry, pair in zip(writer.content["categories"], pairs, strict=True):
+        entry["frequency"] = "r" if not shown[pair] else "c" if shown[pair] < middle else "f"
+    picture, things = scene(side, _draw_pairs(int(random.integers(3, 7)), pairs, random), random)
+    there = {(thing.colour, thing.shape) for thing in things}
+    absent = [row + 1 for row, pair in enumerate(pairs) if pair not in there]
+    known = random.permutation(absent)[:ABSENT].tolist()
+    image = writer.image(picture, neg_category_ids=known, not_exhaustive_category_ids=[])
+    for thing in things:
+        writer.box(image, thing, pairs.index((thing.colour, thing.shape)) + 1)
 
 
 def prepare(root: str | Path, world: World) -> None:

@@ -1,0 +1,255 @@
+"""Evaluations as people run them: whole, interrupted, on several processes, over many tasks."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import DictConfig
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from glip_pl import evaluate
+from glip_pl.settings import compose_settings
+from glip_pl.training.callbacks.resuming import ResumedTest
+from tests.conftest import MINILM, Compose
+from tests.metrics.test_average_precision import TWELVE
+
+QUIET = [
+    *("data.prepare=null", "data.workers=0", "data.batch_size=1", "callbacks.pictures=null"),
+    *("callbacks.progress=null", "+trainer.enable_progress_bar=false", "trainer.precision=32-true"),
+]
+
+
+@pytest.fixture(scope="module")
+def finding(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights that find many boxes, if not the right ones."""
+    content = torch.load(checkpoint, weights_only=True)
+    content["state_dict"]["model.head.prior_bias"].fill_(-1.5)
+    path = tmp_path_factory.mktemp("finding") / "finding.ckpt"
+    torch.save(content, path)
+    return path
+
+
+@pytest.fixture
+def run(finding: Path, world: Path, settings: Compose) -> Callable[..., DictConfig]:
+    """Evaluates with these overrides and returns the settings."""
+
+    def evaluated(*overrides: str) -> DictConfig:
+        words = [f"ckpt={finding}", f"data.root={world}", *QUIET, *overrides]
+        config = settings(words, name="evaluate")
+        evaluate.evaluate(config)
+        return config
+
+    return evaluated
+
+
+def results(folder: str | Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(folder, "results.json").read_text())
+    return found
+
+
+def figures(folder: str | Path) -> dict[str, Any]:
+    return {name: one["figures"] for name, one in results(folder)["sets"].items()}
+
+
+def test_other_programs_compute_the_same_of_the_detections(run: Any, world: Path) -> None:
+    output = Path(run().paths.output)
+    truth = COCO(str(world / "annotations/seen.json"))
+    found = truth.loadRes(str(output / "detections_seen.json"))
+    evaluator = COCOeval(truth, found, "bbox")
+    evaluator.evaluate()
+    evaluator.accumulate()
+    evaluator.summarize()
+    ours = figures(output)["seen"]
+    assert len(found.anns) > 50
+    for name, known in zip(TWELVE, evaluator.stats, strict=True):
+        assert (-1 if ours[name] is None else ours[name]) == pytest.approx(known, abs=1e-5), name
+    assert results(output)["checkpoint"]["sha256"]
+    assert results(output)["sets"]["seen"]["images"] == 4
+    assert "0.50:0.95" in results(output)["sets"]["seen"]["protocol"]
+    assert list((output / "misses" / "seen").glob("00_*_missed_*.png"))
+
+
+def test_the_same_evaluation_is_not_done_twice(run: Any, capsys: Any) -> None:
+    run()
+    run()
+    assert "done before" in capsys.readouterr().out
+    run("decoder.score_threshold=0.06")
+    assert "done before" not in capsys.readouterr().out
+
+
+def test_an_interrupted_evaluation_goes_on(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = figures(run("paths.output=${paths.runs}/whole").paths.output)
+    seen: list[int] = []
+    first: list[int] = []
+    remember = ResumedTest.on_test_batch_end
+
+    def interrupted(self: ResumedTest, *given: Any) -> None:
+        remember(self, *given)
+        seen.extend(given[3].image_ids)
+        if len(seen) == 6 and not first:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ResumedTest, "on_test_batch_end", interrupted)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        run("decoder.max_detections=99")
+    first.extend(seen)
+    seen.clear()
+    config = run("decoder.max_detections=99")  # finds the same, but by settings of its own
+    assert len(first) == 6
+    assert len(seen) == 6 + 1  # 12 images in all; a finished set looks at its first once more
+    assert json.dumps(figures(config.paths.output)) == json.dumps(whole)
+    assert not list(Path(config.paths.runs, "unfinished").rglob("*.safetensors"))
+
+
+def test_many_categories_by_the_protocol_of_lvis(run: Any, world: Path, tmp_path: Path) -> None:
+    content = json.loads((world / "annotations/unseen.json").read_text())
+    for number, one in enumerate(content["categories"]):
+        one["frequency"] = "rcf"[number % 3]
+    for image in content["images"]:
+        image["neg_category_ids"], image["not_exhaustive_category_ids"] = [1, 2], [3]
+    path = tmp_path / "lvis.json"
+    path.write_text(json.dumps(content))
+    config = run(
+        *("data.test.seen=null", "data.test.synonyms=null"),
+        f"data.test.unseen.reader.annotations={path}",
+        "data.test.unseen.metric._target_=glip_pl.metrics.lvis.LVISAveragePrecision",
+        "+data.test.unseen.chunk=3", "decoder.max_detections=300",
+    )  # fmt: skip
+    found = figures(config.paths.output)["unseen"]
+    assert {"AP", "APr", "APc", "APf", "AP_standard"} <= found.keys()
+    entries = json.loads((Path(config.paths.output) / "detections_unseen.json").read_text())
+    assert {one["category_id"] for one in entries} == set(range(1, 9))
+
+
+def test_captions_are_asked_for_their_phrases(run: Any, world: Path, tmp_path: Path) -> None:
+    content = json.loads((world / "annotations/captions.json").read_text())
+    for image in content["images"]:
+        mine = [one for one in content["annotations"] if one["image_id"] == image["id"]]
+        spans = {tuple(one["tokens_positive"][0]) for one in mine}
+        image["tokens_positive_eval"] = [[list(span)] for span in sorted(spans)]
+    path = tmp_path / "flickr.json"
+    path.write_text(json.dumps(content))
+    config = run(
+        *("data.test.seen=null", "data.test.synonyms=null", "data.test.unseen=null"),
+        "+data/eval@data.test.phrases=flickr30k_val",
+        f"data.test.phrases.reader.annotations={path}",
+        f"data.test.phrases.reader.images={world}/images/captions",
+        "data.test.phrases.reader.entities=null",
+    )  # fmt: skip
+    found = figures(config.paths.output)["phrases"]
+    assert 0 <= found["R@1"] <= found["R@5"] <= found["R@10"] <= found["R@all"] <= 1
+    assert found["R@all"] > 0
+    assert results(config.paths.output)["score"] == pytest.approx(found["R@1"])
+
+
+def command(finding: Path, world: Path, *words: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "glip_pl.evaluate", f"ckpt={finding}", f"data.root={world}"),
+        *(*QUIET, f"tokenizer.source={MINILM}", *words),
+    ]
+
+
+def launched(words: Sequence[str], folder: Path, **environment: str) -> str:
+    done = subprocess.run(
+        words, capture_output=True, text=True, cwd=folder, env=os.environ | environment, check=False
+    )
+    return done.stdout + done.stderr
+
+
+def test_two_processes_find_what_one_finds(finding: Path, world: Path, tmp_path: Path) -> None:
+    for count, trainer in ((1, ["trainer=cpu"]), (2, ["trainer=ddp", "trainer.accelerator=cpu"])):
+        words = [*trainer, f"trainer.devices={count}", f"hydra.run.dir={tmp_path}/{count}"]
+        said = launched(command(finding, world, *words), tmp_path, OMP_NUM_THREADS="1")
+        assert (tmp_path / str(count) / "results.json").is_file(), said
+    assert json.dumps(figures(tmp_path / "1")) == json.dumps(figures(tmp_path / "2"))
+
+
+def test_after_torchrun(finding: Path, world: Path, tmp_path: Path) -> None:
+    words = command(finding, world, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    words = [*launch, *words[1:], f"hydra.run.dir={tmp_path}/both"]
+    said = launched(words, tmp_path, OMP_NUM_THREADS="1")
+    assert (tmp_path / "both" / "results.json").is_file(), said
+    assert results(tmp_path / "both")["sets"]["seen"]["images"] == 4
+
+
+@pytest.mark.slow
+def test_a_killed_evaluation_goes_on(finding: Path, world: Path, tmp_path: Path) -> None:
+    """SIGKILL, and the next try with two processes instead of one."""
+    code = "import glip_pl.inference.unfinished as u; u.EVERY = 0; from glip_pl import evaluate; "
+    words = command(finding, world, "trainer=cpu", f"paths.runs={tmp_path}/runs")
+    words[1:3] = ["-c", code + "evaluate.main()"]
+    launched([*words, f"hydra.run.dir={tmp_path}/whole"], tmp_path)
+    process = subprocess.Popen([*words, f"hydra.run.dir={tmp_path}/cut"], cwd=tmp_path)
+    unfinished = tmp_path / "runs" / "unfinished"
+    while len(list(unfinished.rglob("*.safetensors"))) < 4:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    words += ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    said = launched([*words, f"hydra.run.dir={tmp_path}/rest"], tmp_path)
+    assert "images were done by an interrupted evaluation" in said
+    assert json.dumps(figures(tmp_path / "rest")) == json.dumps(figures(tmp_path / "whole"))
+
+
+def odinw(root: Path, world: Path, tasks: Sequence[str]) -> None:
+    """Tasks whose pictures are ShapesWorld's."""
+    for task in tasks:
+        config = compose_settings([f"odinw={task}", "data=odinw"])
+        split = config.data.task.splits[config.data.task.zero_shot_split]
+        content = json.loads((world / "annotations/seen.json").read_text())
+        names = config.data.task.names
+        content["categories"] = [{"id": n + 1, "name": name} for n, name in enumerate(names)]
+        for one in content["annotations"]:
+            one["category_id"] = one["category_id"] % len(names) + 1
+        (root / split.annotations).parent.mkdir(parents=True)
+        (root / split.annotations).write_text(json.dumps(content))
+        for picture in (world / "images/seen").iterdir():
+            (root / split.images / picture.name).write_bytes(picture.read_bytes())
+
+
+def test_odinw_goes_on_past_a_missing_task_and_does_it_later(
+    finding: Path, world: Path, tmp_path: Path
+) -> None:
+    odinw(tmp_path / "data", world, ["Aquarium", "pistols"])
+    words = [
+        *(sys.executable, "-m", "glip_pl.evaluate", "experiment=zeroshot_odinw13"),
+        *(f"ckpt={finding}", f"paths.data={tmp_path}/data", f"paths.runs={tmp_path}/runs"),
+        *("data.workers=0", "callbacks.pictures=null", "callbacks.progress=null"),
+        *("+trainer.enable_progress_bar=false", "data.eval_transform.short_sides=[96]"),
+        *("trainer=cpu", "hydra.sweeper.params.odinw='Aquarium,Packages,pistols'"),
+    ]
+    said = launched(words, tmp_path)
+    folder = tmp_path / "runs" / "zeroshot_odinw13" / "finding"
+    assert "no result for Packages" in said, said
+    assert "odinw/Packages" in said
+    content = json.loads((folder / "odinw13.json").read_text())
+    assert content["tasks"]["Packages"] is None
+    known = [content["tasks"][task] for task in ("Aquarium", "pistols")]
+    assert content["figures"]["AP"] == pytest.approx(sum(known) / 2)
+    submission = json.loads((folder / "submission.json").read_text())
+    assert {"image_id", "category_id", "bbox", "score"} == set(submission["pistols_export"][0])
+    odinw(tmp_path / "data", world, ["Packages"])
+    said = launched(words, tmp_path)
+    assert said.count("done before") == 2
+    assert "no result" not in said
+    assert json.loads((folder / "odinw13.json").read_text())["tasks"]["Packages"] is not None
+
+
+def test_progress_is_told_without_a_terminal(
+    run: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("glip_pl.training.callbacks.resuming.EVERY", 0)
+    with caplog.at_level("INFO", logger="glip_pl"):
+        run()
+    assert "batch 12 of 12, about 0 min left" in caplog.text
