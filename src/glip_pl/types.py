@@ -129,5 +129,9 @@ class Detections(_Movable):
         kept = self.scores > threshold
         return Detections(self.boxes[kept], self.scores[kept], self.phrase_ids[kept])
 
+    def best(self, count: int) -> "Detections":
+        """Only the first so many."""
+        return Detections(self.boxes[:count], self.scores[:count], self.phrase_ids[:count])
+
     def __len__(self) -> int:
         return len(self.scores)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from hydra.utils import instantiate
 
@@ -9,11 +10,14 @@ from glip_pl.data.evaluation import EvaluationSet
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.images import load_image
 from glip_pl.data.transforms import ResizeFlip
+from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.predictor import Predictor
 from glip_pl.metrics.coco import COCOAveragePrecision
-from glip_pl.prompts.building import names_prompt
-from glip_pl.prompts.tokens import Tokenizer
+from glip_pl.prompts.building import Wording, clean_name, names_prompt
+from glip_pl.prompts.chunking import chunks
+from glip_pl.prompts.tokens import Tokenizer, name_lengths
+from glip_pl.types import Prompt
 from tests.conftest import Compose
 
 
@@ -38,3 +42,30 @@ def test_one_picture_is_a_batch_of_one(
     assert found.scores.equal(same.scores)
     assert found.scores.diff().max() <= 0  # best first
     assert found.boxes.max() < 96  # pixels of the picture, 96 wide, not of the input
+
+
+def test_more_names_than_a_prompt_holds(
+    world: Path, tokenizer: Tokenizer, settings: Compose
+) -> None:
+    torch.manual_seed(0)
+    model = instantiate(settings().model)
+    torch.nn.init.constant_(model.head.prior_bias, 0.0)
+    predictor = Predictor(model, tokenizer, ResizeFlip([96], 96), Decoder(max_detections=3))
+    names = [f"{number}_thing (of some kind)" for number in range(200)]
+    asked = predictor.vocabulary(names)
+    assert len(asked.questions) == 3
+    image = load_image(world / "images/seen/000001.png")
+    found = predictor(image, asked)
+    assert len(found) == 3
+    firsts = [predictor(image, one) for one in _prompts(predictor, names)]
+    assert float(found.scores[0]) == pytest.approx(max(float(one.scores[0]) for one in firsts))
+    assert asked.prompt.phrase_text(199) == "199 thing "
+    with pytest.raises(UserError, match="list of names is empty"):
+        predictor.vocabulary([])
+
+
+def _prompts(predictor: Predictor, names: list[str]) -> list[Prompt]:
+    """What a vocabulary asks, as prompts of their own."""
+    wordings = [Wording(clean_name(name)) for name in names]
+    lengths = name_lengths(predictor.tokenizer, [one.text for one in wordings])
+    return [one.prompt for one in chunks(wordings, lengths)]

@@ -96,10 +96,29 @@ class KnowsTruth(Protocol):
 
 def truth_of(reader: Reader, index: Index) -> Truth | PhraseTruth:
     """What the file says if its reader knows, else what the index has kept of it."""
-    return reader.truth() if isinstance(reader, KnowsTruth) else _indexed(index)
+    if isinstance(reader, KnowsTruth):
+        return reader.truth()
+    return _phrases(index) if index.captioned.any() else _categories(index)
 
 
-def _indexed(index: Index) -> Truth:
+def _phrases(index: Index) -> PhraseTruth:
+    order = np.argsort(index.image_ids, kind="stable")
+    found: list[NDArray[np.float64]] = []
+    counts = []
+    for row in order.tolist():
+        corners = np.asarray(index.boxes[row], dtype=np.float64) + np.asarray([0, 0, 1, 1])
+        targets = index.targets[row]
+        counts.append(int(index.phrase_offsets[row + 1] - index.phrase_offsets[row]))
+        found += [corners[targets == phrase] for phrase in range(counts[-1])]
+    return PhraseTruth(
+        image_ids=np.asarray(index.image_ids)[order],
+        phrases=offsets_of(np.asarray(counts, dtype=np.int64)),
+        boxes=np.concatenate([np.zeros((0, 4)), *found]),
+        box_offsets=offsets_of(np.asarray([len(one) for one in found], dtype=np.int64)),
+    )
+
+
+def _categories(index: Index) -> Truth:
     order = np.argsort(index.image_ids, kind="stable")
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))

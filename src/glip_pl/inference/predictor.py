@@ -82,8 +82,8 @@ class Predictor:
         """Boxes in pixels of `image`, best first; phrase ids index the prompt's phrases."""
         if isinstance(text, Vocabulary):
             batch = self.batch(image.convert("RGB"), Prompt("", ()))
-            found = detect_categories(self.model, self.decoder, text.questions, batch)
-            return found[0].to("cpu")
+            (found,) = detect_categories(self.model, self.decoder, text.questions, batch)
+            return found.best(self.decoder.max_detections).to("cpu")
         prompt = self.prompt(text) if isinstance(text, str) else text
         batch = self.batch(image.convert("RGB"), prompt)
         output = self.model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)

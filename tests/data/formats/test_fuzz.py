@@ -25,7 +25,11 @@ from glip_pl.data.images import FORMATS, ImageFolder, load_image
 from glip_pl.data.indexing import open_index
 from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
+from glip_pl.data.truth import PhraseTruth, Truth, truth_of
 from glip_pl.errors import UserError
+from glip_pl.metrics.flickr30k import flickr_figures
+from glip_pl.metrics.found import Found
+from glip_pl.metrics.lvis import lvis_figures
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.tokens import Tokenizer
 from tests.data.formats.test_round_trip import by_name
@@ -35,9 +39,12 @@ from tests.data.formats.writers import (
     Writer,
     add,
     coco,
+    flickr,
+    lvis,
     mdetr,
     odvg_detection,
     odvg_grounding,
+    referring,
     scenes,
     tsv_detection,
     voc,
@@ -62,6 +69,16 @@ def use(reader: Reader, folder: Path, tolerate: float) -> None:
             for start, end in phrase:
                 assert index.captions[row][start:end]
         images.load(index.images[row])
+    truth = truth_of(reader, index)
+    if isinstance(truth, Truth):
+        lvis_figures(truth, Found(truth.images, truth.labels, truth.areas, truth.boxes))
+    elif isinstance(truth, PhraseTruth):
+        flickr_figures(truth, nothing())
+
+
+def nothing() -> Found:
+    none = np.zeros(0, dtype=np.int64)
+    return Found(none, none, np.zeros(0), np.zeros((0, 4)))
 
 
 def only_complains(reader: Any, folder: Path) -> None:
@@ -96,7 +113,7 @@ def removed(content: bytes, random: random.Random) -> bytes:
 MUTATIONS = [cut, flipped, inserted, removed]
 
 
-@pytest.mark.parametrize("write", DETECTION + GROUNDING, ids=by_name)
+@pytest.mark.parametrize("write", [*DETECTION, *GROUNDING, flickr, referring], ids=by_name)
 @QUICK
 @given(random=st.randoms(use_true_random=False))
 def test_damaged_bytes(
@@ -125,7 +142,10 @@ def odd_somewhere(content: Any, random: random.Random) -> Any:
     return content
 
 
-@pytest.mark.parametrize("write", [coco, mdetr, odvg_detection, odvg_grounding], ids=by_name)
+JSON_FORMATS = [coco, lvis, mdetr, flickr, referring, odvg_detection, odvg_grounding]
+
+
+@pytest.mark.parametrize("write", JSON_FORMATS, ids=by_name)
 @QUICK
 @given(random=st.randoms(use_true_random=False))
 def test_odd_values_in_json(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from glip_pl.data.formats.asked import FlickrJson, ReferringJson
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.formats.odvg import OdvgJsonl
@@ -212,6 +213,20 @@ def mdetr(root: Path, wanted: Sequence[Scene]) -> Reader:
     here, there = wanted[::2], wanted[1::2]
     folders = [pictures(root / "vg", here), pictures(root / "coco", there)]
     return MdetrJson(root / "mdetr.json", folders)
+
+
+def flickr(root: Path, wanted: Sequence[Scene]) -> Reader:
+    """The same file, asked for the phrases of `tokens_positive_eval`."""
+    same = mdetr(root, wanted)
+    assert isinstance(same, MdetrJson)
+    return FlickrJson(same.annotations, same.images)
+
+
+def referring(root: Path, wanted: Sequence[Scene]) -> Reader:
+    """The same file, asked for whole captions."""
+    same = mdetr(root, wanted)
+    assert isinstance(same, MdetrJson)
+    return ReferringJson(same.annotations, same.images)
 
 
 def _lines(file: Path, objects: Sequence[Any]) -> Path:

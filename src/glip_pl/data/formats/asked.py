@@ -11,6 +11,7 @@ from glip_pl.data.arrays import offsets_of
 from glip_pl.data.formats.coco_tables import ImageEntries, read_annotations, read_images
 from glip_pl.data.formats.entities import read_entities
 from glip_pl.data.formats.json_stream import items
+from glip_pl.data.formats.mdetr import read_phrase
 from glip_pl.data.images import ImageFolder
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record
@@ -70,8 +71,8 @@ class FlickrJson:
         images = read_images(path, problems)
         phrases = _field(path, images, "tokens_positive_eval", _phrases)
         boxes: list[list[list[Corners]]] = [[[] for _ in one] for one in phrases]
-        for _, owner, box, entry in read_annotations(path, images, problems):
-            spans = _phrases([entry.get("tokens_positive") or []])[0]
+        for number, owner, box, entry in read_annotations(path, images, problems):
+            spans = read_phrase(path, entry, number, problems)
             for place, phrase in enumerate(phrases[owner]):
                 if set(phrase) <= set(spans):
                     boxes[owner][place].append(_corners(box))
@@ -130,10 +131,11 @@ class ReferringJson:
         path = Path(self.annotations)
         images = read_images(path, problems)
         asked = [Asked([((0, len(caption)),)], [[]]) for caption in images.captions]
-        for _, owner, box, entry in read_annotations(path, images, problems):
+        for number, owner, box, entry in read_annotations(path, images, problems):
             phrases = asked[owner].phrases
             if self.words == "root":
-                phrases = _phrases([entry.get("tokens_positive") or [[0, 0]]])
+                root = read_phrase(path, entry, number, problems)
+                phrases = [root] if root else phrases
             asked[owner] = Asked(phrases, [[*asked[owner].boxes[0], _corners(box)]])
         return images, asked
 
@@ -157,7 +159,7 @@ def _field(path: Path, images: ImageEntries, key: str, kind: Callable[[Any], Any
             continue
         try:
             found[row] = kind(entry[key])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(
                 f"{path}: the caption {images.ids[row]} has no readable `{key}`, which says what "
                 "is asked for: evaluation needs MDETR's final_flickr_* files"

@@ -17,6 +17,7 @@ from glip_pl.data.formats.coco_tables import (
     named,
     read_annotations,
     read_images,
+    small,
 )
 from glip_pl.data.formats.json_stream import items
 from glip_pl.data.formats.lvis_lists import read_frequencies, read_pairs
@@ -137,8 +138,8 @@ class CocoJson:
         """Names by id, ascending. Raises UserError if one cannot be read or stands twice."""
         entries = list(items(path, "categories"))
         try:
-            found = {int(entry["id"]): str(entry["name"]) for entry in entries}
-        except (KeyError, TypeError, ValueError) as error:
+            found = {small(entry["id"]): str(entry["name"]) for entry in entries}
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(f"{path}: an entry of `categories` has no id or name") from error
         if len(found) != len(entries):
             raise UserError(f"{path}: an id stands in `categories` twice")

@@ -34,7 +34,7 @@ def read_images(path: Path, problems: Problems, parts: int | None = None) -> Ima
     row = -1
     for row, entry in enumerate(items(path, "images")):
         try:
-            image_id = int(entry["id"])
+            image_id = small(entry["id"])
             url = entry.get("coco_url")
             name = (
                 _tail(str(url), 2) if "file_name" not in entry and url else str(entry["file_name"])
@@ -96,6 +96,14 @@ def read_annotations(
             problems.error("annotation without an image", message, row + 1)
             continue
         yield row, owner, box, entry
+
+
+def small(value: Any) -> int:
+    """A whole number that an array holds. Raises OverflowError, TypeError or ValueError."""
+    number = int(value)
+    if abs(number) >= 2**63:
+        raise OverflowError(f"{number} is too large")
+    return number
 
 
 def named(path: Path, entry: Mapping[str, Any], row: int) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from glip_pl.data.formats.coco_tables import ImageEntries
 from glip_pl.data.formats.json_stream import items
+from glip_pl.errors import UserError
 
 Pairs = NDArray[np.int64]
 """(M, 2) place of the image among the ascending ids, category."""
@@ -35,12 +36,18 @@ def read_pairs(
         "neg_category_ids": [],
         "not_exhaustive_category_ids": [],
     }
-    for entry in items(path, "images"):
-        row = images.row_of.get(entry.get("id"))  # type: ignore[arg-type]  # None is not in it
-        if row is None:
-            continue
-        for key, pairs in found.items():
-            known = [label_of[one] for one in entry.get(key, ()) if one in label_of]
-            pairs += [(int(place[row]), label) for label in known]
+    for number, entry in enumerate(items(path, "images")):
+        try:
+            row = images.row_of.get(int(entry["id"]))
+            for key, pairs in found.items():
+                known = [label_of[int(one)] for one in entry.get(key, ()) if int(one) in label_of]
+                if row is not None:
+                    pairs += [(int(place[row]), label) for label in known]
+        except KeyError:
+            continue  # without an id; left out when the images were read
+        except (TypeError, ValueError, OverflowError) as error:
+            raise UserError(
+                f"{path}: entry {number} of `images` makes no sense: {error}"
+            ) from error
     absent, incomplete = (np.asarray(one, dtype=np.int64).reshape(-1, 2) for one in found.values())
     return absent, incomplete

@@ -52,7 +52,7 @@ class MdetrJson:
         owners, boxes, words = array("q"), array("d"), []
         known: dict[Phrase, Phrase] = {}  # equal spans stand behind many boxes; keep them once
         for row, owner, box, entry in read_annotations(path, images, problems):
-            phrase = self._phrase(entry, row, problems)
+            phrase = read_phrase(path, entry, row, problems)
             if phrase:
                 owners.append(owner)
                 boxes.extend(box)
@@ -70,10 +70,12 @@ class MdetrJson:
                 [words[number] for number in mine],
             )
 
-    def _phrase(self, entry: Mapping[str, Any], row: int, problems: Problems) -> Phrase:
-        try:
-            return tuple((int(start), int(end)) for start, end in entry.get("tokens_positive", ()))
-        except (TypeError, ValueError, OverflowError):
-            message = f"{named(Path(self.annotations), entry, row)} has `tokens_positive` "
-            problems.error("spans that make no sense", message + repr(entry.get("tokens_positive")))
-            return ()
+
+def read_phrase(path: Path, entry: Mapping[str, Any], row: int, problems: Problems) -> Phrase:
+    """The spans of an annotation; none if it has none, or if what it has is a problem."""
+    try:
+        return tuple((int(start), int(end)) for start, end in entry.get("tokens_positive", ()))
+    except (TypeError, ValueError, OverflowError):
+        message = f"{named(path, entry, row)} has `tokens_positive` "
+        problems.error("spans that make no sense", message + repr(entry.get("tokens_positive")))
+        return ()
