@@ -36,8 +36,9 @@ types: $(STAMP) ## mypy, strict
 
 check: lint types test ## lint + types + test
 
-bench: $(STAMP) ## how fast samples, layers and the model are, beside other forms and a peer
+bench: $(STAMP) ## how fast samples, figures, layers and the model are, beside other programs
 	$(RUN) -m scripts.bench_data
+	$(RUN) -m scripts.bench_evaluation
 	$(RUN) -m scripts.bench_layers
 	$(RUN) -m scripts.bench_model
 

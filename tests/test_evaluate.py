@@ -196,8 +196,9 @@ def test_a_killed_evaluation_goes_on(finding: Path, world: Path, tmp_path: Path)
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    words += ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
-    said = launched([*words, f"hydra.run.dir={tmp_path}/rest"], tmp_path)
+    again = command(finding, world, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    places = [f"paths.runs={tmp_path}/runs", f"hydra.run.dir={tmp_path}/rest"]
+    said = launched([*again, *places], tmp_path)
     assert "images were done by an interrupted evaluation" in said
     assert json.dumps(figures(tmp_path / "rest")) == json.dumps(figures(tmp_path / "whole"))
 

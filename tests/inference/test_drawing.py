@@ -25,3 +25,15 @@ def test_small_pictures_are_enlarged_and_labels_stay_inside() -> None:
 def test_phrases_keep_their_colours() -> None:
     assert colour_of("a cat") == colour_of("a cat")
     assert len({colour_of(name) for name in ("a", "b", "c", "d")}) == 4
+
+
+def test_labels_of_one_place_stand_below_each_other() -> None:
+    image = Image.new("RGB", (500, 500), "black")
+    boxes = torch.tensor([[100.0, 200, 300, 400]] * 3)
+    names = ["a cat", "a dog", "a red fox"]
+    picture = np.asarray(draw(image, boxes, names, torch.tensor([0.9, 0.5, 0.7])))
+    rows = [
+        np.flatnonzero((picture[:, 102:104] == colour_of(name)).all(2).any(1)) for name in names
+    ]
+    assert all(len(one) > 8 for one in rows)  # none is hidden by another
+    assert rows[0].min() < rows[2].min() < rows[1].min()  # the best has the first place

@@ -34,19 +34,18 @@ def draw(
     pen = ImageDraw.Draw(picture)
     font = ImageFont.load_default(max(12, min(picture.size) // 32))
     thick = max(2, min(picture.size) // 240)
-    order = range(len(boxes)) if scores is None else scores.argsort().tolist()  # best on top
-    for index in order:
+    order = list(range(len(boxes))) if scores is None else scores.argsort().tolist()
+    for index in order:  # best on top
         x1, y1, x2, y2 = (float(side) * factor for side in boxes[index])
-        colour = colour_of(phrases[index])
-        pen.rectangle(
-            (x1, y1, max(x1, x2 + factor - 1), max(y1, y2 + factor - 1)),
-            outline=colour,
-            width=thick,
-        )
+        corners = (x1, y1, max(x1, x2 + factor - 1), max(y1, y2 + factor - 1))
+        pen.rectangle(corners, outline=colour_of(phrases[index]), width=thick)
+    taken: list[tuple[float, float, float, float]] = []
+    for index in reversed(order):  # the best has the first choice of a place
         label = phrases[index]
         if scores is not None:
             label += f" {float(scores[index]):.2f}"
-        _label(pen, label, (x1, y1), font, colour, picture.size)
+        corner = (float(boxes[index, 0]) * factor, float(boxes[index, 1]) * factor)
+        _label(pen, label, corner, font, colour_of(phrases[index]), picture.size, taken)
     return picture
 
 
@@ -57,14 +56,35 @@ def _label(
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     colour: Colour,
     limit: tuple[int, int],
+    taken: list[tuple[float, float, float, float]],
 ) -> None:
-    """White on the box's colour, above its corner if there is room, always inside the picture."""
+    """White on the box's colour, above its corner if there is room, always inside the picture.
+
+    Where another label is already, below that one; `taken` remembers all.
+    """
     left, top, right, bottom = font.getbbox(text)
     width, height = right - left + 6, bottom - top + 6
     x = max(0.0, min(corner[0], limit[0] - width))
     y = corner[1] - height if corner[1] >= height else corner[1]
-    pen.rectangle((x, y, x + width, y + height), fill=colour)
+    for _ in range(len(taken)):
+        if not any(_overlap((x, y, x + width, y + height), other) for other in taken):
+            break
+        y += height
+    y = min(y, limit[1] - height)
+    taken.append((x, y, x + width, y + height))
+    pen.rectangle(taken[-1], fill=colour)
     pen.text((x + 3 - left, y + 3 - top), text, fill="white", font=font)
+
+
+def _overlap(
+    first: tuple[float, float, float, float], second: tuple[float, float, float, float]
+) -> bool:
+    return (
+        first[0] < second[2]
+        and second[0] < first[2]
+        and first[1] < second[3]
+        and second[1] < first[3]
+    )
 
 
 def side_by_side(

@@ -5,6 +5,7 @@ each category in the whole set (Dave et al. 2021; GLIP and its successors report
 the best 300 of each image.
 """
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,8 @@ from glip_pl.metrics.collecting import CollectingMetric, Part
 from glip_pl.metrics.found import Found
 from glip_pl.metrics.matching import SIZES, match, missed_boxes
 from glip_pl.types import Detections
+
+log = logging.getLogger(__name__)
 
 PER_CATEGORY = 10_000
 PER_IMAGE = 300
@@ -76,6 +79,11 @@ class LVISAveragePrecision(CollectingMetric[Truth]):
 
     def figures(self, truth: Truth, found: Found) -> dict[str, float]:
         """Those of fixed AP, and of standard AP."""
+        counts = np.bincount(found.labels, minlength=len(truth.names))
+        few = int((counts < PER_CATEGORY).sum())
+        if few:
+            message = "%d of %d categories have fewer than %d detections: fixed AP is a lower bound"
+            log.info(message, few, len(counts), PER_CATEGORY)
         standard = lvis_figures(truth, found, per_image=PER_IMAGE)
         return lvis_figures(truth, found, per_category=PER_CATEGORY) | {
             f"{name}_standard": value for name, value in standard.items() if "/" not in name
