@@ -173,6 +173,7 @@ def test_two_processes_find_what_one_finds(finding: Path, world: Path, tmp_path:
     assert json.dumps(figures(tmp_path / "1")) == json.dumps(figures(tmp_path / "2"))
 
 
+@pytest.mark.slow
 def test_after_torchrun(finding: Path, world: Path, tmp_path: Path) -> None:
     words = command(finding, world, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]

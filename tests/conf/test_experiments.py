@@ -26,7 +26,9 @@ def targets(node: Any) -> list[str]:
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_experiments_compose_and_name_real_things(experiment: str, settings: Compose) -> None:
-    config = settings([f"experiment={experiment}", "++data.root=somewhere"])
+    name = "evaluate" if experiment.startswith("zeroshot") else "train"
+    words = ["odinw=dice"] if "odinw" in experiment else []
+    config = settings([f"experiment={experiment}", "++data.root=somewhere", *words], name)
     plain = OmegaConf.to_container(config, resolve=True)
     names = set(targets(plain))
     assert {"glip_pl.models.glip.GLIP", "pytorch_lightning.Trainer"} <= names
