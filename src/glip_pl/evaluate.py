@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -13,6 +14,8 @@ from glip_pl.build import build_data, build_module, build_trainer
 from glip_pl.checkpoints.trained import load_trained
 from glip_pl.cli import command, user_message
 from glip_pl.data.datamodule import GroundingDataModule
+from glip_pl.data.evaluation import EvaluationSet
+from glip_pl.data.indexing import content_of
 from glip_pl.inference.unfinished import Unfinished
 from glip_pl.inspection.misses import worst_misses
 from glip_pl.metrics.results_file import write_results
@@ -44,14 +47,14 @@ def _evaluate(config: DictConfig) -> float:
     trained = load_trained(path)
     if OmegaConf.is_interpolation(config.tokenizer, "source"):  # nobody asked for another
         config.tokenizer.source = trained.config["tokenizer"]
-    key = evaluation_key(config, digest(path))
+    data = build_data(config, train=False)
+    key = evaluation_key(config, digest(path), data.test)
     results = Path(config.paths.output, "results.json")
     known = score_of(results, key)
     if known is not None:
         print(f"done before: {results}")
         return known
     results.unlink(missing_ok=True)  # of other weights or settings
-    data = build_data(config, train=False)
     folder = Path(config.paths.runs, "unfinished", key)
     unfinished = {name: Unfinished(folder / name) for name in data.test}
     resumed = ResumedTest(unfinished)
@@ -72,10 +75,11 @@ def _evaluate(config: DictConfig) -> float:
     return score
 
 
-def evaluation_key(config: DictConfig, weights: str) -> str:
+def evaluation_key(config: DictConfig, weights: str, sets: Mapping[str, EvaluationSet]) -> str:
     """Equal for evaluations that find the same: of the weights' hash and of all that matters."""
     asked = {
         "weights": weights,
+        "annotations": {name: content_of(one.index) for name, one in sets.items()},
         "test": plain(config.data.test),
         "decoder": plain(config.decoder),
         "tokenizer": config.tokenizer.source,

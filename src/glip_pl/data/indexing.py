@@ -107,6 +107,11 @@ def _fits(place: Path, reader: Reader) -> bool:
     return True
 
 
+def content_of(index: Index) -> str:
+    """Hash of the annotation files that an index was made of."""
+    return str(json.loads((index.folder / "source.json").read_text())["content"])
+
+
 def _build(place: Path, reader: Reader, problems: Problems, out_of_image: OutOfImage) -> None:
     """Write an index beside its place and move it there: what stands there is always whole."""
     started = time.monotonic()

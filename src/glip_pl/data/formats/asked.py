@@ -11,8 +11,7 @@ from glip_pl.data.arrays import offsets_of
 from glip_pl.data.formats.coco_tables import ImageEntries, read_annotations, read_images
 from glip_pl.data.formats.entities import read_entities
 from glip_pl.data.formats.json_stream import items
-from glip_pl.data.formats.mdetr import read_phrase
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.formats.mdetr import MdetrJson, read_phrase
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record
 from glip_pl.data.truth import PhraseTruth
@@ -32,8 +31,23 @@ class Asked:
     kinds: Sequence[Sequence[str]] | None = None
 
 
+class _Questions(MdetrJson):
+    """What both readers do with their captions."""
+
+    def read(self, problems: Problems) -> Contents:
+        """One record per caption; a box of several phrases comes once for each."""
+        return Contents(_records(*self._captions(problems)))
+
+    def truth(self) -> PhraseTruth:
+        """The boxes of every phrase. Raises UserError."""
+        return _truth(*self._captions(Problems(tolerate=1.0)))
+
+    def _captions(self, problems: Problems) -> tuple[ImageEntries, list[Asked]]:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class FlickrJson:
+class FlickrJson(_Questions):
     """Flickr30k as MDETR's `final_flickr_*` files have it: `tokens_positive_eval` is asked for.
 
     With `entities`, the folder of the original annotations, boxes and kinds of phrases are those,
@@ -41,30 +55,12 @@ class FlickrJson:
     0.95 were merged in making it.
     """
 
-    annotations: str | Path
-    images: str | Path | Sequence[str | Path]
     entities: str | Path | None = None
-
-    @property
-    def files(self) -> Sequence[Path]:
-        """The JSON file."""
-        return [Path(self.annotations)]
-
-    def open_images(self) -> ImageFolder:
-        """The folder or folders of the pictures."""
-        return ImageFolder.at(self.images)
-
-    def read(self, problems: Problems) -> Contents:
-        """One record per caption; a box of several phrases comes once for each."""
-        images, asked = self._captions(problems)
-        return Contents(_records(images, asked))
 
     def truth(self) -> PhraseTruth:
         """The boxes of every phrase. Raises UserError."""
         images, asked = self._captions(Problems(tolerate=1.0))
-        if self.entities is not None:
-            asked = self._from_entities(images, asked)
-        return _truth(images, asked)
+        return _truth(images, asked if self.entities is None else self._entities(images, asked))
 
     def _captions(self, problems: Problems) -> tuple[ImageEntries, list[Asked]]:
         path = Path(self.annotations)
@@ -78,7 +74,7 @@ class FlickrJson:
                     boxes[owner][place].append(_corners(box))
         return images, [Asked(*one) for one in zip(phrases, boxes, strict=True)]
 
-    def _from_entities(self, images: ImageEntries, asked: Sequence[Asked]) -> list[Asked]:
+    def _entities(self, images: ImageEntries, asked: Sequence[Asked]) -> list[Asked]:
         path = Path(self.annotations)
         pictures = _field(path, images, "original_img_id", str)
         sentences = _field(path, images, "sentence_id", int)
@@ -98,34 +94,14 @@ class FlickrJson:
 
 
 @dataclass(frozen=True)
-class ReferringJson:
+class ReferringJson(_Questions):
     """RefCOCO, RefCOCO+ and RefCOCOg as MDETR's `finetune_refcoco*` files have them.
 
     Each caption means one thing. Asked for is the whole sentence as one phrase, or the words that
     the file marks as its root.
     """
 
-    annotations: str | Path
-    images: str | Path | Sequence[str | Path]
     words: Literal["sentence", "root"] = "sentence"
-
-    @property
-    def files(self) -> Sequence[Path]:
-        """The JSON file."""
-        return [Path(self.annotations)]
-
-    def open_images(self) -> ImageFolder:
-        """The folder or folders of the pictures."""
-        return ImageFolder.at(self.images)
-
-    def read(self, problems: Problems) -> Contents:
-        """One record per caption."""
-        images, asked = self._captions(problems)
-        return Contents(_records(images, asked))
-
-    def truth(self) -> PhraseTruth:
-        """The box of every caption. Raises UserError."""
-        return _truth(*self._captions(Problems(tolerate=1.0)))
 
     def _captions(self, problems: Problems) -> tuple[ImageEntries, list[Asked]]:
         path = Path(self.annotations)
