@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import torch
 from omegaconf import DictConfig
 
 from glip_pl.cli import EXIT_USER_ERROR
@@ -122,3 +123,13 @@ def checkpoint(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     train(config)
     return folder / "checkpoints" / "last.ckpt"
+
+
+@pytest.fixture(scope="session")
+def finding(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights that find many boxes, if not the right ones."""
+    content = torch.load(checkpoint, weights_only=True)
+    content["state_dict"]["model.head.prior_bias"].fill_(-1.5)
+    path = tmp_path_factory.mktemp("finding") / "finding.ckpt"
+    torch.save(content, path)
+    return path

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from omegaconf import DictConfig
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -26,16 +25,6 @@ QUIET = [
     *("data.prepare=null", "data.workers=0", "data.batch_size=1", "callbacks.pictures=null"),
     *("callbacks.progress=null", "+trainer.enable_progress_bar=false", "trainer.precision=32-true"),
 ]
-
-
-@pytest.fixture(scope="module")
-def finding(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights that find many boxes, if not the right ones."""
-    content = torch.load(checkpoint, weights_only=True)
-    content["state_dict"]["model.head.prior_bias"].fill_(-1.5)
-    path = tmp_path_factory.mktemp("finding") / "finding.ckpt"
-    torch.save(content, path)
-    return path
 
 
 @pytest.fixture

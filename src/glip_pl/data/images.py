@@ -130,3 +130,22 @@ def decode_image(content: bytes, name: str) -> Image.Image:
         raise UserError(f"the image {name} is broken or no image: {error}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UserError(f"the image {name} is too large to be safe: {error}") from error
+
+
+MAGIC = {
+    b"\xff\xd8\xff": ".jpg",
+    b"\x89PNG": ".png",
+    b"RIFF": ".webp",
+    b"BM": ".bmp",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
+}
+"""First bytes of picture files."""
+
+
+def suffix_of(content: bytes) -> str:
+    """By the first bytes of a picture file. Raises UserError if they are of no known format."""
+    for magic, suffix in MAGIC.items():
+        if content.startswith(magic):
+            return suffix
+    raise UserError(f"a picture that starts with {content[:8]!r} is of no known format")

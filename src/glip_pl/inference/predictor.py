@@ -81,23 +81,24 @@ class Predictor:
     def __call__(self, image: Image.Image, text: str | Prompt | Vocabulary) -> Detections:
         """Boxes in pixels of `image`, best first; phrase ids index the prompt's phrases."""
         if isinstance(text, Vocabulary):
-            batch = self.batch(image.convert("RGB"), Prompt("", ()))
+            batch = self.batch([image.convert("RGB")], [Prompt("", ())])
             (found,) = detect_categories(self.model, self.decoder, text.questions, batch)
             return found.best(self.decoder.max_detections).to("cpu")
         prompt = self.prompt(text) if isinstance(text, str) else text
-        batch = self.batch(image.convert("RGB"), prompt)
-        output = self.model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
-        return self.decoder(output, batch)[0].to("cpu")
+        return self.ground(self.batch([image.convert("RGB")], [prompt]))[0]
 
-    def batch(self, image: Image.Image, prompt: Prompt) -> Batch:
-        """The model's input for one picture, on the model's device."""
-        pixels, boxes = self.transform(image, torch.zeros(0, 4), prompt.caption)
-        sample = Sample(
-            image=pixels,
-            boxes=boxes,
-            phrase_ids=torch.zeros(0, dtype=torch.int64),
-            prompt=prompt,
-            image_id=0,
-            original_size=(image.height, image.width),
-        )
-        return self.collate([sample]).to(next(self.model.parameters()).device)
+    @torch.inference_mode()
+    def ground(self, batch: Batch) -> list[Detections]:
+        """What every picture of a batch holds of its own prompt, on the CPU."""
+        output = self.model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
+        return [found.to("cpu") for found in self.decoder(output, batch)]
+
+    def batch(self, images: Sequence[Image.Image], prompts: Sequence[Prompt]) -> Batch:
+        """The model's input for RGB pictures and a prompt each."""
+        samples = []
+        for number, (image, prompt) in enumerate(zip(images, prompts, strict=True)):
+            pixels, boxes = self.transform(image, torch.zeros(0, 4), prompt.caption)
+            nothing = torch.zeros(0, dtype=torch.int64)
+            size = (image.height, image.width)
+            samples.append(Sample(pixels, boxes, nothing, prompt, number, size))
+        return self.collate(samples).to(next(self.model.parameters()).device)

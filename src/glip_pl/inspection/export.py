@@ -10,23 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.images import ImageFolder, suffix_of
 from glip_pl.data.index import Index
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError
 from glip_pl.inspection.sets import NamedSet, kept_boxes
 
 LABEL_MAP = "label_map.json"
-
-MAGIC = {
-    b"\xff\xd8\xff": ".jpg",
-    b"\x89PNG": ".png",
-    b"RIFF": ".webp",
-    b"BM": ".bmp",
-    b"II*\0": ".tif",
-    b"MM\0*": ".tif",
-}
-"""First bytes of picture files."""
 
 
 def write_odvg(one: NamedSet, index: Index, folder: Path, rows: Iterable[int]) -> Path:
@@ -44,7 +34,7 @@ def write_odvg(one: NamedSet, index: Index, folder: Path, rows: Iterable[int]) -
             name = index.images[row]
             if not isinstance(images, ImageFolder):
                 content = images.read(name)
-                name = f"{row:09d}{_suffix(content)}"
+                name = f"{row:09d}{suffix_of(content)}"
                 (folder / "images").mkdir(exist_ok=True)
                 (folder / "images" / name).write_bytes(content)
             file.write(json.dumps({"filename": name, **odvg(one, index, row)}) + "\n")
@@ -87,7 +77,7 @@ def _write_shard(
             key = f"{number:05d}{place:04d}"
             picture = images.read(index.images[row])
             about = {"key": key, "caption": index.captions[row], **odvg(one, index, row)}
-            _add(tar, f"{key}{_suffix(picture)}", picture)
+            _add(tar, f"{key}{suffix_of(picture)}", picture)
             _add(tar, f"{key}.json", json.dumps(about).encode())
             if index.captioned[row]:
                 _add(tar, f"{key}.txt", index.captions[row].encode())
@@ -99,13 +89,6 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
-
-
-def _suffix(content: bytes) -> str:
-    for magic, suffix in MAGIC.items():
-        if content.startswith(magic):
-            return suffix
-    raise UserError(f"a picture that starts with {content[:8]!r} is of no known format")
 
 
 def _write_label_map(index: Index, folder: Path) -> None:

@@ -20,47 +20,12 @@ GRAMMAR = re.compile(r"D?J*N+")
 DETERMINERS = frozenset({"DT", "PDT", "WDT", "PRP$", "WP$"})
 """Tags that open a phrase and say nothing of what it looks like."""
 
-NOISE = frozenset(
-    [
-        "image",
-        "images",
-        "photo",
-        "photos",
-        "photograph",
-        "photographs",
-        "picture",
-        "pictures",
-        "pic",
-        "pics",
-        "png",
-        "jpg",
-        "jpeg",
-        "gif",
-        "svg",
-        "stock",
-        "royalty",
-        "free",
-        "download",
-        "downloads",
-        "wallpaper",
-        "wallpapers",
-        "background",
-        "clipart",
-        "vector",
-        "vectors",
-        "illustration",
-        "illustrations",
-        "icon",
-        "thumbnail",
-        "video",
-        "videos",
-        "hd",
-        "4k",
-        "person>",
-        "<person",
-        "<person>",
-    ]
-)
+_WORDS = """
+image images photo photos photograph photographs picture pictures pic pics png jpg jpeg gif svg
+stock royalty free download downloads wallpaper wallpapers background clipart vector vectors
+illustration illustrations icon thumbnail video videos hd 4k person> <person <person>
+"""
+NOISE = frozenset(_WORDS.split())
 """Words of the web that name no thing in a picture."""
 
 

@@ -1,0 +1,151 @@
+"""A teacher grounds the noun phrases of captions: boxes for a student to learn from (paper 3.3)."""
+
+import io
+import json
+import tarfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from glip_pl.boxes import plain
+from glip_pl.data.images import ImageFolder, suffix_of
+from glip_pl.data.index import Index
+from glip_pl.data.records import Images
+from glip_pl.errors import UserError
+from glip_pl.inference.predictor import Predictor
+from glip_pl.prompts.noun_phrases import NounPhrases
+from glip_pl.types import Batch, Detections, Prompt
+
+STORED = 0.1
+"""Score from which on boxes are stored; who trains on them filters (data/filtering.py)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labeller:
+    """A teacher, and what finds phrases for it. The one function that labels a shard is `shard`."""
+
+    teacher: Predictor  # its decoder must let scores of STORED pass
+    phrases: NounPhrases
+    batch_size: int = 8
+
+    def shard(self, index: Index, images: Images, rows: range, target: Path) -> dict[str, Any]:
+        """Label the records `rows` and write them to `target`; returns what was counted.
+
+        A target .jsonl gets ODVG lines, a .tar also the pictures. It appears complete or not at
+        all; a picture that cannot be read is counted and named.
+        """
+        half = target.with_suffix(".tmp")
+        counts: Counter[str] = Counter()
+        bad: list[str] = []
+        write = _write_tar if target.suffix == ".tar" else _write_lines
+        write(half, images, self._lines(index, images, rows, counts, bad))
+        half.replace(target)
+        return {**counts, "bad": bad}
+
+    def _lines(
+        self, index: Index, images: Images, rows: range, counts: Counter[str], bad: list[str]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Name of the picture and ODVG line of every record with a box."""
+        captions = [index.captions[row] for row in rows]
+        prompts = [
+            Prompt(caption, phrases)
+            for caption, phrases in zip(captions, self.phrases(captions), strict=True)
+        ]
+        counts.update(captions=len(rows), phrases=sum(len(one.phrases) for one in prompts))
+        asked = [place for place, one in enumerate(prompts) if one.phrases]
+        parts = [
+            asked[first : first + self.batch_size]
+            for first in range(0, len(asked), self.batch_size)
+        ]
+
+        def prepared(part: Sequence[int]) -> tuple[list[int], Batch | None]:
+            good, pictures = [], []
+            for place in part:
+                name = index.images[rows[place]]
+                try:
+                    pictures.append(images.load(name))
+                    good.append(place)
+                except UserError as error:
+                    bad.append(str(error))
+            if not good:
+                return [], None
+            return good, self.teacher.batch(pictures, [prompts[place] for place in good])
+
+        # The next pictures are decoded while the model looks at these.
+        with ThreadPoolExecutor(1) as ahead:
+            waiting = ahead.submit(prepared, parts[0]) if parts else None
+            for number in range(len(parts)):
+                assert waiting is not None
+                good, batch = waiting.result()
+                if number + 1 < len(parts):
+                    waiting = ahead.submit(prepared, parts[number + 1])
+                if batch is None:
+                    continue
+                for place, found in zip(good, self.teacher.ground(batch), strict=True):
+                    found = found.above(STORED)
+                    counts.update(pictures=1, boxes=len(found))
+                    if len(found):
+                        row = rows[place]
+                        size = index.sizes[row].tolist()
+                        yield index.images[row], grounding_line(prompts[place], found, size)
+
+
+def grounding_line(prompt: Prompt, found: Detections, size: Sequence[int]) -> dict[str, Any]:
+    """ODVG's form, without a file name; corners' second pixel lies outside."""
+    regions = []
+    for phrase in sorted(set(found.phrase_ids.tolist())):
+        mine = found.phrase_ids == phrase
+        regions.append(
+            {
+                "bbox": _numbers(plain(found.boxes[mine])),
+                "phrase": [prompt.caption[start:end] for start, end in prompt.phrases[phrase]],
+                "tokens_positive": [list(span) for span in prompt.phrases[phrase]],
+                "score": _numbers(found.scores[mine]),
+            }
+        )
+    height, width = size
+    grounding = {"caption": prompt.caption, "regions": regions}
+    return {"height": height, "width": width, "grounding": grounding}
+
+
+def _numbers(values: torch.Tensor) -> Any:
+    rounded: Any = values.double().mul(1e4).round().div(1e4).tolist()
+    return rounded
+
+
+def _write_lines(path: Path, images: Images, lines: Iterator[tuple[str, dict[str, Any]]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for name, line in lines:
+            file.write(json.dumps({"filename": name, **line}) + "\n")
+
+
+def _write_tar(path: Path, images: Images, lines: Iterator[tuple[str, dict[str, Any]]]) -> None:
+    """As WebDataset reads it: picture, text and JSON of each key."""
+    with tarfile.open(path, "w") as tar:
+        for number, (name, line) in enumerate(lines):
+            key = f"{number:06d}"
+            content = images.read(name)
+            kind = suffix_of(content)
+            about = {"key": key, "filename": f"{key}{kind}", **line}
+            for suffix, part in (
+                (kind, content),
+                (".json", json.dumps(about).encode()),
+                (".txt", line["grounding"]["caption"].encode()),
+            ):
+                member = tarfile.TarInfo(f"{key}{suffix}")
+                member.size = len(part)
+                tar.addfile(member, io.BytesIO(part))
+
+
+def shard_rows(index: Index, images: Images, size: int) -> list[range]:
+    """The records of every shard: those of the source's own files, or `size` at a time."""
+    if isinstance(images, ImageFolder):
+        return [range(first, min(first + size, len(index))) for first in range(0, len(index), size)]
+    blocks = index.blocks.tolist()
+    return [range(first, end) for first, end in pairwise(blocks)]
