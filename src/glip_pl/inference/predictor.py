@@ -59,6 +59,11 @@ class Predictor:
         transform = ResizeFlip(**trained.config["eval_transform"])
         return cls(trained.model.to(device), vocabulary, transform, Decoder(**decoding))
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
     def prompt(self, text: str) -> Prompt:
         """The phrases of a text. Raises UserError if there is none or they are too many."""
         prompt = text_prompt(text)
@@ -73,7 +78,7 @@ class Predictor:
         wordings = [Wording(clean_name(name)) for name in names]
         lengths = name_lengths(self.tokenizer, [one.text for one in wordings])
         asked = list(chunks(wordings, lengths))
-        device = next(self.model.parameters()).device
+        device = self.device
         questions = read_questions(self.model, self.tokenizer, asked, device)
         return Vocabulary(detection_prompt(wordings), questions)
 
@@ -101,4 +106,4 @@ class Predictor:
             nothing = torch.zeros(0, dtype=torch.int64)
             size = (image.height, image.width)
             samples.append(Sample(pixels, boxes, nothing, prompt, number, size))
-        return self.collate(samples).to(next(self.model.parameters()).device)
+        return self.collate(samples).to(self.device)

@@ -4,16 +4,15 @@ import io
 import json
 import tarfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from glip_pl.boxes import plain
+from glip_pl.data.formats.odvg import grounding
 from glip_pl.data.images import ImageFolder, suffix_of
 from glip_pl.data.index import Index
 from glip_pl.data.records import Images
@@ -77,46 +76,49 @@ class Labeller:
                 return [], None
             return good, self.teacher.batch(pictures, [prompts[place] for place in good])
 
-        # The next pictures are decoded while the model looks at these.
+        for good, batch in self._ahead(prepared, parts):
+            if batch is None:
+                continue
+            for place, found in zip(good, self.teacher.ground(batch), strict=True):
+                found = found.above(STORED)
+                counts.update(pictures=1, boxes=len(found))
+                if len(found):
+                    row = rows[place]
+                    size = index.sizes[row].tolist()
+                    yield index.images[row], grounding_line(prompts[place], found, size)
+
+    def _ahead(
+        self,
+        prepared: Callable[[Sequence[int]], tuple[list[int], Batch | None]],
+        parts: Sequence[Sequence[int]],
+    ) -> Iterator[tuple[list[int], Batch | None]]:
+        """Every part prepared; on a GPU the next one while the model looks at this one.
+
+        On a CPU a second thread would take from the model what it needs itself.
+        """
+        if self.teacher.device.type == "cpu":
+            yield from map(prepared, parts)
+            return
         with ThreadPoolExecutor(1) as ahead:
-            waiting = ahead.submit(prepared, parts[0]) if parts else None
+            waiting = [ahead.submit(prepared, part) for part in parts[:1]]
             for number in range(len(parts)):
-                assert waiting is not None
-                good, batch = waiting.result()
+                ready = waiting.pop().result()
                 if number + 1 < len(parts):
-                    waiting = ahead.submit(prepared, parts[number + 1])
-                if batch is None:
-                    continue
-                for place, found in zip(good, self.teacher.ground(batch), strict=True):
-                    found = found.above(STORED)
-                    counts.update(pictures=1, boxes=len(found))
-                    if len(found):
-                        row = rows[place]
-                        size = index.sizes[row].tolist()
-                        yield index.images[row], grounding_line(prompts[place], found, size)
+                    waiting.append(ahead.submit(prepared, parts[number + 1]))
+                yield ready
 
 
 def grounding_line(prompt: Prompt, found: Detections, size: Sequence[int]) -> dict[str, Any]:
-    """ODVG's form, without a file name; corners' second pixel lies outside."""
-    regions = []
-    for phrase in sorted(set(found.phrase_ids.tolist())):
-        mine = found.phrase_ids == phrase
-        regions.append(
-            {
-                "bbox": _numbers(plain(found.boxes[mine])),
-                "phrase": [prompt.caption[start:end] for start, end in prompt.phrases[phrase]],
-                "tokens_positive": [list(span) for span in prompt.phrases[phrase]],
-                "score": _numbers(found.scores[mine]),
-            }
-        )
+    """ODVG's form, without a file name."""
+    content = grounding(
+        prompt.caption,
+        prompt.phrases,
+        plain(found.boxes).double().numpy(),
+        found.phrase_ids.tolist(),
+        found.scores.double().numpy(),
+    )
     height, width = size
-    grounding = {"caption": prompt.caption, "regions": regions}
-    return {"height": height, "width": width, "grounding": grounding}
-
-
-def _numbers(values: torch.Tensor) -> Any:
-    rounded: Any = values.double().mul(1e4).round().div(1e4).tolist()
-    return rounded
+    return {"height": height, "width": width, "grounding": content}
 
 
 def _write_lines(path: Path, images: Images, lines: Iterator[tuple[str, dict[str, Any]]]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glip_pl.data.formats.odvg import grounding
 from glip_pl.data.images import ImageFolder, suffix_of
 from glip_pl.data.index import Index
 from glip_pl.data.records import Images
@@ -106,19 +107,14 @@ def odvg(one: NamedSet, index: Index, row: int) -> dict[str, Any]:
     size = {"height": height, "width": width}
     if not index.captioned[row]:
         return size | {"detection": {"instances": _instances(index, boxes, targets, scores)}}
-    caption, phrases = index.captions[row], index.phrases(row)
-    regions = []
-    for target in dict.fromkeys(targets.tolist()):
-        mine = targets == target
-        region = {
-            "bbox": _numbers(boxes[mine]),
-            "phrase": [caption[start:end] for start, end in phrases[target]],
-            "tokens_positive": [list(span) for span in phrases[target]],
-        }
-        if (scores < 1).any():
-            region["score"] = _numbers(scores[mine])
-        regions.append(region)
-    return size | {"grounding": {"caption": caption, "regions": regions}}
+    content = grounding(
+        index.captions[row],
+        index.phrases(row),
+        boxes.astype(np.float64),
+        targets.tolist(),
+        scores.astype(np.float64) if (scores < 1).any() else None,
+    )
+    return size | {"grounding": content}
 
 
 def _instances(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glip_pl.data.images import ImageFolder
 from glip_pl.data.problems import Problems
@@ -195,3 +196,32 @@ def _spans(region: Mapping[str, Any], caption: str) -> Phrase | None:
     found = [re.search(re.escape(text), caption, re.IGNORECASE) for text in _texts(region)]
     matches = [match for match in found if match]
     return tuple(match.span() for match in matches) if len(matches) == len(found) else None
+
+
+def grounding(
+    caption: str,
+    phrases: Sequence[Phrase],
+    boxes: NDArray[np.float64],
+    targets: Sequence[int],
+    scores: NDArray[np.float64] | None,
+) -> dict[str, Any]:
+    """What a line holds of a caption: a region for each phrase that has boxes.
+
+    Boxes (N, 4) are corners whose second pixel lies outside; `targets` point to `phrases`.
+    """
+    corners = np.round(boxes, 4).tolist()
+    certain = None if scores is None else np.round(scores, 4).tolist()
+    of_phrase: dict[int, list[int]] = {}
+    for place, phrase in enumerate(targets):
+        of_phrase.setdefault(phrase, []).append(place)
+    regions = []
+    for phrase, mine in of_phrase.items():
+        region: dict[str, Any] = {
+            "bbox": [corners[place] for place in mine],
+            "phrase": [caption[start:end] for start, end in phrases[phrase]],
+            "tokens_positive": [list(span) for span in phrases[phrase]],
+        }
+        if certain is not None:
+            region["score"] = [certain[place] for place in mine]
+        regions.append(region)
+    return {"caption": caption, "regions": regions}
