@@ -77,6 +77,7 @@ def test_plain_captions_without_boxes(tmp_path: Path, indexes: Path) -> None:
 def test_a_truncated_shard_gives_what_lies_before_the_cut(
     tmp_path: Path, indexes: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("WARNING", "glip_pl.data.problems")  # which `data check` silences
     reader = web_shards(tmp_path, SCENES, per_shard=4)
     shard = tmp_path / "00000.tar"
     with tarfile.open(shard) as tar:
