@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "models": {"types", "errors", "boxes", "sources"},
     "losses": {"types", "errors", "boxes"},
     "data": {"types", "errors", "boxes", "prompts"},
-    "metrics": {"types", "errors", "data"},
+    "metrics": {"types", "errors", "boxes", "data"},
     "checkpoints": {"errors", "models", "settings", "sources"},
     "inference": {"types", "errors", "boxes", "prompts", "data", "models", "checkpoints"},
     "inspection": {"types", "errors", "boxes", "prompts", "data", "metrics", "inference"},

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glip_pl.cli import EXIT_USER_ERROR
-from glip_pl.metrics.odinw import average, submission
+from glip_pl.metrics.odinw import average
 from glip_pl.settings import compose_settings
 
 DETECTIONS = "detections_task.json"
@@ -37,14 +37,14 @@ class ODinWSummary(Callback):
         ap = {task: _ap(folder / task) for task in tasks}
         figures = average(ap)
         self._show(ap, figures)
-        found = {
+        found = {  # EvalAI's form: COCO results by official task name
             _official_name(task): json.loads((folder / task / DETECTIONS).read_text())
             for task, value in ap.items()
             if value is not None
         }
         content = {"figures": figures, "tasks": ap}
         (folder / f"{self.title}.json").write_text(json.dumps(content, indent=1))
-        (folder / "submission.json").write_text(json.dumps(submission(found)))
+        (folder / "submission.json").write_text(json.dumps(found))
         print(f"all numbers: {folder / self.title}.json\nfor EvalAI: {folder / 'submission.json'}")
         missing = [task for task, value in ap.items() if value is None]
         if missing:

@@ -15,7 +15,7 @@ from glip_pl.data.problems import Problems
 from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
-from glip_pl.prompts.building import Wording, clean_name, detection_prompt
+from glip_pl.prompts.building import Wording, detection_prompt, wordings_of
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
 from glip_pl.prompts.tokens import Tokenizer, name_lengths
@@ -154,7 +154,7 @@ class GroundedDataset(Dataset[Sample]):
 def _wordings(names: Sequence[str], given: Sequence[Wording] | None, source: str) -> list[Wording]:
     """How prompts call each category. Raises UserError if there is not one for each."""
     if given is None:
-        return [Wording(name=clean_name(name)) for name in names]
+        return wordings_of(names)
     if len(given) != len(names):
         raise UserError(
             f"the setting `wordings` has {len(given)} entries and {source} {len(names)} categories"

@@ -62,6 +62,23 @@ class ImageFolder:
         return next((path for path in paths if path.is_file()), paths[0])
 
 
+@dataclass(frozen=True)
+class BesideFolder:
+    """What readers share whose annotations are one file, and whose pictures lie in folders."""
+
+    annotations: str | Path
+    images: str | Path | Sequence[str | Path]
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The annotation file."""
+        return [Path(self.annotations)]
+
+    def open_images(self) -> ImageFolder:
+        """The folder or folders of the pictures."""
+        return ImageFolder.at(self.images)
+
+
 def inside(root: Path, file_name: str) -> Path:
     """`root / file_name`. Raises UserError if the name leads out of the root."""
     # By name only: links that the owner of the folder made may lead anywhere.

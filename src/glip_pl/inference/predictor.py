@@ -15,7 +15,7 @@ from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.large_vocabulary import Question, detect_categories, read_questions
 from glip_pl.models.glip import GLIP
-from glip_pl.prompts.building import Wording, clean_name, detection_prompt, text_prompt
+from glip_pl.prompts.building import detection_prompt, text_prompt, wordings_of
 from glip_pl.prompts.chunking import chunks
 from glip_pl.prompts.tokens import Tokenizer, check_budget, load_tokenizer, name_lengths
 from glip_pl.types import Batch, Detections, Prompt, Sample
@@ -75,7 +75,7 @@ class Predictor:
         """Any number of names, read once for all pictures. Raises UserError if there is none."""
         if not names:
             raise UserError("the list of names is empty: there is nothing to look for")
-        wordings = [Wording(clean_name(name)) for name in names]
+        wordings = wordings_of(names)
         lengths = name_lengths(self.tokenizer, [one.text for one in wordings])
         asked = list(chunks(wordings, lengths))
         device = self.device

@@ -14,6 +14,7 @@ from glip_pl.errors import UserError
 from glip_pl.inspection.sets import NamedSet
 from glip_pl.metrics.coco import coco_figures
 from glip_pl.metrics.found import Found
+from glip_pl.prompts.building import Wording, wordings_of
 from glip_pl.prompts.chunking import LONGEST_NAME
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, tokenize
 from glip_pl.types import Prompt
@@ -61,7 +62,7 @@ def check(
             _pictures(one, index, pictures, problems, progress)
             _captions(index, tokenizer, problems, progress)
             if index.names:
-                _names(index.names, tokenizer, problems)
+                _names(one.wordings or wordings_of(index.names), tokenizer, problems)
                 known = truth_of(one.reader, index)
                 if isinstance(known, Truth):
                     truth = ground_truth_ap(known, ap_images)
@@ -127,7 +128,8 @@ def _captions(index: Index, tokenizer: Tokenizer, problems: Problems, progress: 
                 )
 
 
-def _names(names: Sequence[str], tokenizer: Tokenizer, problems: Problems) -> None:
+def _names(wordings: Sequence[Wording], tokenizer: Tokenizer, problems: Problems) -> None:
+    names = [one.text for one in wordings]
     for name, length in zip(names, name_lengths(tokenizer, names), strict=True):
         if length > LONGEST_NAME:
             problems.note("name longer than a prompt", f"{name[:80]!r} has {length} tokens")

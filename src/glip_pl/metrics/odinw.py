@@ -1,8 +1,7 @@
-"""Object Detection in the Wild: the plain mean over 13 or 35 tasks, and the file for its server."""
+"""Object Detection in the Wild: the plain mean over 13 or 35 tasks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import mean, median
-from typing import Any
 
 
 def average(ap: Mapping[str, float | None]) -> dict[str, float]:
@@ -11,8 +10,3 @@ def average(ap: Mapping[str, float | None]) -> dict[str, float]:
     if not values:
         return {"AP": float("nan"), "AP_median": float("nan")}
     return {"AP": mean(values), "AP_median": median(values)}
-
-
-def submission(detections: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[Any]]:
-    """EvalAI's form for zero-shot and full-shot: COCO results by official task name."""
-    return {name: list(results) for name, results in detections.items()}

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from glip_pl.boxes import giou as box_giou
 from glip_pl.data.truth import PhraseTruth
 from glip_pl.metrics.found import Found, ranks
+from glip_pl.metrics.matching import box_iou
 
 Boxes = NDArray[np.float64]
 """Corners (N, 4) whose width is x2 - x1."""
@@ -51,27 +54,17 @@ def merged(truth: PhraseTruth) -> PhraseTruth:
 
 def iou(first: Boxes, second: Boxes) -> NDArray[np.float64]:
     """(N,) intersection over union."""
-    inside, union, _ = _areas(first, second)
-    return inside / union
+    one, other = (
+        np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+        for boxes in (first, second)
+    )
+    return box_iou(one, other, np.zeros(len(one), dtype=np.bool_))
 
 
 def giou(first: Boxes, second: Boxes) -> NDArray[np.float64]:
     """(N,) generalised IoU (Rezatofighi et al. 2019)."""
-    inside, union, around = _areas(first, second)
-    return inside / union - (around - union) / around
-
-
-def _areas(first: Boxes, second: Boxes) -> tuple[Boxes, Boxes, Boxes]:
-    """Of the intersection, the union (never 0) and the enclosing box."""
-
-    def area(low: Boxes, high: Boxes) -> Boxes:
-        return np.asarray((high - low).clip(min=0).prod(1))
-
-    inside = area(np.maximum(first[:, :2], second[:, :2]), np.minimum(first[:, 2:], second[:, 2:]))
-    around = area(np.minimum(first[:, :2], second[:, :2]), np.maximum(first[:, 2:], second[:, 2:]))
-    union = area(first[:, :2], first[:, 2:]) + area(second[:, :2], second[:, 2:]) - inside
-    tiny = np.finfo(np.float64).tiny
-    return inside, union.clip(min=tiny), around.clip(min=tiny)
+    found: NDArray[np.float64] = box_giou(*map(torch.from_numpy, (first, second))).numpy()
+    return found
 
 
 def share(places: NDArray[np.int64], limit: int) -> float:

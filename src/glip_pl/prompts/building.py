@@ -48,9 +48,14 @@ def detection_prompt(wordings: Sequence[Wording]) -> Prompt:
     return Prompt(SEPARATOR.join(one.text for one in wordings), tuple(phrases))
 
 
+def wordings_of(names: Sequence[str]) -> list[Wording]:
+    """Category names as datasets have them, in the words of the released models."""
+    return [Wording(clean_name(name)) for name in names]
+
+
 def names_prompt(names: Sequence[str]) -> Prompt:
     """A detection prompt of category names as datasets have them."""
-    return detection_prompt([Wording(clean_name(name)) for name in names])
+    return detection_prompt(wordings_of(names))
 
 
 def text_prompt(text: str) -> Prompt:

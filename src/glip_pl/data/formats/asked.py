@@ -1,5 +1,6 @@
 """MDETR's JSON for evaluation: captions, and which of their phrases are asked for."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ class Asked:
     kinds: Sequence[Sequence[str]] | None = None
 
 
-class _Questions(MdetrJson):
+class _Questions(MdetrJson, ABC):
     """What both readers do with their captions."""
 
     def read(self, problems: Problems) -> Contents:
@@ -42,8 +43,9 @@ class _Questions(MdetrJson):
         """The boxes of every phrase. Raises UserError."""
         return _truth(*self._captions(Problems(tolerate=1.0)))
 
+    @abstractmethod
     def _captions(self, problems: Problems) -> tuple[ImageEntries, list[Asked]]:
-        raise NotImplementedError
+        """Captions in the order of the file, and what is asked for in each."""
 
 
 @dataclass(frozen=True)

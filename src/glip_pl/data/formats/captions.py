@@ -1,7 +1,7 @@
 """Pictures with captions and no boxes: what a teacher labels. (Web shards have a reader too.)"""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,27 +9,15 @@ import numpy as np
 
 from glip_pl.data.formats.coco_tables import read_images, small
 from glip_pl.data.formats.json_stream import items
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.images import BesideFolder
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record
 from glip_pl.errors import UserError
 
 
 @dataclass(frozen=True)
-class CocoCaptions:
+class CocoCaptions(BesideFolder):
     """COCO's captions_*.json: a picture comes once for each of its captions."""
-
-    annotations: str | Path
-    images: str | Path | Sequence[str | Path]
-
-    @property
-    def files(self) -> Sequence[Path]:
-        """The JSON file."""
-        return [Path(self.annotations)]
-
-    def open_images(self) -> ImageFolder:
-        """The folder or folders of the pictures."""
-        return ImageFolder.at(self.images)
 
     def read(self, problems: Problems) -> Contents:
         """One record per caption, whose id is the caption's."""
@@ -50,27 +38,15 @@ class CocoCaptions:
 
 
 @dataclass(frozen=True)
-class CaptionTable:
+class CaptionTable(BesideFolder):
     """A CSV file with the columns `file` and `caption`, beside a folder of pictures."""
-
-    table: str | Path
-    images: str | Path | Sequence[str | Path]
-
-    @property
-    def files(self) -> Sequence[Path]:
-        """The CSV file."""
-        return [Path(self.table)]
-
-    def open_images(self) -> ImageFolder:
-        """The folder or folders of the pictures."""
-        return ImageFolder.at(self.images)
 
     def read(self, problems: Problems) -> Contents:
         """One record per row; ids count the rows from 0. Pictures are opened for their sizes."""
         return Contents(self._records(problems))
 
     def _records(self, problems: Problems) -> Iterator[Record]:
-        path, images = Path(self.table), self.open_images()
+        path, images = Path(self.annotations), self.open_images()
         try:
             with path.open(newline="", encoding="utf-8-sig") as file:
                 rows = csv.DictReader(file)

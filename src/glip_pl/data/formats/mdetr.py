@@ -1,7 +1,7 @@
 """MDETR's JSON: Flickr30k, Visual Genome (mixed), RefCOCO/+/g, PhraseCut: words with boxes."""
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,32 +15,20 @@ from glip_pl.data.formats.coco_tables import (
     read_annotations,
     read_images,
 )
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.images import BesideFolder
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record, captioned
 from glip_pl.types import Phrase
 
 
 @dataclass(frozen=True)
-class MdetrJson:
+class MdetrJson(BesideFolder):
     """Grounding data, one entry of `images` per picture and caption.
 
     Boxes with the same spans belong to one phrase. `tokens_negative` is not read (the released
     models did not), `categories` may be empty, and a box without words is left out: it cannot be
     asked for.
     """
-
-    annotations: str | Path
-    images: str | Path | Sequence[str | Path]
-
-    @property
-    def files(self) -> Sequence[Path]:
-        """The JSON file."""
-        return [Path(self.annotations)]
-
-    def open_images(self) -> ImageFolder:
-        """The folder or folders of the pictures."""
-        return ImageFolder.at(self.images)
 
     def read(self, problems: Problems) -> Contents:
         """One record per caption; there are no categories."""

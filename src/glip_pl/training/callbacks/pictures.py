@@ -7,7 +7,7 @@ from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from glip_pl.inference.drawing import comparison
-from glip_pl.training.module import DETECTIONS
+from glip_pl.training.module import DETECTIONS, GroundingModule
 from glip_pl.types import Batch, Detections
 
 
@@ -41,7 +41,8 @@ class Pictures(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Draw what is still wanted."""
-        name = list(pl_module.val)[dataloader_idx]  # type: ignore[arg-type]  # GroundingModule's
+        assert isinstance(pl_module, GroundingModule)
+        name = list(pl_module.val)[dataloader_idx]
         if not trainer.sanity_checking:
             self._draw(trainer, "val", name, outputs[DETECTIONS], batch)
 
@@ -55,7 +56,8 @@ class Pictures(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Draw what is still wanted."""
-        name = list(pl_module.test)[dataloader_idx]  # type: ignore[arg-type]  # GroundingModule's
+        assert isinstance(pl_module, GroundingModule)
+        name = list(pl_module.test)[dataloader_idx]
         self._draw(trainer, "test", name, outputs[DETECTIONS], batch)
 
     @rank_zero_only
