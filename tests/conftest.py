@@ -60,7 +60,7 @@ def tokenizer() -> Tokenizer:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ShapesWorld of a few dozen small pictures."""
     root = tmp_path_factory.mktemp("world") / "shapes"
-    World(detection=16, captions=16, evaluation=4, side=96, seed=0).write(root)
+    World(detection=16, captions=16, web=8, evaluation=4, side=96, seed=0).write(root)
     return root
 
 

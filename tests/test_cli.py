@@ -150,4 +150,4 @@ def test_evaluation_of_a_checkpoint(checkpoint: Path, world: Path, settings: Com
     )
     assert 0 <= evaluate.evaluate(config) <= 1
     results = json.loads(Path(config.paths.output, "results.json").read_text())
-    assert set(results["sets"]) == {"seen", "unseen", "synonyms"}
+    assert set(results["sets"]) == {"seen", "rare", "unseen", "synonyms"}

@@ -166,6 +166,7 @@ def test_evaluation_takes_a_released_file(
             "data.prepare=null",
             "data.workers=0",
             "data.test.unseen=null",
+            "data.test.rare=null",
             "data.test.synonyms=null",
             "callbacks.progress=null",
             "+trainer.enable_progress_bar=false",

@@ -94,7 +94,7 @@ def test_an_interrupted_evaluation_goes_on(run: Any, monkeypatch: pytest.MonkeyP
     seen.clear()
     config = run("decoder.max_detections=99")  # finds the same, but by settings of its own
     assert len(first) == 6
-    assert len(seen) == 6 + 1  # 12 images in all; a finished set looks at its first once more
+    assert len(seen) == 10 + 1  # 16 images in all; a finished set looks at its first once more
     assert json.dumps(figures(config.paths.output)) == json.dumps(whole)
     assert not list(Path(config.paths.runs, "unfinished").rglob("*.safetensors"))
 
@@ -128,7 +128,8 @@ def test_captions_are_asked_for_their_phrases(run: Any, world: Path, tmp_path: P
     path = tmp_path / "flickr.json"
     path.write_text(json.dumps(content))
     config = run(
-        *("data.test.seen=null", "data.test.synonyms=null", "data.test.unseen=null"),
+        *("data.test.seen=null", "data.test.rare=null"),
+        *("data.test.synonyms=null", "data.test.unseen=null"),
         "+data/eval@data.test.phrases=flickr30k_val",
         f"data.test.phrases.reader.annotations={path}",
         f"data.test.phrases.reader.images={world}/images/captions",

@@ -99,7 +99,7 @@ def test_a_run_leaves_logs_checkpoints_pictures_and_results(world: Path, setting
     assert {"train/loss", "train/alignment", "images/s", "memory_gb", "val/AP"} <= names
     assert any(name.startswith("lr-") for name in names)
     results = json.loads((output / "results.json").read_text())
-    assert set(results["sets"]) == {"seen", "unseen", "synonyms"}
+    assert set(results["sets"]) == {"seen", "rare", "unseen", "synonyms"}
     assert 0 <= results["sets"]["seen"]["figures"]["AP50"] <= 1
     pictures = {path.relative_to(output) for path in output.rglob("*.png")}
     assert Path("pictures/test/unseen_01.png") in pictures

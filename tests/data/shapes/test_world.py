@@ -7,13 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glip_pl.data.formats.web import WebShards
+from glip_pl.data.indexing import open_index
 from glip_pl.data.shapes.drawing import mask
 from glip_pl.data.shapes.scenes import SEEN
-from glip_pl.data.shapes.vocabulary import COLOURS, SHAPES, SYNONYMS, UNSEEN
+from glip_pl.data.shapes.sets import RARITY, draw_pairs
+from glip_pl.data.shapes.vocabulary import COLOURS, RARE, SHAPES, SYNONYMS, UNSEEN
+from glip_pl.data.shapes.web import AFTER, BEFORE
 from glip_pl.data.shapes.world import World
 from glip_pl.errors import UserError
 
-SMALL = World(detection=6, captions=12, evaluation=5, side=96, seed=4)
+SMALL = World(detection=6, captions=12, web=7, evaluation=5, side=96, seed=4)
 
 
 def digest(root: Path) -> str:
@@ -34,7 +38,7 @@ def test_a_seed_makes_the_world(tmp_path: Path) -> None:
     assert SMALL.write(tmp_path / "b")
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
     assert not SMALL.write(tmp_path / "a")  # it is there
-    other = World(detection=6, captions=12, evaluation=5, side=96, seed=5)
+    other = World(detection=6, captions=12, web=7, evaluation=5, side=96, seed=5)
     assert other.write(tmp_path / "a")  # another seed replaces it
     assert digest(tmp_path / "a") != digest(tmp_path / "b")
     assert not list(tmp_path.glob(".*"))  # no half-made folder stays
@@ -90,3 +94,27 @@ def test_held_out_pairs_are_never_in_training_and_always_asked_for(tmp_path: Pat
     for image in read(tmp_path / "w", "captions")["images"]:
         for colour, shape in UNSEEN:
             assert f"{colour} {shape}" not in image["caption"]
+
+
+def test_rare_pairs_are_one_of_every_colour_and_shape_and_seldom_drawn() -> None:
+    assert not RARE & (UNSEEN | set(SYNONYMS))
+    assert {shape for _, shape in RARE} == set(SHAPES)
+    assert {colour for colour, _ in RARE} == set(COLOURS)
+    drawn = draw_pairs(20_000, SEEN, np.random.default_rng(0), RARITY)
+    share = sum(pair in RARE for pair in drawn) / len(drawn)
+    assert share == pytest.approx(len(RARE) / (len(RARE) + RARITY * (len(SEEN) - len(RARE))), 0.2)
+
+
+def test_web_shards_hold_captions_without_boxes(tmp_path: Path) -> None:
+    World(detection=1, captions=1, web=40, evaluation=1, side=96, seed=4).write(tmp_path / "w")
+    reader = WebShards(f"{tmp_path}/w/web/*.tar")
+    index = open_index(reader, tmp_path / "index")
+    assert len(index) == 40
+    assert index.captioned.all()
+    assert not len(index.boxes.values)
+    texts = [index.captions[row] for row in range(40)]
+    assert any(any(text.startswith(one) for one in BEFORE) for text in texts)
+    assert any(any(text.endswith(one.strip()) for one in AFTER) for text in texts)
+    for text in texts:
+        assert any(shape in text.lower() for shape in SHAPES)
+    assert reader.open_images().load(index.images[3]).size == (96, 96)

@@ -26,6 +26,17 @@ UNSEEN = frozenset(
 )
 """Colour-shape pairs that no training image holds: one for every colour and every shape."""
 
+RARE = frozenset(
+    zip(
+        COLOURS,
+        ("cross", "heart", "moon", "ring", "star", "square", "triangle", "circle"),
+        strict=True,
+    )
+)
+"""Pairs that few pictures of detection and grounding data hold, and of the web as many as others:
+one for every colour and every shape.
+"""
+
 SYNONYMS = {
     ("red", "circle"): "crimson disc",
     ("yellow", "ring"): "golden hoop",
