@@ -244,4 +244,4 @@ def test_progress_is_told_without_a_terminal(
     monkeypatch.setattr("glip_pl.training.callbacks.resuming.EVERY", 0)
     with caplog.at_level("INFO", logger="glip_pl"):
         run()
-    assert "batch 12 of 12, about 0 min left" in caplog.text
+    assert "batch 16 of 16, about 0 min left" in caplog.text
