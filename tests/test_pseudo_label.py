@@ -72,6 +72,9 @@ def test_shards_are_packed_again_with_boxes(
     report = json.loads((output / "report.json").read_text())
     assert report["captions"] == report["pictures"] == len(texts) == len(index)
     assert report["boxes"] == len(index.boxes.values) > len(texts)
+    assert report["scores"][0]["boxes"] == report["boxes"]
+    assert report["scores"][0]["precision"] is None
+    assert (output / "labels.html").read_text().count("<figure>") == len(texts)
     assert [index.captions[row] for row in range(len(index))] == texts
     assert STORED < index.scores.values.min() < index.scores.values.max() < 1
     for row, (name, _) in enumerate(captions(world)):
@@ -133,6 +136,21 @@ def test_a_bad_picture_is_counted_and_named(
     assert [index.images[row] for row in range(len(index))] == [
         name for name, _ in captions(world)[:5] if name != broken.name
     ]
+
+
+def test_boxes_of_people_tell_how_right_a_teacher_is(
+    world: Path, tmp_path: Path, finding: Path
+) -> None:
+    words = [f"source.annotations={world}/annotations/captions.json"]
+    words += ["source=mdetr", f"source.images={world}/images/captions", "shard_size=5"]
+    report = json.loads((labelled(tmp_path / "out", finding, *words) / "report.json").read_text())
+    content = json.loads((world / "annotations/captions.json").read_text())
+    least = report["scores"][0]
+    assert 0 < least["precision"] < 0.5  # weights that find much and know nothing
+    assert 0 < least["recall"] <= 1
+    right = least["recall"] * len(content["annotations"])
+    assert right == pytest.approx(round(right))
+    assert report["scores"][-1]["precision"] is None
 
 
 def test_captions_come_from_json_and_from_tables(

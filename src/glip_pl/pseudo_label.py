@@ -12,17 +12,27 @@ from typing import Any
 from filelock import FileLock, Timeout
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from rich.console import Console
 from rich.progress import track
+from rich.table import Table
 
 from glip_pl.cli import command
+from glip_pl.data.filtering import BoxFilter
+from glip_pl.data.formats.odvg import OdvgJsonl
+from glip_pl.data.formats.web import WebShards
 from glip_pl.data.images import ImageFolder
 from glip_pl.data.indexing import open_index, source_name
+from glip_pl.data.records import Reader
 from glip_pl.errors import UserError
+from glip_pl.inference.label_quality import LabelQuality
 from glip_pl.inference.predictor import Predictor
 from glip_pl.inference.pseudo_label import STORED, Labeller, shard_rows
+from glip_pl.inspection.browse import page
+from glip_pl.inspection.sets import NamedSet
 from glip_pl.prompts.noun_phrases import NounPhrases
 from glip_pl.report import digest
 from glip_pl.runs import find_checkpoint
+from glip_pl.settings import plain
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +82,8 @@ def pseudo_label(config: DictConfig) -> None:
                 told = now
                 left = (now - started) * (len(missing) - done - 1) / (done + 1)
                 log.info("%d of %d shards, about %.0f min left", done + 1, len(missing), left / 60)
-    _finish(folder, targets)
+    if _finish(folder, targets):
+        _draw_some(config, folder, suffix)
 
 
 def _manifest(target: Path) -> Path:
@@ -93,17 +104,20 @@ def _claim(folder: Path, job: dict[str, Any]) -> None:
     _write(path, job)
 
 
-def _finish(folder: Path, targets: Sequence[Path]) -> None:
-    """Add up what was counted, and join lines, if every shard is there."""
+def _finish(folder: Path, targets: Sequence[Path]) -> bool:
+    """Add up what was counted, and join lines, if every shard is there; whether it is."""
     left = [target for target in targets if not _manifest(target).is_file()]
     if left:
         print(f"{len(left)} of {len(targets)} shards are being labelled by other processes")
-        return
+        return False
     manifests = [json.loads(_manifest(target).read_text()) for target in targets]
     keys = ("captions", "phrases", "pictures", "boxes")
     totals = {key: sum(one.get(key, 0) for one in manifests) for key in keys}
     bad = [message for one in manifests for message in one["bad"]]
-    _write(folder / "report.json", {**totals, "bad": bad})
+    quality = LabelQuality()
+    for one in manifests:
+        quality.plus(one["quality"])
+    _write(folder / "report.json", {**totals, "scores": quality.table(), "bad": bad})
     for message in bad[:5]:
         log.warning("%s", message)
     if targets and targets[0].suffix == ".jsonl":
@@ -112,8 +126,44 @@ def _finish(folder: Path, targets: Sequence[Path]) -> None:
             for target in targets:
                 file.write(target.read_bytes())
         half.replace(folder / "annotations.jsonl")
+    _show(totals, quality)
     print(", ".join(f"{totals[key]:,} {key}" for key in keys) + f", {len(bad)} bad pictures")
     print(f"labels: {folder}")
+    return True
+
+
+SHOWN = 24
+"""Pictures of the page to look at."""
+
+
+def _draw_some(config: DictConfig, folder: Path, suffix: str) -> None:
+    """Write a page of random pictures with the boxes that a student would learn from."""
+    reader: Reader
+    if suffix == ".tar":
+        reader = WebShards(f"{folder}/*.tar")
+    else:
+        reader = OdvgJsonl(folder / "annotations.jsonl", plain(config.source)["images"])
+    index = open_index(reader, Path(config.paths.index))
+    labels = NamedSet("labels", reader, box_filter=BoxFilter())
+    (folder / "labels.html").write_text(page([(labels, index)], SHOWN, config.seed))
+    print(f"some of them: {folder}/labels.html")
+
+
+def _show(totals: dict[str, int], quality: LabelQuality) -> None:
+    """A line for every other score."""
+    captions, pictures = max(1, totals["captions"]), max(1, totals["pictures"])
+    print(
+        f"{totals['phrases'] / captions:.1f} phrases a caption, "
+        f"{totals['boxes'] / pictures:.1f} boxes a picture"
+    )
+    table = Table("score above", "boxes", "precision", "recall")
+    for line in quality.table()[::2]:
+        judged = ("-" if line[key] is None else f"{100 * line[key]:.1f}" for key in RATES)
+        table.add_row(f"{line['score']:.1f}", f"{line['boxes']:,}", *judged)
+    Console().print(table)
+
+
+RATES = ("precision", "recall")
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -11,12 +11,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from glip_pl.boxes import plain
 from glip_pl.data.formats.odvg import grounding
 from glip_pl.data.images import ImageFolder, suffix_of
 from glip_pl.data.index import Index
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError
+from glip_pl.inference.label_quality import LabelQuality
 from glip_pl.inference.predictor import Predictor
 from glip_pl.prompts.noun_phrases import NounPhrases
 from glip_pl.types import Batch, Detections, Prompt
@@ -41,14 +44,21 @@ class Labeller:
         """
         half = target.with_suffix(".tmp")
         counts: Counter[str] = Counter()
+        quality = LabelQuality()
         bad: list[str] = []
         write = _write_tar if target.suffix == ".tar" else _write_lines
-        write(half, images, self._lines(index, images, rows, counts, bad))
+        write(half, images, self._lines(index, images, rows, counts, quality, bad))
         half.replace(target)
-        return {**counts, "bad": bad}
+        return {**counts, "quality": quality.counts(), "bad": bad}
 
     def _lines(
-        self, index: Index, images: Images, rows: range, counts: Counter[str], bad: list[str]
+        self,
+        index: Index,
+        images: Images,
+        rows: range,
+        counts: Counter[str],
+        quality: LabelQuality,
+        bad: list[str],
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Name of the picture and ODVG line of every record with a box."""
         captions = [index.captions[row] for row in rows]
@@ -82,8 +92,13 @@ class Labeller:
             for place, found in zip(good, self.teacher.ground(batch), strict=True):
                 found = found.above(STORED)
                 counts.update(pictures=1, boxes=len(found))
+                quality.add(found)
+                row = rows[place]
+                if len(index.boxes[row]):
+                    gold = torch.tensor(index.boxes[row])
+                    targets = index.targets[row].tolist()
+                    quality.judge(prompts[place], found, gold, targets, index.phrases(row))
                 if len(found):
-                    row = rows[place]
                     size = index.sizes[row].tolist()
                     yield index.images[row], grounding_line(prompts[place], found, size)
 
