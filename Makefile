@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test test-all lint types check bench clean
+.PHONY: help install demo ablation test test-all lint types check bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,6 +20,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## train, test and draw on the embedded default: ten minutes on two CPU cores
 	$(RUN) -m glip_pl.train experiment=shapes_pretrain
+
+ablation: $(STAMP) ## what fusion, grounding and web data are worth: an hour and a half on two CPU cores
+	$(RUN) -m scripts.ablation
 
 test: $(STAMP) ## the default test suite: offline, CPU, minutes
 	$(RUN) -m pytest

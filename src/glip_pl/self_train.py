@@ -1,0 +1,86 @@
+"""Rounds of self-training: `python -m glip_pl.self_train experiment=shapes_t teacher=best`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from glip_pl.cli import command
+from glip_pl.errors import UserError
+from glip_pl.pseudo_label import pseudo_label
+from glip_pl.report import digest
+from glip_pl.runs import find_checkpoint
+from glip_pl.settings import compose_settings, plain
+from glip_pl.train import train
+
+
+def self_train(config: DictConfig) -> float | None:
+    """A teacher labels, a student learns, and is the next round's teacher; returns the last score.
+
+    The same command again goes on where it was: what a round has finished is not done twice.
+    """
+    folder = Path(config.paths.output)
+    teacher = find_checkpoint(config.teacher, Path(config.paths.runs))
+    _claim(folder, config, teacher)
+    score: float | None = None
+    for number in range(1, config.rounds + 1):
+        here = folder / f"round_{number}"
+        done = here / "done.json"
+        if not done.is_file():
+            print(f"round {number} of {config.rounds}: {teacher} labels")
+            pseudo_label(_label_settings(config, teacher, here / "labels"))
+            print(f"round {number} of {config.rounds}: a student learns")
+            score = train(_train_settings(config, here))
+            done.write_text(json.dumps({"teacher": str(teacher), "val/AP": score}))
+        score = json.loads(done.read_text())["val/AP"]
+        teacher = _student(here)
+    print(f"the last student: {teacher}")
+    return score
+
+
+def _claim(folder: Path, config: DictConfig, teacher: Path) -> None:
+    """Raise UserError if the folder holds rounds by other settings or of another teacher."""
+    settings: Any = OmegaConf.to_container(config, resolve=False)
+    for key in ("rounds", "paths", "teacher", "trainer", "logger"):  # more rounds may follow
+        settings.pop(key)
+    asked = {"teacher": digest(teacher), "settings": settings}
+    path = folder / "self_train.json"
+    if path.is_file() and json.loads(path.read_text()) != asked:
+        raise UserError(
+            f"{folder} holds rounds by other settings or of another teacher; set hydra.run.dir="
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asked, indent=1))
+
+
+def _label_settings(config: DictConfig, teacher: Path, output: Path) -> DictConfig:
+    words = [f"ckpt='{teacher}'", f"output='{output}'"]
+    settings = compose_settings(words, "pseudo_label")
+    with open_dict(settings):
+        settings.paths = plain(config.paths)
+        for key, value in plain(config.label).items():
+            settings[key] = value
+        settings.tokenizer.source = config.tokenizer.source
+    return settings
+
+
+def _train_settings(config: DictConfig, here: Path) -> DictConfig:
+    settings = config.copy()
+    last = here / "checkpoints" / "last.ckpt"
+    settings.paths.output = str(here)
+    settings.labels = str(here / "labels")
+    settings.resume = str(last) if last.is_file() else None
+    return settings
+
+
+def _student(here: Path) -> Path:
+    """The best weights of a round, or the last where nothing told which were best."""
+    best = here / "checkpoints" / "best.ckpt"
+    return best if best.is_file() else best.with_name("last.ckpt")
+
+
+main = command("self_train")(self_train)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""A teacher labels, a student learns from its boxes, and teaches the next round."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glip_pl.checkpoints.trained import read_checkpoint
+from glip_pl.data.shapes.world import World
+from glip_pl.errors import UserError
+from glip_pl.pseudo_label import pseudo_label
+from glip_pl.self_train import self_train
+from glip_pl.train import train
+from tests.conftest import MINILM, SMALL, Compose
+
+
+@pytest.fixture
+def rounds(settings: Compose, world: Path, finding: Path) -> Any:
+    def run(*words: str) -> Path:
+        config = settings(
+            [
+                *SMALL,
+                *("experiment=shapes_t", f"data.root={world}", f"tokenizer.source={MINILM}"),
+                *("trainer.max_steps=2", "data.batch_size=4", "data.test=null"),
+                "data.train.web.dataset.box_filter.min_score=0.1",
+                f"teacher={finding}",
+                *words,
+            ],
+            "self_train",
+        )
+        self_train(config)
+        return Path(config.paths.output)
+
+    return run
+
+
+def test_each_student_teaches_the_next(rounds: Any, finding: Path) -> None:
+    folder = rounds("rounds=2")
+    first, second = (folder / f"round_{number}" for number in (1, 2))
+    student = first / "checkpoints" / "last.ckpt"
+    assert json.loads((first / "done.json").read_text())["teacher"] == str(finding)
+    assert json.loads((second / "done.json").read_text())["teacher"] == str(student)
+    for one in (first, second):
+        report = json.loads((one / "labels" / "report.json").read_text())
+        assert report["captions"] == 8
+    weights = read_checkpoint(student).weights
+    teacher = read_checkpoint(finding).weights
+    assert any(bool((weights[name] != teacher[name]).any()) for name in weights)
+
+
+def test_rounds_go_on_where_they_were(rounds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def interrupted(config: Any) -> Any:
+        calls.append("train")
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return train(config)
+
+    def counted(config: Any) -> None:
+        calls.append("label")
+        pseudo_label(config)
+
+    monkeypatch.setattr("glip_pl.self_train.train", interrupted)
+    monkeypatch.setattr("glip_pl.self_train.pseudo_label", counted)
+    with pytest.raises(KeyboardInterrupt):
+        rounds()
+    folder = rounds()
+    assert calls == ["label", "train", "label", "train"]  # the labels themselves are there
+    stamp = (folder / "round_1" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    rounds("rounds=2")
+    assert (folder / "round_1" / "checkpoints" / "last.ckpt").stat().st_mtime_ns == stamp
+    assert calls[4:] == ["label", "train"]
+    with pytest.raises(UserError, match="holds rounds by other settings"):
+        rounds("optimizer.lr=1e-5")
+
+
+def test_the_world_of_the_ablation_has_the_papers_proportions(settings: Compose) -> None:
+    config = settings(["experiment=shapes_t"])
+    world = config.data.prepare.world
+    assert set(config.data.train) == {"detection", "captions", "web"}
+    assert world.detection == world.captions == world.web / 4
+    assert World.__dataclass_fields__.keys() >= {"detection", "captions", "web"}
