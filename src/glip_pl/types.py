@@ -4,7 +4,7 @@ Legend of shapes: B images, T text tokens, A anchors over all levels, N boxes of
 P phrases of one prompt, K detections, C channels. Boxes are corners (x1, y1, x2, y2) in pixels.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple, Self
 
 from torch import Tensor
@@ -41,6 +41,7 @@ class Sample:
     prompt: Prompt
     image_id: int
     original_size: tuple[int, int]  # (height, width) on disk
+    weights: Tensor | None = None  # (N,) how much each box counts in the loss; None: all alike
 
 
 class _Movable:
@@ -48,12 +49,12 @@ class _Movable:
 
     def _map(self, function: Any) -> Self:
         changes: dict[str, Any] = {}
-        for field in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
-            value = getattr(self, field.name)
+        for one in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            value = getattr(self, one.name)
             if isinstance(value, Tensor):
-                changes[field.name] = function(value)
+                changes[one.name] = function(value)
             elif isinstance(value, list) and value and isinstance(value[0], Tensor):
-                changes[field.name] = [function(item) for item in value]
+                changes[one.name] = [function(item) for item in value]
         return replace(self, **changes)  # type: ignore[type-var]
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
@@ -79,6 +80,7 @@ class Batch(_Movable):
     phrase_ids: list[Tensor]  # B x (N,) int64
     prompts: list[Prompt]
     image_ids: list[int]
+    weights: list[Tensor] = field(default_factory=list)  # B x (N,); empty: all boxes count alike
 
     def __len__(self) -> int:
         return len(self.prompts)

@@ -88,6 +88,20 @@ def test_unsure_boxes_are_not_learned_from(opened: Any, tmp_path: Path) -> None:
         opened(reader, box_filter=BoxFilter(0.95))
 
 
+def test_boxes_weigh_what_their_teacher_was_sure_of(
+    opened: Any, tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    wanted = [scene for scene in scenes(8) if scene.boxes]
+    reader = tsv_captions_v2(tmp_path, wanted)  # every box scores 0.9
+    doubted, plain = opened(reader, weigh_by_score=True), opened(reader)
+    assert plain[0].weights is None
+    assert doubted[0].weights.tolist() == pytest.approx([0.9] * len(wanted[0].boxes))
+    mixed = Collate(tokenizer, training=True)([plain[0], doubted[1]])
+    assert mixed.weights[0].tolist() == [1.0] * len(wanted[0].boxes)
+    assert mixed.weights[1].tolist() == pytest.approx([0.9] * len(wanted[1].boxes))
+    assert Collate(tokenizer)([plain[0]]).weights == []
+
+
 def test_a_bad_picture_is_named_counted_and_replaced(
     opened: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,26 @@ def test_the_last_word_of_a_full_caption_stands_for_nothing(words: int, target: 
     assert gradient[0, background, -1].lt(0).all() == bool(target)
     assert gradient[0, ~background, -1].gt(0).all()
     assert gradient[0, background, -2].gt(0).all()
+
+
+def test_a_doubted_box_pulls_less(batch: Batch) -> None:
+    def gradients(weights: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        out = outputs(batch)
+        terms = GroundingLoss()(out, replace(batch, weights=weights))
+        parts = torch.autograd.grad(terms.total, [out.alignment, out.deltas, out.centerness])
+        return parts[0], parts[1], parts[2]
+
+    sure = gradients([])
+    ones = [torch.ones(len(boxes)) for boxes in batch.boxes]
+    for one, same in zip(sure, gradients(ones), strict=True):
+        torch.testing.assert_close(one, same, rtol=0, atol=0)
+    ones[1][0] = 0.25
+    doubted = gradients(ones)
+    out = outputs(batch)
+    for row, boxes in enumerate(batch.boxes):
+        owner = atss(boxes, out.anchors, out.level_sizes)
+        its = owner == 0 if row == 1 else torch.zeros_like(owner, dtype=torch.bool)
+        for one, less in zip(sure, doubted, strict=True):
+            torch.testing.assert_close(less[row][its], 0.25 * one[row][its])
+            torch.testing.assert_close(less[row][~its], one[row][~its])
+    assert float(sure[1][1].abs().sum()) > 0

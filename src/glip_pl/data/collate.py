@@ -34,7 +34,7 @@ class Collate:
         height, width = (-(-int(side) // MULTIPLE) * MULTIPLE for side in sizes.amax(0))
         # Channels last, as decoders give them: rows are copied whole.
         images = torch.empty(len(samples), height, width, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
-        boxes, phrase_ids = [], []
+        boxes, phrase_ids, weights = [], [], []
         for image, sample, masks in zip(images, samples, phrase_masks, strict=True):
             inner_height, inner_width = sample.image.shape[1:]
             image[:, :inner_height, :inner_width] = sample.image
@@ -43,6 +43,10 @@ class Collate:
             read = masks.any(1)[sample.phrase_ids] | (not self.training)
             boxes.append(sample.boxes[read])
             phrase_ids.append(sample.phrase_ids[read])
+            if sample.weights is None:
+                weights.append(torch.ones(len(boxes[-1])))
+            else:
+                weights.append(sample.weights[read])
         return Batch(
             images=images,
             sizes=sizes,
@@ -54,4 +58,5 @@ class Collate:
             phrase_ids=phrase_ids,
             prompts=prompts,
             image_ids=[sample.image_id for sample in samples],
+            weights=weights if any(sample.weights is not None for sample in samples) else [],
         )

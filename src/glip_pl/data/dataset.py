@@ -38,15 +38,17 @@ class GroundedDataset(Dataset[Sample]):
         wordings: Sequence[Wording] | None = None,
         packing: CaptionPacking | None = None,
         box_filter: BoxFilter | None = None,
+        weigh_by_score: bool = False,
         out_of_image: OutOfImage = "error",
         tolerate: float = 0.0,
         limit: int | None = None,
     ) -> None:
         """Open the source's index, made on first use; `limit` keeps the first so many images.
 
-        `wordings` replace the category names in prompts. `tolerate` is the share of annotations,
-        and of pictures in training, that may be bad: they are named, counted and left out.
-        Raises UserError.
+        `wordings` replace the category names in prompts. With `weigh_by_score` a teacher's box
+        counts in the loss as much as the teacher was sure of it.
+        `tolerate` is the share of annotations, and of pictures in training, that may be bad: they
+        are named, counted and left out. Raises UserError.
         """
         self.reader = reader
         self.index = open_index(reader, Path(index_folder), out_of_image, tolerate)
@@ -56,6 +58,7 @@ class GroundedDataset(Dataset[Sample]):
         self.sampler = sampler
         self.packing = packing
         self.box_filter = box_filter
+        self.weigh_by_score = weigh_by_score
         self.problems = Problems(tolerate)
         self.read = 0  # pictures, by this process
         self.names = list(self.index.names)
@@ -111,9 +114,10 @@ class GroundedDataset(Dataset[Sample]):
     def _sample(self, row: int, random: np.random.Generator | None) -> Sample:
         draw = random or np.random.default_rng(row)
         boxes, targets = self.index.boxes[row], self.index.targets[row]
+        scores = self.index.scores[row]
         if self.box_filter is not None:
-            kept = self.box_filter.boxes(boxes, self.index.scores[row])
-            boxes, targets = boxes[kept], targets[kept]
+            kept = self.box_filter.boxes(boxes, scores)
+            boxes, targets, scores = boxes[kept], targets[kept], scores[kept]
         if self.index.captioned[row]:
             prompt, phrase_ids = self._caption(row, draw), targets.astype(np.int64)
         else:
@@ -131,6 +135,7 @@ class GroundedDataset(Dataset[Sample]):
             prompt=prompt,
             image_id=int(self.index.image_ids[row]),
             original_size=(image.height, image.width),
+            weights=torch.tensor(scores[asked]) if self.weigh_by_score else None,
         )
 
     def _categories(

@@ -49,7 +49,9 @@ class GroundingLoss(nn.Module):
 
         targets = self._word_targets(output, batch, owners)
         word_losses = sigmoid_focal_loss(output.alignment.float(), targets)
-        alignment = (word_losses * batch.attention_mask[:, None]).sum() / per_process
+        per_anchor = (word_losses * batch.attention_mask[:, None]).sum(-1)
+        counts = self._weights(batch, owners)
+        alignment = (per_anchor * counts).sum() / per_process
 
         image_index, anchor_index = positive.nonzero(as_tuple=True)
         offsets = torch.tensor([0, *(len(boxes) for boxes in batch.boxes[:-1])]).cumsum(0)
@@ -59,7 +61,8 @@ class GroundingLoss(nn.Module):
         found = decode(output.deltas[positive].float(), anchors)
         central = centerness_targets(gold, anchors)
         weight_sum = mean_over_ranks(central.sum())
-        box_losses = 1 - giou(found, gold)
+        counts = counts[positive]
+        box_losses = counts * (1 - giou(found, gold))
         # A box whose anchors all sit on its rim has no weight; then every anchor counts alike.
         box = torch.where(
             weight_sum > 0,
@@ -67,9 +70,17 @@ class GroundingLoss(nn.Module):
             box_losses.sum(),
         )
         centerness = F.binary_cross_entropy_with_logits(
-            output.centerness[positive].float(), central, reduction="sum"
+            output.centerness[positive].float(), central, counts, reduction="sum"
         )
         return LossTerms(alignment, BOX_WEIGHT * box, centerness / per_process)
+
+    def _weights(self, batch: Batch, owners: Tensor) -> Tensor:
+        """How much each anchor (B, A) counts: as its box; 1 where it has none."""
+        weights = torch.ones_like(owners, dtype=torch.float32)
+        for row, owner, of_box in zip(weights, owners, batch.weights, strict=False):
+            anchors = (owner >= 0).nonzero(as_tuple=True)[0]
+            row[anchors] = of_box[owner[anchors]]
+        return weights
 
     def _word_targets(self, output: Output, batch: Batch, owners: Tensor) -> Tensor:
         """0/1 targets (B, A, T): the words of the box that each positive anchor belongs to.
