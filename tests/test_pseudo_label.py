@@ -16,6 +16,7 @@ import pytest
 
 from glip_pl import pseudo_label
 from glip_pl.data.formats.captions import CaptionTable, CocoCaptions
+from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.formats.odvg import OdvgJsonl
 from glip_pl.data.formats.web import WebShards
 from glip_pl.data.indexing import open_index
@@ -136,6 +137,13 @@ def test_a_bad_picture_is_counted_and_named(
     assert [index.images[row] for row in range(len(index))] == [
         name for name, _ in captions(world)[:5] if name != broken.name
     ]
+    same = open_index(MdetrJson(output / "annotations.json", pictures), indexes)
+    assert [same.images[row] for row in range(4)] == [index.images[row] for row in range(4)]
+    assert [same.captions[row] for row in range(4)] == [index.captions[row] for row in range(4)]
+    assert [same.phrases(row) for row in range(4)] == [index.phrases(row) for row in range(4)]
+    np.testing.assert_allclose(same.boxes.values, index.boxes.values, atol=2e-4)
+    np.testing.assert_array_equal(same.targets.values, index.targets.values)
+    np.testing.assert_array_equal(same.scores.values, index.scores.values)
 
 
 def test_boxes_of_people_tell_how_right_a_teacher_is(

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from glip_pl.cli import command
 from glip_pl.data.filtering import BoxFilter
+from glip_pl.data.formats.mdetr import write_mdetr
 from glip_pl.data.formats.odvg import OdvgJsonl
 from glip_pl.data.formats.web import WebShards
 from glip_pl.data.images import ImageFolder
@@ -125,7 +126,10 @@ def _finish(folder: Path, targets: Sequence[Path]) -> bool:
         with half.open("wb") as file:
             for target in targets:
                 file.write(target.read_bytes())
-        half.replace(folder / "annotations.jsonl")
+        lines = half.replace(folder / "annotations.jsonl")
+        half = half.with_suffix(".mdetr")
+        write_mdetr(half, lambda: map(json.loads, lines.open(encoding="utf-8")))
+        half.replace(folder / "annotations.json")
     _show(totals, quality)
     print(", ".join(f"{totals[key]:,} {key}" for key in keys) + f", {len(bad)} bad pictures")
     print(f"labels: {folder}")

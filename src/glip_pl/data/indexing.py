@@ -21,7 +21,7 @@ from glip_pl.errors import UserError
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Of the arrays and of what is checked; a new one makes old indexes unknown."""
 
 
