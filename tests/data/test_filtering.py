@@ -1,25 +1,76 @@
-import numpy as np
+import json
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
 
-from glip_pl.data.arrays import Ragged, offsets_of
+import pytest
+
 from glip_pl.data.filtering import BoxFilter
+from glip_pl.data.formats.odvg import OdvgJsonl
+from glip_pl.data.index import Index
+from glip_pl.data.indexing import open_index
 
-BOXES = np.asarray([[0, 0, 9, 9], [0, 0, 9, 8], [20, 20, 29, 29]], dtype=np.float32)
-SCORES = np.asarray([0.6, 0.9, 0.3], dtype=np.float32)
+Line = tuple[str, Sequence[tuple[Sequence[float], float]]]
+"""A phrase, and its boxes with their scores."""
 
-
-def test_boxes_above_the_score_are_kept() -> None:
-    assert BoxFilter(0.5).boxes(BOXES, SCORES).tolist() == [True, True, False]
-
-
-def test_of_boxes_that_overlap_the_best_is_kept() -> None:
-    assert BoxFilter(0.2, nms=0.7).boxes(BOXES, SCORES).tolist() == [False, True, True]
-    assert BoxFilter(0.95, nms=0.7).boxes(BOXES, SCORES).tolist() == [False] * 3
+BOXES = [([0, 0, 10, 10], 0.6), ([0, 0, 10, 9], 0.9), ([20, 20, 30, 30], 0.3)]
 
 
-def test_pictures_without_enough_sure_boxes_are_left_out() -> None:
-    scores = Ragged(
-        np.asarray([0.6, 0.9, 0.3, 0.8], dtype=np.float32),
-        offsets_of(np.asarray([2, 1, 0, 1], dtype=np.int64)),
-    )
-    assert BoxFilter(0.5).rows(scores).tolist() == [True, False, False, True]
-    assert BoxFilter(0.5, min_boxes=2).rows(scores).tolist() == [True, False, False, False]
+def index_of(lines: Sequence[Line], folder: Path) -> Index:
+    entries = [
+        {
+            "filename": "a.png",
+            "height": 64,
+            "width": 64,
+            "grounding": {
+                "caption": f"a {phrase} here",
+                "regions": [
+                    {"bbox": box, "phrase": phrase, "tokens_positive": [[2, 2 + len(phrase)]],
+                     "score": score}
+                    for box, score in boxes
+                ],
+            },
+        }
+        for phrase, boxes in lines
+    ]  # fmt: skip
+    path = folder / "lines.jsonl"
+    path.write_text("\n".join(map(json.dumps, entries)))
+    return open_index(OdvgJsonl(path, folder), folder / "index")
+
+
+def test_boxes_above_the_score_are_kept(tmp_path: Path) -> None:
+    index = index_of([("dog", BOXES)], tmp_path)
+    assert BoxFilter(0.5).of(index).kept(0).tolist() == [True, True, False]
+    assert BoxFilter(0.5).of(index).above().tolist() == [True, True, False]
+
+
+def test_of_boxes_that_overlap_the_best_is_kept(tmp_path: Path) -> None:
+    index = index_of([("dog", BOXES)], tmp_path)
+    assert BoxFilter(0.2, nms=0.7).of(index).kept(0).tolist() == [False, True, True]
+    assert BoxFilter(0.95, nms=0.7).of(index).kept(0).tolist() == [False] * 3
+
+
+def test_pictures_without_enough_sure_boxes_are_left_out(tmp_path: Path) -> None:
+    lines: list[Line] = [("dog", BOXES[:2]), ("cat", BOXES[2:]), ("owl", []), ("dog", BOXES[1:2])]
+    index = index_of(lines, tmp_path)
+    assert BoxFilter(0.5).of(index).rows().tolist() == [True, False, False, True]
+    assert BoxFilter(0.5, min_boxes=2).of(index).rows().tolist() == [True, False, False, False]
+
+
+def test_a_phrase_that_scores_low_everywhere_has_a_lower_threshold(tmp_path: Path) -> None:
+    def told(phrase: str, best: float, times: int) -> list[Line]:
+        return [(phrase, [([0, 0, 10, 10], best), ([5, 5, 20, 20], 0.15)])] * times
+
+    lines = [*told("dog", 0.9, 12), *told("Newt", 0.45, 12), *told("yeti", 0.2, 3)]
+    index = index_of(lines, tmp_path)
+    filtered = BoxFilter(0.5, floor=0.2).of(index)
+    # Half as sure of newts as of dogs; of yetis too little is known.
+    wanted = [[0.5] * 2] * 12 + [[0.25] * 2] * 12 + [[0.5] * 2] * 3
+    found = [filtered.thresholds[row].tolist() for row in range(len(index))]
+    assert found == [pytest.approx(one) for one in wanted]
+    assert filtered.rows().tolist() == [True] * 24 + [False] * 3
+    assert filtered.kept(12).tolist() == [True, False]
+    assert not BoxFilter(0.5).of(index).rows()[12:24].any()
+    assert BoxFilter(0.5, floor=0.4).of(index).thresholds[12].tolist() == pytest.approx([0.4] * 2)
+    again = pickle.loads(pickle.dumps(filtered))
+    assert again.above().tolist() == filtered.above().tolist()

@@ -57,7 +57,7 @@ class GroundedDataset(Dataset[Sample]):
         self.tokenizer = tokenizer
         self.sampler = sampler
         self.packing = packing
-        self.box_filter = box_filter
+        self.kept = None if box_filter is None else box_filter.of(self.index)
         self.weigh_by_score = weigh_by_score
         self.problems = Problems(tolerate)
         self.read = 0  # pictures, by this process
@@ -74,8 +74,8 @@ class GroundedDataset(Dataset[Sample]):
                 f"{source_name(self.reader)} has boxes of categories; training on them needs the "
                 "setting `sampler` (conf/data/train/categories.yaml)"
             )
-        if self.box_filter is not None:
-            kept = self.box_filter.rows(index.scores)
+        if self.kept is not None:
+            kept = self.kept.rows()
         else:
             sides = index.boxes.values[:, 2:] - index.boxes.values[:, :2]
             filled = np.concatenate([[0], np.cumsum((sides > 0).all(1))])
@@ -115,8 +115,8 @@ class GroundedDataset(Dataset[Sample]):
         draw = random or np.random.default_rng(row)
         boxes, targets = self.index.boxes[row], self.index.targets[row]
         scores = self.index.scores[row]
-        if self.box_filter is not None:
-            kept = self.box_filter.boxes(boxes, scores)
+        if self.kept is not None:
+            kept = self.kept.kept(row)
             boxes, targets, scores = boxes[kept], targets[kept], scores[kept]
         if self.index.captioned[row]:
             prompt, phrase_ids = self._caption(row, draw), targets.astype(np.int64)

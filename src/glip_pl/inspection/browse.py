@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import torch
 
+from glip_pl.data.filtering import FilteredBoxes
 from glip_pl.data.index import Index
 from glip_pl.errors import UserError
 from glip_pl.inference.drawing import colour_of, draw
@@ -41,16 +42,17 @@ def page(sets: list[tuple[NamedSet, Index]], count: int, seed: int) -> str:
 def _section(one: NamedSet, index: Index, count: int, seed: int) -> Iterator[str]:
     yield f"<h2>{html.escape(one.name)}</h2><p>{len(index)} images, {len(index.boxes.values)} boxes"
     yield "</p><main>"
+    filtered = one.filtered(index)
     for row in some_rows(index, count, seed):
-        yield _figure(one, index, row)
+        yield _figure(one, index, row, filtered)
     yield "</main>"
 
 
-def _figure(one: NamedSet, index: Index, row: int) -> str:
+def _figure(one: NamedSet, index: Index, row: int, filtered: FilteredBoxes | None) -> str:
     name = index.images[row]
     height, width = index.sizes[row].tolist()
     small = f"<small>{html.escape(name)} &middot; {width}x{height}</small>"
-    kept = kept_boxes(index, row, one.box_filter)
+    kept = kept_boxes(index, row, filtered)
     texts = [phrase_texts(index, row)[box] for box in kept]
     words = _caption(index, row) if index.captioned[row] else _names(texts)
     try:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glip_pl.data.filtering import FilteredBoxes
 from glip_pl.data.formats.odvg import grounding
 from glip_pl.data.images import ImageFolder, suffix_of
 from glip_pl.data.index import Index
@@ -29,6 +30,7 @@ def write_odvg(one: NamedSet, index: Index, folder: Path, rows: Iterable[int]) -
     images = one.reader.open_images()
     folder.mkdir(parents=True, exist_ok=True)
     _write_label_map(index, folder)
+    filtered = one.filtered(index)
     half, lines = folder / "annotations.jsonl.tmp", folder / "annotations.jsonl"
     with half.open("w", encoding="utf-8") as file:
         for row in rows:
@@ -38,7 +40,7 @@ def write_odvg(one: NamedSet, index: Index, folder: Path, rows: Iterable[int]) -
                 name = f"{row:09d}{suffix_of(content)}"
                 (folder / "images").mkdir(exist_ok=True)
                 (folder / "images" / name).write_bytes(content)
-            file.write(json.dumps({"filename": name, **odvg(one, index, row)}) + "\n")
+            file.write(json.dumps({"filename": name, **odvg(index, row, filtered)}) + "\n")
     half.replace(lines)
     return lines
 
@@ -56,20 +58,26 @@ def write_shards(
     if any(folder.glob("*.tar")):
         raise UserError(f"{folder} holds shards already; remove them, or set another output=")
     _write_label_map(index, folder)
+    filtered = one.filtered(index)
     shards: list[Path] = []
     chunk: list[int] = []
     for row in rows:
         chunk.append(row)
         if len(chunk) == per_shard:
-            shards.append(_write_shard(one, index, images, folder, len(shards), chunk))
+            shards.append(_write_shard(filtered, index, images, folder, len(shards), chunk))
             chunk = []
     if chunk:
-        shards.append(_write_shard(one, index, images, folder, len(shards), chunk))
+        shards.append(_write_shard(filtered, index, images, folder, len(shards), chunk))
     return shards
 
 
 def _write_shard(
-    one: NamedSet, index: Index, images: Images, folder: Path, number: int, rows: list[int]
+    filtered: FilteredBoxes | None,
+    index: Index,
+    images: Images,
+    folder: Path,
+    number: int,
+    rows: list[int],
 ) -> Path:
     shard = folder / f"{number:05d}.tar"
     half = shard.with_suffix(".tmp")
@@ -77,7 +85,7 @@ def _write_shard(
         for place, row in enumerate(rows):
             key = f"{number:05d}{place:04d}"
             picture = images.read(index.images[row])
-            about = {"key": key, "caption": index.captions[row], **odvg(one, index, row)}
+            about = {"key": key, "caption": index.captions[row], **odvg(index, row, filtered)}
             _add(tar, f"{key}{suffix_of(picture)}", picture)
             _add(tar, f"{key}.json", json.dumps(about).encode())
             if index.captioned[row]:
@@ -98,10 +106,10 @@ def _write_label_map(index: Index, folder: Path) -> None:
         (folder / LABEL_MAP).write_text(json.dumps(names, indent=1))
 
 
-def odvg(one: NamedSet, index: Index, row: int) -> dict[str, Any]:
+def odvg(index: Index, row: int, filtered: FilteredBoxes | None) -> dict[str, Any]:
     """A record in ODVG's form, without its file name; corners' second pixel lies outside."""
     height, width = index.sizes[row].tolist()
-    kept = kept_boxes(index, row, one.box_filter)
+    kept = kept_boxes(index, row, filtered)
     boxes = index.boxes[row][kept] + np.asarray([0, 0, 1, 1], dtype=np.float32)
     targets, scores = index.targets[row][kept], index.scores[row][kept]
     size = {"height": height, "width": width}

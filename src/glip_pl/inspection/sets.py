@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from glip_pl.data.filtering import BoxFilter
+from glip_pl.data.filtering import BoxFilter, FilteredBoxes
 from glip_pl.data.index import Index
 from glip_pl.data.index_writer import IndexWriter, OutOfImage
 from glip_pl.data.indexing import require_files, source_name
@@ -29,6 +29,10 @@ class NamedSet:
     box_filter: BoxFilter | None = None
     wordings: Sequence[Wording] | None = None
 
+    def filtered(self, index: Index) -> FilteredBoxes | None:
+        """The boxes that runs would use, if not all."""
+        return None if self.box_filter is None else self.box_filter.of(index)
+
     @contextmanager
     def fresh_index(self, problems: Problems) -> Iterator[Index]:
         """An index of its own that is read anew, so that `problems` hears of everything."""
@@ -40,11 +44,11 @@ class NamedSet:
             yield Index.open(Path(folder))
 
 
-def kept_boxes(index: Index, row: int, box_filter: BoxFilter | None) -> NDArray[np.int64]:
+def kept_boxes(index: Index, row: int, filtered: FilteredBoxes | None) -> NDArray[np.int64]:
     """Which boxes of a record a run would use."""
-    if box_filter is None:
+    if filtered is None:
         return np.arange(len(index.boxes[row]))
-    return np.flatnonzero(box_filter.boxes(index.boxes[row], index.scores[row]))
+    return np.flatnonzero(filtered.kept(row))
 
 
 def phrase_texts(index: Index, row: int) -> list[str]:

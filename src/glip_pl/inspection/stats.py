@@ -15,7 +15,7 @@ def stats(index: Index, box_filter: BoxFilter | None = None) -> dict[str, Any]:
     """Counts, sizes, and how often each category occurs; `box_filter` counts what a run uses."""
     kept = np.ones(len(index.boxes.values), dtype=bool)
     if box_filter is not None:
-        kept = index.scores.values > np.float32(box_filter.min_score)
+        kept = box_filter.of(index).above()
     owners = np.repeat(np.arange(len(index)), index.boxes.lengths())[kept]
     per_image = np.bincount(owners, minlength=len(index))
     corners = index.boxes.values[kept]
