@@ -161,6 +161,20 @@ def test_boxes_of_people_tell_how_right_a_teacher_is(
     assert report["scores"][-1]["precision"] is None
 
 
+def test_the_mirrored_picture_has_a_say(world: Path, tmp_path: Path, finding: Path) -> None:
+    words = f"source.shards={web(world, tmp_path / 'web', 16)}/*.tar"
+    plain, twice = tmp_path / "plain", tmp_path / "twice"
+    for folder, more in ((plain, []), (twice, ["mirror=true"])):
+        labelled(folder, finding, words, *more)
+    before, after = (json.loads((one / "report.json").read_text()) for one in (plain, twice))
+    boxes = [[row["boxes"] for row in one["scores"]] for one in (before, after)]
+    assert all(less <= more for more, less in zip(*boxes, strict=True))  # scores only fall
+    assert 0 < sum(boxes[1]) < sum(boxes[0])
+    assert after["captions"] == before["captions"]
+    with pytest.raises(UserError, match="mirror"):
+        labelled(twice, finding, words)
+
+
 def test_captions_come_from_json_and_from_tables(
     world: Path, tmp_path: Path, indexes: Path
 ) -> None:

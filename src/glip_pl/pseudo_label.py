@@ -55,10 +55,18 @@ def pseudo_label(config: DictConfig) -> None:
     path = find_checkpoint(config.ckpt, Path(config.paths.runs))
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
+    scorer = config.get("scorer")
     suffix = ".jsonl" if isinstance(images, ImageFolder) else ".tar"
     rows = shard_rows(index, images, config.shard_size)
-    _claim(folder, {"weights": digest(path), "records": len(index), "shards": len(rows),
-                    "phrases": config.phrases.model})  # fmt: skip
+    job = {
+        "weights": digest(path),
+        "records": len(index),
+        "shards": len(rows),
+        "phrases": config.phrases.model,
+        "mirror": config.mirror,
+        "scorer": None if scorer is None else plain(scorer),
+    }
+    _claim(folder, job)
     targets = [folder / f"{number:05d}{suffix}" for number in range(len(rows))]
     missing = [number for number, target in enumerate(targets) if not _manifest(target).is_file()]
     if missing:
@@ -67,6 +75,8 @@ def pseudo_label(config: DictConfig) -> None:
             Predictor.load(path, config.device, config.tokenizer.source, score_threshold=STORED**2),
             NounPhrases.load(config.phrases.model),
             config.batch_size,
+            config.mirror,
+            None if scorer is None else instantiate(scorer),
         )
         started = told = time.monotonic()
         for done, number in enumerate(track(missing, "labelling", disable=not sys.stdout.isatty())):

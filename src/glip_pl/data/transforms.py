@@ -17,6 +17,11 @@ warnings.filterwarnings("ignore", message="The given buffer is not writable")
 _SIDED = re.compile(r"\b(left|right)(most)?\b", re.IGNORECASE)
 
 
+def is_sided(caption: str) -> bool:
+    """Whether a caption says left or right, and is wrong of the mirrored picture."""
+    return bool(_SIDED.search(caption))
+
+
 @dataclass(frozen=True)
 class ResizeFlip:
     """Random short side and random flip in training; one size and no flip in evaluation.
@@ -48,7 +53,7 @@ class ResizeFlip:
         if random is None:
             return _pixels(image.resize((width, height), Image.Resampling.BILINEAR))[0], boxes
         pixels = _pixels(image)
-        if random.random() < self.flip and not _SIDED.search(caption):
+        if random.random() < self.flip and not is_sided(caption):
             pixels, boxes = pixels.flip(3), flip_boxes(boxes, width)
         size = (height, width)
         return interpolate(pixels, size, mode="bilinear", antialias=True)[0], boxes

@@ -6,12 +6,13 @@ import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image, ImageOps
 
 from glip_pl.boxes import plain
 from glip_pl.data.formats.odvg import grounding
@@ -19,6 +20,7 @@ from glip_pl.data.images import ImageFolder, suffix_of
 from glip_pl.data.index import Index
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError
+from glip_pl.inference.agreement import Scorer, agreeing, can_be_mirrored, rescored
 from glip_pl.inference.label_quality import LabelQuality
 from glip_pl.inference.predictor import Predictor
 from glip_pl.prompts.noun_phrases import NounPhrases
@@ -35,6 +37,8 @@ class Labeller:
     teacher: Predictor  # its decoder must let scores of STORED pass
     phrases: NounPhrases
     batch_size: int = 8
+    mirror: bool = False  # also look at the mirrored picture, and trust what is found in both
+    scorer: Scorer | None = None  # a second opinion
 
     def shard(self, index: Index, images: Images, rows: range, target: Path) -> dict[str, Any]:
         """Label the records `rows` and write them to `target`; returns what was counted.
@@ -73,8 +77,9 @@ class Labeller:
             for first in range(0, len(asked), self.batch_size)
         ]
 
-        def prepared(part: Sequence[int]) -> tuple[list[int], Batch | None]:
-            good, pictures = [], []
+        def prepared(part: Sequence[int]) -> _Prepared:
+            good: list[int] = []
+            pictures: list[Image.Image] = []
             for place in part:
                 name = index.images[rows[place]]
                 try:
@@ -82,14 +87,10 @@ class Labeller:
                     good.append(place)
                 except UserError as error:
                     bad.append(str(error))
-            if not good:
-                return [], None
-            return good, self.teacher.batch(pictures, [prompts[place] for place in good])
+            return self._prepared(good, pictures, [prompts[place] for place in good])
 
-        for good, batch in self._ahead(prepared, parts):
-            if batch is None:
-                continue
-            for place, found in zip(good, self.teacher.ground(batch), strict=True):
+        for ready in self._ahead(prepared, parts):
+            for place, found in zip(ready.places, self._found(ready), strict=True):
                 found = found.above(STORED)
                 counts.update(pictures=1, boxes=len(found))
                 quality.add(found)
@@ -102,11 +103,42 @@ class Labeller:
                     size = index.sizes[row].tolist()
                     yield index.images[row], grounding_line(prompts[place], found, size)
 
+    def _prepared(
+        self, places: list[int], pictures: list[Image.Image], prompts: list[Prompt]
+    ) -> "_Prepared":
+        ready = _Prepared(places, pictures, prompts)
+        if places:
+            ready.batch = self.teacher.batch(pictures, prompts)
+        if self.mirror:
+            ready.twice = [row for row, one in enumerate(prompts) if can_be_mirrored(one)]
+        if ready.twice:
+            mirrored = [ImageOps.mirror(pictures[row]) for row in ready.twice]
+            ready.mirrored = self.teacher.batch(mirrored, [prompts[row] for row in ready.twice])
+        return ready
+
+    def _found(self, ready: "_Prepared") -> list[Detections]:
+        """The boxes of every picture, after all opinions that are asked for."""
+        if ready.batch is None:
+            return []
+        found = self.teacher.ground(ready.batch)
+        if ready.mirrored is not None:
+            again = self.teacher.ground(ready.mirrored)
+            for row, other in zip(ready.twice, again, strict=True):
+                found[row] = agreeing(found[row], other, ready.pictures[row].width)
+        if self.scorer is not None:
+            for row, (picture, prompt) in enumerate(
+                zip(ready.pictures, ready.prompts, strict=True)
+            ):
+                sure = found[row].above(STORED)
+                texts = [prompt.phrase_text(phrase) for phrase in range(len(prompt.phrases))]
+                found[row] = rescored(sure, self.scorer(picture, texts, sure))
+        return found
+
     def _ahead(
         self,
-        prepared: Callable[[Sequence[int]], tuple[list[int], Batch | None]],
+        prepared: Callable[[Sequence[int]], "_Prepared"],
         parts: Sequence[Sequence[int]],
-    ) -> Iterator[tuple[list[int], Batch | None]]:
+    ) -> Iterator["_Prepared"]:
         """Every part prepared; on a GPU the next one while the model looks at this one.
 
         On a CPU a second thread would take from the model what it needs itself.
@@ -121,6 +153,18 @@ class Labeller:
                 if number + 1 < len(parts):
                     waiting.append(ahead.submit(prepared, parts[number + 1]))
                 yield ready
+
+
+@dataclass(eq=False)
+class _Prepared:
+    """Pictures on their way to the teacher."""
+
+    places: list[int]  # in the shard
+    pictures: list[Image.Image]
+    prompts: list[Prompt]
+    batch: Batch | None = None
+    twice: list[int] = field(default_factory=list)  # which of them are looked at mirrored too
+    mirrored: Batch | None = None
 
 
 def grounding_line(prompt: Prompt, found: Detections, size: Sequence[int]) -> dict[str, Any]:
