@@ -1,5 +1,6 @@
 """Who labels the shards: this process, or the workers of a Ray cluster."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from glip_pl.errors import UserError
 
 Label = Callable[[int], None]
-"""Labels the shard of a number, unless somebody else has it."""
+"""Labels the shard of a number."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,16 @@ class Ray:
             import ray
         except ImportError as error:
             raise UserError("engine=ray needs Ray: pip install 'glip_pl[ray]'") from error
-        ray.init(self.address, ignore_reinit_error=True, log_to_driver=False)
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
+        ray.init(
+            self.address,
+            ignore_reinit_error=True,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            include_dashboard=False,
+        )
+        # Its progress is of operators and rows; ours is of shards.
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.WARNING)
         rows = [{"shard": shard} for shard in shards]
         done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             _Worker,

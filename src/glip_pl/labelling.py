@@ -102,8 +102,12 @@ class Work:
             "scorer": self.scorer,
         }
 
-    def worker(self) -> Label:
-        """Load the teacher; what labels a shard of a number, if nobody else is at it."""
+    def worker(self, wait: bool) -> Label:
+        """Load the teacher; what labels the shard of a number.
+
+        A shard that another process is at is left to it, or if `wait`, watched until that process
+        is done or dead.
+        """
         labeller = Labeller(
             # A phrase whose words score p is stored if sqrt(p x centerness) reaches STORED.
             Predictor.load(self.teacher, self.device, self.tokenizer, score_threshold=STORED**2),
@@ -116,8 +120,8 @@ class Work:
         def label(number: int) -> None:
             target = self.targets[number]
             try:
-                with FileLock(f"{target}.lock", timeout=0):
-                    if not manifest(target).is_file():  # another process may have been faster
+                with FileLock(f"{target}.lock", timeout=-1 if wait else 0):
+                    if not manifest(target).is_file():  # the other process may have done it
                         counts = labeller.shard(self.index, self.images, self.rows[number], target)
                         write(manifest(target), counts)
             except Timeout:

@@ -5,7 +5,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,26 +40,32 @@ def pseudo_label(config: DictConfig) -> None:
     """Box the noun phrases of every caption of the source; shards that are done stay as they are.
 
     Any number of processes, on any number of machines that share the folder, may run this at the
-    same time: each takes shards that nobody has.
+    same time: each takes shards that nobody has, and in the end those of processes that died.
     """
     work = Work.of(config)
     work.output.mkdir(parents=True, exist_ok=True)
     _claim(work.output, work.job())
-    missing = [
-        number for number, target in enumerate(work.targets) if not manifest(target).is_file()
-    ]
-    if missing:
-        done = instantiate(config.engine)(work.worker, missing)
-        started = told = time.monotonic()
-        shown = track(done, "labelling", len(missing), disable=not sys.stdout.isatty())
-        for count, _ in enumerate(shown, start=1):
-            now = time.monotonic()
-            if now - told > EVERY and not sys.stdout.isatty():
-                told = now
-                left = (now - started) * (len(missing) - count) / count
-                log.info("%d of %d shards, about %.0f min left", count, len(missing), left / 60)
-    if _finish(work.output, work.targets):
-        _draw_some(config, work)
+    engine = instantiate(config.engine)
+    for wait in (False, True):
+        missing = [
+            number for number, target in enumerate(work.targets) if not manifest(target).is_file()
+        ]
+        if missing:
+            _follow(engine(partial(work.worker, wait), missing), len(missing))
+    _finish(work.output, work.targets)
+    _draw_some(config, work)
+
+
+def _follow(done: Iterator[int], total: int) -> None:
+    """Wait for all shards and tell how many are done."""
+    started = told = time.monotonic()
+    shown = track(done, "labelling", total, disable=not sys.stdout.isatty())
+    for count, _ in enumerate(shown, start=1):
+        now = time.monotonic()
+        if now - told > EVERY and not sys.stdout.isatty():
+            told = now
+            left = (now - started) * (total - count) / count
+            log.info("%d of %d shards, about %.0f min left", count, total, left / 60)
 
 
 def _claim(folder: Path, job: dict[str, Any]) -> None:
@@ -74,12 +81,8 @@ def _claim(folder: Path, job: dict[str, Any]) -> None:
     write(path, job)
 
 
-def _finish(folder: Path, targets: Sequence[Path]) -> bool:
-    """Add up what was counted, and join lines, if every shard is there; whether it is."""
-    left = [target for target in targets if not manifest(target).is_file()]
-    if left:
-        print(f"{len(left)} of {len(targets)} shards are being labelled by other processes")
-        return False
+def _finish(folder: Path, targets: Sequence[Path]) -> None:
+    """Add up what was counted, and join lines."""
     manifests = [json.loads(manifest(target).read_text()) for target in targets]
     keys = ("captions", "phrases", "pictures", "boxes")
     totals = {key: sum(one.get(key, 0) for one in manifests) for key in keys}
@@ -102,7 +105,6 @@ def _finish(folder: Path, targets: Sequence[Path]) -> bool:
     _show(totals, quality)
     print(", ".join(f"{totals[key]:,} {key}" for key in keys) + f", {len(bad)} bad pictures")
     print(f"labels: {folder}")
-    return True
 
 
 SHOWN = 24
