@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from glip_pl.checkpoints.trained import read_checkpoint
 from glip_pl.data.shapes.world import World
@@ -47,6 +48,18 @@ def test_each_student_teaches_the_next(rounds: Any, finding: Path) -> None:
     weights = read_checkpoint(student).weights
     teacher = read_checkpoint(finding).weights
     assert any(bool((weights[name] != teacher[name]).any()) for name in weights)
+
+
+def test_a_slow_teacher_is_the_mean_of_itself_and_its_student(rounds: Any, finding: Path) -> None:
+    folder = rounds("rounds=2", "teacher_decay=0.75")
+    old = read_checkpoint(finding).weights
+    new = read_checkpoint(folder / "round_1" / "checkpoints" / "last.ckpt").weights
+    path = folder / "round_1" / "teacher.safetensors"
+    mean = read_checkpoint(path).weights
+    name = "head.prior_bias"
+    assert 0 < abs(float(new[name] - old[name])) < 0.1  # the student started from the teacher
+    torch.testing.assert_close(mean[name], 0.75 * old[name] + 0.25 * new[name])
+    assert json.loads((folder / "round_2" / "done.json").read_text())["teacher"] == str(path)
 
 
 def test_rounds_go_on_where_they_were(rounds: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,11 @@
 """Convert a released file: `python -m glip_pl.convert official=X.pth model=glip_t out=Y`."""
 
-import json
 from pathlib import Path
 
 from omegaconf import DictConfig
-from safetensors.torch import save_file
 
 from glip_pl.build import build_model
-from glip_pl.checkpoints.trained import CONFIG_KEY, read_checkpoint
+from glip_pl.checkpoints.trained import read_checkpoint, write_weights
 from glip_pl.cli import command
 from glip_pl.errors import UserError
 from glip_pl.runs import find_checkpoint
@@ -23,12 +21,8 @@ def convert(config: DictConfig) -> None:
     if read_checkpoint(source).released is None:
         raise UserError(f"{source} is no released file; commands take it as it is: ckpt={source}")
     model = build_model(config, source)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f"{out.name}.partial")  # a kill leaves no half file under the name
-    # The format wants every tensor to lie in one piece.
-    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, partial, metadata={CONFIG_KEY: json.dumps(checkpoint_config(config))})
-    partial.replace(out)
+    weights = model.state_dict()
+    write_weights(weights, checkpoint_config(config), out)
     count = sum(value.numel() for value in weights.values())
     size = out.stat().st_size / 1e9
     print(f"{out}: {len(weights)} tensors, {count / 1e6:.1f} M parameters, {size:.2f} GB")

@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from glip_pl.checkpoints.trained import read_checkpoint, write_weights
 from glip_pl.cli import command
 from glip_pl.errors import UserError
 from glip_pl.pseudo_label import pseudo_label
@@ -18,12 +19,13 @@ from glip_pl.train import train
 def self_train(config: DictConfig) -> float | None:
     """A teacher labels, a student learns, and is the next round's teacher; returns the last score.
 
-    The same command again goes on where it was: what a round has finished is not done twice.
+    With `teacher_decay`, students start from their teacher, and the next one is the mean of both:
+    a teacher that moves slowly forgets less. The same command again goes on where it was.
     """
     folder = Path(config.paths.output)
     teacher = find_checkpoint(config.teacher, Path(config.paths.runs))
     _claim(folder, config, teacher)
-    score: float | None = None
+    student, score = teacher, None
     for number in range(1, config.rounds + 1):
         here = folder / f"round_{number}"
         done = here / "done.json"
@@ -31,11 +33,15 @@ def self_train(config: DictConfig) -> float | None:
             print(f"round {number} of {config.rounds}: {teacher} labels")
             pseudo_label(_label_settings(config, teacher, here / "labels"))
             print(f"round {number} of {config.rounds}: a student learns")
-            score = train(_train_settings(config, here))
+            score = train(_train_settings(config, here, teacher))
             done.write_text(json.dumps({"teacher": str(teacher), "val/AP": score}))
         score = json.loads(done.read_text())["val/AP"]
-        teacher = _student(here)
-    print(f"the last student: {teacher}")
+        student = _student(here)
+        if config.teacher_decay is None:
+            teacher = student
+        else:
+            teacher = _mean(teacher, student, config.teacher_decay, here / "teacher.safetensors")
+    print(f"the last student: {student}")
     return score
 
 
@@ -65,12 +71,14 @@ def _label_settings(config: DictConfig, teacher: Path, output: Path) -> DictConf
     return settings
 
 
-def _train_settings(config: DictConfig, here: Path) -> DictConfig:
+def _train_settings(config: DictConfig, here: Path, teacher: Path) -> DictConfig:
     settings = config.copy()
     last = here / "checkpoints" / "last.ckpt"
     settings.paths.output = str(here)
     settings.labels = str(here / "labels")
     settings.resume = str(last) if last.is_file() else None
+    if config.teacher_decay is not None:
+        settings.ckpt = str(teacher)
     return settings
 
 
@@ -78,6 +86,18 @@ def _student(here: Path) -> Path:
     """The best weights of a round, or the last where nothing told which were best."""
     best = here / "checkpoints" / "best.ckpt"
     return best if best.is_file() else best.with_name("last.ckpt")
+
+
+def _mean(teacher: Path, student: Path, decay: float, path: Path) -> Path:
+    """Write decay x teacher + (1 - decay) x student, unless it is there."""
+    if not path.is_file():
+        old, new = read_checkpoint(teacher), read_checkpoint(student)
+        mean = {
+            name: old.weights[name].lerp(value, 1 - decay) if value.is_floating_point() else value
+            for name, value in new.weights.items()
+        }
+        write_weights(mean, new.config, path)
+    return path
 
 
 main = command("self_train")(self_train)

@@ -16,7 +16,7 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from glip_pl.checkpoints import official
@@ -120,6 +120,16 @@ def _read_converted(path: Path) -> Checkpoint:
         return Checkpoint(weights, dict(json.loads(config)))
     except (ValueError, TypeError) as error:
         raise UserError(f"{path} is no readable checkpoint: its settings are broken") from error
+
+
+def write_weights(weights: Mapping[str, Tensor], config: dict[str, Any], path: Path) -> None:
+    """Write weights alone with the settings that rebuild their model; whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    # The format wants every tensor to lie in one piece.
+    pieces = {name: value.contiguous() for name, value in weights.items()}
+    save_file(pieces, partial, metadata={CONFIG_KEY: json.dumps(config)})
+    partial.replace(path)
 
 
 def load_trained(path: str | Path) -> Trained:
