@@ -1,7 +1,9 @@
 """Text encoder: a BERT from a hub name, a local folder or an installed wheel."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 import transformers
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig
@@ -43,15 +45,34 @@ def load_bert(source: str, pretrained: bool) -> nn.Module:
 
 
 class TextEncoder(nn.Module):
-    """The last hidden states of a BERT over the prompt's own length, never padded to 256."""
+    """Hidden states of a BERT over the prompt's own length, never padded to 256."""
 
-    def __init__(self, source: str, pretrained: bool = True) -> None:
+    def __init__(
+        self, source: str, pretrained: bool = True, layers: Sequence[int] | None = None
+    ) -> None:
+        """The states of the last layer, as in the paper, or the mean of `layers`.
+
+        Layer 0 are the embeddings of the words. Raises UserError for a layer that is not there.
+        """
         super().__init__()
+        self.layers = layers
         self.bert = load_bert(source, pretrained)
         config: Any = self.bert.config  # transformers has no types here
         self.dim: int = config.hidden_size
+        if layers is not None and not set(layers) <= set(range(config.num_hidden_layers + 1)):
+            raise UserError(
+                f"model.text_encoder.layers={list(layers)}: {source} has the layers 0 (embeddings) "
+                f"to {config.num_hidden_layers}"
+            )
 
     def forward(self, tokens: Tensor, mask: Tensor) -> TextFeatures:
         """Word features (B, T, C) of token ids (B, T); `mask` (B, T) bool marks real ones."""
-        hidden = self.bert(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
-        return TextFeatures(hidden, mask)
+        read = self.bert(
+            input_ids=tokens,
+            attention_mask=mask.long(),
+            output_hidden_states=self.layers is not None,
+        )
+        if self.layers is None:
+            return TextFeatures(read.last_hidden_state, mask)
+        states = [read.hidden_states[layer] for layer in self.layers]
+        return TextFeatures(torch.stack(states).mean(0), mask)
