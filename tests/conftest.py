@@ -1,5 +1,6 @@
 """What many tests share: a tiny world on disk, the offline tokenizer, composed settings."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -61,6 +62,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ShapesWorld of a few dozen small pictures."""
     root = tmp_path_factory.mktemp("world") / "shapes"
     World(detection=16, captions=16, web=8, evaluation=4, side=96, seed=0).write(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def custom(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's folder: COCO JSON beside the pictures of train and val."""
+    root = tmp_path_factory.mktemp("custom")
+    for split, source in (("train", "detection"), ("val", "seen")):
+        shutil.copytree(world / "images" / source, root / split)
+        annotations = world / "annotations" / f"{source}.json"
+        shutil.copy(annotations, root / split / "_annotations.coco.json")
     return root
 
 

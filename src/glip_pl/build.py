@@ -13,6 +13,7 @@ from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.evaluation import EvaluationSet
 from glip_pl.data.images import HOW_TO_GET_DATA, matching
 from glip_pl.errors import UserError
+from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.settings import checkpoint_config, plain, without_pretrained
@@ -69,17 +70,29 @@ def build_module(config: DictConfig, model: GLIP, data: GroundingDataModule) -> 
         decoder=instantiate(config.decoder),
         optimizer=instantiate(config.optimizer),
         schedule=instantiate(config.schedule),
-        val=_evaluations(config, data.val, data.tokenizer),
-        test=_evaluations(config, data.test, data.tokenizer),
+        val=_evaluations(config, model, data.val, data.tokenizer),
+        test=_evaluations(config, model, data.test, data.tokenizer),
         config=checkpoint_config(config),
     )
 
 
 def _evaluations(
-    config: DictConfig, sets: Mapping[str, EvaluationSet], tokenizer: Tokenizer
+    config: DictConfig, model: GLIP, sets: Mapping[str, EvaluationSet], tokenizer: Tokenizer
 ) -> dict[str, Evaluation]:
+    question = None
+    if config.get("prompt") is not None:
+        learned = read_prompt(Path(config.prompt).expanduser())
+        for name, one in sets.items():
+            if one.all_names != learned.prompt:
+                raise UserError(
+                    f"{config.prompt} was learned for {learned.prompt.caption!r}, and the set "
+                    f"{name} asks for {one.all_names.caption!r} (the setting `prompt`)"
+                )
+        question = learned.question(model)
     return {
-        name: Evaluation(one.new_metric(), one.vocabulary, tokenizer, config.prompt_memory_gb)
+        name: Evaluation(
+            one.new_metric(), one.vocabulary, tokenizer, config.prompt_memory_gb, question
+        )
         for name, one in sets.items()
     }
 

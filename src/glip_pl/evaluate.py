@@ -83,6 +83,7 @@ def evaluation_key(config: DictConfig, weights: str, sets: Mapping[str, Evaluati
         "test": plain(config.data.test),
         "decoder": plain(config.decoder),
         "tokenizer": config.tokenizer.source,
+        "prompt": None if config.prompt is None else digest(Path(config.prompt)),
         "precision": str(config.trainer.precision),
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]

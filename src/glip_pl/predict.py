@@ -15,6 +15,7 @@ from glip_pl.data.images import find_images, load_image
 from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.drawing import draw
+from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.inference.predictor import Predictor, Vocabulary
 from glip_pl.prompts.building import text_prompt
 from glip_pl.runs import find_checkpoint
@@ -26,11 +27,16 @@ log = logging.getLogger(__name__)
 def predict(config: DictConfig) -> None:
     """Draw and write what is found in every picture that `image` names."""
     names = _names(config)
+    learned = None if config.prompt is None else read_prompt(Path(config.prompt).expanduser())
     paths = find_images(config.image)
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     decoding = {"score_threshold": min(config.threshold, Decoder.score_threshold)}
     predictor = Predictor.load(checkpoint, config.device, config.tokenizer.source, **decoding)
-    asked = predictor.prompt(config.text) if names is None else predictor.vocabulary(names)
+    asked: Prompt | Vocabulary
+    if learned is not None:
+        asked = predictor.learned(learned)
+    else:
+        asked = predictor.prompt(config.text) if names is None else predictor.vocabulary(names)
     prompt = asked.prompt if isinstance(asked, Vocabulary) else asked
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,10 +71,13 @@ def predict(config: DictConfig) -> None:
 
 def _names(config: DictConfig) -> list[str] | None:
     """The lines of the file `names`, if that was given. Raises UserError if nothing was."""
-    if (config.text is None) == (config.names is None):
+    if sum(config[one] is not None for one in ("text", "names", "prompt")) != 1:
         raise UserError(
-            'say what to look for: text="a cat. two dogs", or names=<file with a name per line>'
+            'say what to look for: text="a cat. two dogs", names=<file with a name per line>, or '
+            "prompt=<file of tuning=prompt>"
         )
+    if config.prompt is not None:
+        return None
     if config.names is None:
         text_prompt(config.text)  # an empty prompt is told before a model is loaded
         return None

@@ -20,9 +20,17 @@ def automatic_precision() -> str:
     return "bf16-mixed" if can else "32-true"
 
 
+def shot_copies(shots: int | str) -> int:
+    """How often an epoch shows each picture: officially 8, 4, 2, 1 times for 1, 3, 5, 10 shots."""
+    if shots == "full":
+        return 1
+    return next((copies for most, copies in ((2, 8), (4, 4), (9, 2)) if int(shots) <= most), 1)
+
+
 def register_resolvers() -> None:
-    """Make `${automatic_precision:}` and `${stem:file}` known; harmless to repeat."""
+    """Make the functions known that settings call; harmless to repeat."""
     OmegaConf.register_new_resolver("automatic_precision", automatic_precision, replace=True)
+    OmegaConf.register_new_resolver("shot_copies", shot_copies, replace=True)
     OmegaConf.register_new_resolver("stem", lambda file: Path(str(file)).stem, replace=True)
 
 
@@ -54,7 +62,9 @@ def checkpoint_config(config: DictConfig) -> dict[str, Any]:
     """What a checkpoint keeps of the settings: enough to rebuild the model and feed it."""
     transform = plain(config.data.eval_transform)
     transform.pop("_target_")
+    lora = config.tuning.get("lora")
     return {
+        "lora_scale": None if lora is None else lora.alpha / lora.rank,
         "model": _recipe(plain(config.model)),
         "eval_transform": transform,
         "tokenizer": config.tokenizer.source,

@@ -11,9 +11,14 @@ from pytorch_lightning.loggers import WandbLogger
 from glip_pl.build import build_data, build_model, build_module, build_trainer
 from glip_pl.checkpoints.trained import read_checkpoint
 from glip_pl.cli import command
+from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.errors import UserError
+from glip_pl.inference.large_vocabulary import read_questions
+from glip_pl.inference.learned_prompt import learned_prompt
 from glip_pl.report import reports_of, show, write
 from glip_pl.runs import find_checkpoint
+from glip_pl.training.lora import add_lora
+from glip_pl.training.module import GroundingModule
 from glip_pl.training.tuning import train_only
 
 # Frozen parts and batch norms rest on purpose; the table at the start says which parts train.
@@ -31,6 +36,10 @@ def train(config: DictConfig) -> float | None:
     data = build_data(config, train=True)
     model = build_model(config, weights)
     train_only(model, config.tuning.trains)
+    if config.tuning.get("lora") is not None:
+        add_lora(model, **config.tuning.lora)
+    if config.model.prompts:
+        _check_prompts(data)
     module = build_module(config, model, data)
     trainer = build_trainer(config, train=True)
     trainer.fit(module, data, ckpt_path=resume)
@@ -41,7 +50,7 @@ def train(config: DictConfig) -> float | None:
         score = checkpoint.best_model_score
     if data.test:
         if best:
-            module.model.load_state_dict(read_checkpoint(Path(best)).weights)
+            module.model = build_model(config, Path(best)).to(module.device)
         module.results = {}
         trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
@@ -50,6 +59,8 @@ def train(config: DictConfig) -> float | None:
             mean = float(trainer.callback_metrics["test/AP"])
             place = Path(config.paths.output, "results.json")
             write(reports, mean, Path(best) if best else None, place)
+    if config.model.prompts and trainer.is_global_zero:
+        _write_prompt(module, data, Path(config.paths.output, "checkpoints", "prompt.safetensors"))
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
             logger.experiment.finish()  # the next run of a sweep is a run of its own
@@ -57,6 +68,30 @@ def train(config: DictConfig) -> float | None:
         print(f"pictures: {config.paths.output}/pictures")
         print(f"checkpoints: {config.paths.output}/checkpoints")
     return None if score is None else float(score)
+
+
+def _check_prompts(data: GroundingDataModule) -> None:
+    """Raise UserError if prompts vary: what is learned belongs to places in one prompt."""
+    for name, source in data.train.items():
+        dataset = source.dataset
+        always = dataset.sampler is not None and dataset.sampler.always_all(dataset.lengths)
+        if not always:
+            raise UserError(
+                f"tuning.prompts learns one prompt with all names in order, and data.train.{name} "
+                "has others; its names must fit one prompt, with dataset.sampler.shuffle=false, "
+                f"full_probability=1 and max_negatives={len(dataset.names)} or more"
+            )
+
+
+def _write_prompt(module: GroundingModule, data: GroundingDataModule, path: Path) -> None:
+    """The learned prompt of the first set of categories, in a file of its own."""
+    for one in {**data.val, **data.test}.values():
+        if len(one.vocabulary) == 1:
+            model = module.model.eval()  # no dropout in what is kept
+            questions = read_questions(model, data.tokenizer, one.vocabulary, module.device)
+            learned_prompt(model, one.all_names, questions[0]).write(path)
+            print(f"learned prompt: {path}")
+            return
 
 
 def _resumed(config: DictConfig) -> Path | None:

@@ -1,11 +1,14 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from glip_pl.checkpoints import official
+from glip_pl.checkpoints.trained import load_trained
 from glip_pl.errors import UserError
 from tests.parity.cases import read
+from tests.parity.weights import filled
 
 
 @pytest.fixture
@@ -22,9 +25,19 @@ def test_no_two_rows_take_or_give_one_name() -> None:
 
 
 def test_an_unknown_key_is_named(keys: dict[str, Any]) -> None:
-    keys["rpn.tunable_linear.weight"] = [[1000, 768], "float32"]
-    with pytest.raises(UserError, match=r"no released GLIP has: rpn\.tunable_linear\.weight"):
+    keys["rpn.other.weight"] = [[1000, 768], "float32"]
+    with pytest.raises(UserError, match=r"no released GLIP has: rpn\.other\.weight"):
         official.our_names(keys)
+
+
+def test_a_prompt_that_was_tuned_officially_is_read(tmp_path: Path) -> None:
+    keys = dict(read("keys_A.json"))
+    state = filled(keys)
+    state["rpn.tunable_linear.weight"] = torch.randn(1000, 768)
+    torch.save({"model": state}, tmp_path / "tuned.pth")
+    trained = load_trained(tmp_path / "tuned.pth")
+    (table,) = trained.model.prompts
+    torch.testing.assert_close(table.get_parameter("weight"), state["rpn.tunable_linear.weight"])
 
 
 def test_a_key_that_is_missing_is_named(keys: dict[str, Any]) -> None:

@@ -29,6 +29,8 @@ DROPPED = (
 )
 """Official keys without a counterpart here, as patterns, and why they are not needed."""
 
+PROMPT = "rpn.tunable_linear"
+
 ENCODERS = (
     ("backbone.body.patch_embed", "image_encoder.body.patch_embed"),
     # timm counts the down-sampling between two stages to the second one.
@@ -51,6 +53,7 @@ ENCODERS = (
     ("backbone.fpn.top_blocks.p6", "fpn.p6"),
     ("backbone.fpn.top_blocks.p7", "fpn.p7"),
     ("language_backbone.body.model", "text_encoder.bert"),
+    (PROMPT, "prompts.0"),
 )
 CROSS_ATTENTION = (
     ("b_attn.layer_norm_v", "image_norm"),
@@ -171,6 +174,7 @@ def our_names(keys: Iterable[str]) -> dict[str, str]:
         found[key] = ours + key[len(theirs) :]
     if unknown:
         raise UserError(f"keys that no released GLIP has: {some(unknown)}")
+    idle.pop(PROMPT, None)  # of files after prompt tuning only
     if idle:
         raise UserError(f"keys that every released GLIP has are missing: {some(list(idle))}")
     return found

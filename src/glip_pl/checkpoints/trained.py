@@ -20,12 +20,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from glip_pl.checkpoints import official
+from glip_pl.checkpoints.low_rank import merged
 from glip_pl.errors import UserError, some
 from glip_pl.models.glip import GLIP
 from glip_pl.settings import released_config, without_pretrained
 
 CONFIG_KEY = "glip_pl"
 MODEL_PREFIX = "model."
+PROMPTS = "prompts."
 TRUSTED = frozenset(
     {
         "glip_pl.models.glip.GLIP",
@@ -80,6 +82,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
             for name, value in state.items()
             if name.startswith(MODEL_PREFIX)
         }
+        scale = config.get("lora_scale")
+        if scale is not None:
+            weights = merged(weights, float(scale))
         return Checkpoint(weights, dict(config), resumable=True)
     state = official.state_dict(content)
     if state is None:
@@ -89,7 +94,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     name = official.model_name(state)
     try:
-        return Checkpoint(official.convert(state), released_config(name), released=name)
+        weights = official.convert(state)
+        config = released_config(name)
+        config["model"]["prompts"] = int(f"{PROMPTS}0.weight" in weights)
+        return Checkpoint(weights, config, released=name)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
@@ -156,7 +164,8 @@ def fill(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     given = {name: tuple(value.shape) for name, value in checkpoint.weights.items()}
     faults = {
-        "missing": [name for name in wanted if name not in given],
+        # A prompt that nobody has learned yet starts as it is built: it changes nothing.
+        "missing": [name for name in wanted if name not in given and not name.startswith(PROMPTS)],
         "not in the model": [name for name in given if name not in wanted],
         "of another shape": [
             f"{name} {given[name]} instead of {shape}"
@@ -167,11 +176,14 @@ def fill(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
     told = [f"{fault}: {some(names)}" for fault, names in faults.items() if names]
     if told:
         remedy = f"model={checkpoint.released}" if checkpoint.released else "model=..."
+        learned = sum(name.startswith(PROMPTS) for name in given)
+        if learned:
+            remedy += f" model.prompts={learned}"
         raise UserError(
             f"the weights of {path} do not fit this model; set {remedy}, the one they are of "
             f"({'; '.join(told)})"
         )
-    model.load_state_dict(checkpoint.weights)
+    model.load_state_dict(checkpoint.weights, strict=False)
 
 
 def _check_recipe(node: Any, path: Path) -> None:

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from glip_pl.data.few_shot import FewShot
 from glip_pl.data.filtering import BoxFilter
 from glip_pl.data.index_writer import OutOfImage
 from glip_pl.data.indexing import open_index, source_name
@@ -39,14 +40,16 @@ class GroundedDataset(Dataset[Sample]):
         packing: CaptionPacking | None = None,
         box_filter: BoxFilter | None = None,
         weigh_by_score: bool = False,
+        few_shot: FewShot | None = None,
         out_of_image: OutOfImage = "error",
         tolerate: float = 0.0,
         limit: int | None = None,
     ) -> None:
-        """Open the source's index, made on first use; `limit` keeps the first so many images.
+        """Open the source's index, made on first use.
 
-        `wordings` replace the category names in prompts. With `weigh_by_score` a teacher's box
-        counts in the loss as much as the teacher was sure of it.
+        `few_shot` keeps a few images of every category, `limit` the first so many. `wordings`
+        replace the category names in prompts. With `weigh_by_score` a teacher's box counts in the
+        loss as much as the teacher was sure of it.
         `tolerate` is the share of annotations, and of pictures in training, that may be bad: they
         are named, counted and left out. Raises UserError.
         """
@@ -64,7 +67,8 @@ class GroundedDataset(Dataset[Sample]):
         self.names = list(self.index.names)
         self.wordings = _wordings(self.names, wordings, source_name(reader))
         self.lengths = name_lengths(tokenizer, [one.text for one in self.wordings])
-        self.rows = self._rows()[:limit]
+        rows = self._rows() if few_shot is None else few_shot.rows(self.index, self._rows())
+        self.rows = rows[:limit]
 
     def _rows(self) -> NDArray[np.int64]:
         """The records that are used: those with boxes, of more than a line of pixels."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.few_shot import FewShot
 from glip_pl.data.index_writer import OutOfImage
 from glip_pl.data.indexing import source_name
 from glip_pl.data.records import Reader
@@ -35,11 +36,13 @@ class EvaluationSet(GroundedDataset):
         metric: Callable[..., Any],
         chunk: int | None = None,
         wordings: Sequence[Wording] | None = None,
+        few_shot: FewShot | None = None,
         out_of_image: OutOfImage = "error",
         limit: int | None = None,
     ) -> None:
-        """Open the source's index, made on first use; `limit` keeps the first so many images.
+        """Open the source's index, made on first use.
 
+        `few_shot` keeps a few images of every category, `limit` the first so many.
         `metric` makes the evaluator when it is given `truth`. A prompt has `chunk` names at most;
         if that is None, as many as it holds. Raises UserError.
         """
@@ -49,6 +52,7 @@ class EvaluationSet(GroundedDataset):
             transform,
             tokenizer,
             wordings=wordings,
+            few_shot=few_shot,
             out_of_image=out_of_image,
             limit=limit,
         )

@@ -14,6 +14,7 @@ from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.large_vocabulary import Question, detect_categories, read_questions
+from glip_pl.inference.learned_prompt import LearnedPrompt
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.building import detection_prompt, text_prompt, wordings_of
 from glip_pl.prompts.chunking import chunks
@@ -69,6 +70,13 @@ class Predictor:
         prompt = text_prompt(text)
         check_budget(self.tokenizer, prompt)
         return prompt
+
+    def learned(self, learned: LearnedPrompt) -> Vocabulary:
+        """A prompt that was learned instead of written; the text encoder is not asked.
+
+        Raises UserError if it was learned for another kind of model.
+        """
+        return Vocabulary(learned.prompt, [learned.question(self.model)])
 
     @torch.inference_mode()
     def vocabulary(self, names: Sequence[str]) -> Vocabulary:

@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from glip_pl.errors import UserError
 from glip_pl.models.dynamic_head import DynamicConv
 from glip_pl.models.fpn import FPN
 from glip_pl.models.fusion import Shallow
 from glip_pl.models.grounding_head import GroundingHead
 from glip_pl.models.image_encoder import ImageEncoder
+from glip_pl.models.prompt_table import PromptTable
 from glip_pl.models.text_encoder import TextEncoder
 from glip_pl.types import Output, TextFeatures
 
@@ -25,9 +27,12 @@ class GLIP(nn.Module):
         channels: int,
         drop_block: float = 0.0,
         initial_gain: float = 1.0,
+        prompts: int = 0,
     ) -> None:
         """Make `layers` rounds of `fusion(channels, text width, 1 / layers)` and dynamic conv.
 
+        The first of `prompts` learned tables changes the encoded words, the next ones what the
+        fusions after the first read. Raises UserError if there are more of them than fusions.
         The head's logits and box codes have learned scales; a larger `initial_gain` makes short
         trainings learn sooner. The released models start at 1.
         """
@@ -35,11 +40,17 @@ class GLIP(nn.Module):
         self.image_encoder = image_encoder
         self.text_encoder = text_encoder
         self.fpn = FPN(image_encoder.channels, channels, drop_block)
+        self.prompts = nn.ModuleList(PromptTable(text_encoder.dim) for _ in range(prompts))
         self.fusions = nn.ModuleList(
             fusion(channels, text_encoder.dim, 1 / layers) for _ in range(layers)
         )
         self.dynamic_convs = nn.ModuleList(DynamicConv(channels) for _ in range(layers))
         self.head = GroundingHead(channels, text_encoder.dim, initial_gain)
+        if prompts > (1 if self.shallow else layers):
+            raise UserError(
+                f"model.prompts={prompts}: this model reads its words "
+                f"{1 if self.shallow else layers} times (without fusion once)"
+            )
 
     def encode_image(self, images: Tensor, sizes: Tensor) -> list[Tensor]:
         """Five pyramid levels (B, C, h, w) of padded uint8 images (B, 3, H, W)."""
@@ -47,8 +58,10 @@ class GLIP(nn.Module):
         return levels
 
     def encode_text(self, tokens: Tensor, mask: Tensor) -> TextFeatures:
-        """Word features of token ids (B, T)."""
+        """Word features of token ids (B, T), with what a learned prompt adds."""
         features: TextFeatures = self.text_encoder(tokens, mask)
+        for table in self.prompts[:1]:
+            features = table(features)
         return features
 
     @property
@@ -64,7 +77,11 @@ class GLIP(nn.Module):
 
     def ground(self, levels: list[Tensor], text: TextFeatures) -> Output:
         """Fuse an encoded image with an encoded prompt and score every anchor and word."""
-        for fusion, dynamic_conv in zip(self.fusions, self.dynamic_convs, strict=True):
+        for layer, (fusion, dynamic_conv) in enumerate(
+            zip(self.fusions, self.dynamic_convs, strict=True)
+        ):
+            if 0 < layer < len(self.prompts):
+                text = self.prompts[layer](text)
             levels, text = fusion(levels, text)
             levels = dynamic_conv(levels)
         output: Output = self.head(levels, text)

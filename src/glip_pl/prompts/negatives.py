@@ -35,6 +35,11 @@ class CategorySampler:
                 f"probability, and max_negatives={self.max_negatives} be 0 or more"
             )
 
+    def always_all(self, lengths: Sequence[int]) -> bool:
+        """Whether every prompt has all categories in order; `lengths` as below."""
+        enough = self.full_probability == 1 and self.max_negatives >= len(lengths)
+        return enough and not self.shuffle and sum(lengths) <= self.budget
+
     def __call__(
         self, present: Sequence[int], lengths: Sequence[int], random: np.random.Generator
     ) -> list[int]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from glip_pl.inference.large_vocabulary import Question
 from glip_pl.metrics.collecting import CollectingMetric
 from glip_pl.prompts.chunking import Chunk
 from glip_pl.prompts.tokens import Tokenizer
@@ -17,3 +18,4 @@ class Evaluation:
     vocabulary: Sequence[Chunk]  # prompts for all images; without any, each has its own caption
     tokenizer: Tokenizer
     memory_gb: float | None = None  # that prompts asked at the same time may take
+    learned: Question | None = None  # instead of the vocabulary

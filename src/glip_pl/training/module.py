@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from glip_pl.checkpoints.trained import CONFIG_KEY
 from glip_pl.errors import UserError
@@ -15,7 +16,7 @@ from glip_pl.inference.large_vocabulary import Question, detect_categories, read
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.models.glip import GLIP
 from glip_pl.training.evaluation import Evaluation
-from glip_pl.training.optimizer import GroupedAdamW, WarmUpSteps
+from glip_pl.training.optimizer import GroupedAdamW, Plateau, WarmUpSteps
 from glip_pl.training.tuning import rest_frozen_modules
 from glip_pl.types import Batch, Detections, Output
 
@@ -32,7 +33,7 @@ class GroundingModule(pl.LightningModule):
         loss: GroundingLoss,
         decoder: Decoder,
         optimizer: GroupedAdamW,
-        schedule: WarmUpSteps,
+        schedule: WarmUpSteps | Plateau,
         val: Mapping[str, Evaluation],
         test: Mapping[str, Evaluation],
         config: Mapping[str, Any],
@@ -95,6 +96,8 @@ class GroundingModule(pl.LightningModule):
     def _detect(self, name: str, one: Evaluation, batch: Batch) -> list[Detections]:
         if not one.vocabulary:
             return self.decoder(self(batch), batch)
+        if one.learned is not None:
+            self.questions[name] = [one.learned]
         if name not in self.questions:
             self.questions[name] = read_questions(
                 self.model, one.tokenizer, one.vocabulary, self.device
@@ -164,10 +167,10 @@ class GroundingModule(pl.LightningModule):
         optimizer: Optimizer = self.optimizer(self.model)
         total = int(self.trainer.estimated_stepping_batches)
         scheduler = self.schedule(optimizer, total)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
+        when = {"interval": "step"}
+        if isinstance(scheduler, ReduceLROnPlateau):
+            when = {"interval": "epoch", "monitor": "val/AP"}
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **when}}
 
     def configure_gradient_clipping(
         self,

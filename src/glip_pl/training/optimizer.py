@@ -6,9 +6,10 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 TEXT_ENCODER = "text_encoder."
+LORA = ".lora_"
 BIAS_FACTOR = 2.0
 """Biases learn twice as fast and do not decay."""
 
@@ -33,7 +34,8 @@ class GroupedAdamW:
         members: dict[str, list[nn.Parameter]] = {}
         for name, parameter in parameters:
             if parameter.requires_grad:
-                side = "text" if name.startswith(TEXT_ENCODER) else "rest"
+                pretrained = name.startswith(TEXT_ENCODER) and LORA not in name
+                side = "text" if pretrained else "rest"
                 kind = "bias" if "bias" in name else "weight"
                 members.setdefault(f"{side}/{kind}", []).append(parameter)
         return [
@@ -78,6 +80,20 @@ class WarmUpSteps:
             optimizer,
             lambda step: self.factor(step, total),
             lambda step: self.decay_factor(step, total),
+        )
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """A tenth of the rate when `patience` validations in a row were no better (few-shot recipe)."""
+
+    patience: int = 3
+    least: float = 1e-6  # the rate sinks no further
+
+    def __call__(self, optimizer: Optimizer, total: int) -> ReduceLROnPlateau:
+        """The schedule, to be stepped with a score that should rise."""
+        return ReduceLROnPlateau(
+            optimizer, "max", factor=0.1, patience=self.patience, threshold=0, min_lr=self.least
         )
 
 

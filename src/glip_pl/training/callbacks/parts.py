@@ -15,7 +15,7 @@ class PartsTable(pl.Callback):
         """Print it."""
         model: nn.Module = pl_module.model  # type: ignore[assignment]  # GroundingModule's
         rates = {
-            id(parameter): group["initial_lr"]
+            id(parameter): group.get("initial_lr", group["lr"])
             for group in trainer.optimizers[0].param_groups
             for parameter in group["params"]
         }

@@ -1,0 +1,97 @@
+"""A learned prompt in a small file: what the model reads instead of a text (paper 4.3)."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from glip_pl.errors import UserError
+from glip_pl.inference.large_vocabulary import Question
+from glip_pl.models.glip import GLIP
+from glip_pl.models.prompt_table import PromptTable
+from glip_pl.types import Prompt, TextFeatures
+
+KEY = "glip_pl_prompt"
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedPrompt:
+    """Encoded words and what stands for them in later layers; no text encoder is needed."""
+
+    prompt: Prompt
+    hidden: Tensor  # (T, C) float32
+    phrase_masks: Tensor  # (P, T) bool
+    deeper: Tensor  # (D, T, C) float32, what the second and later fusions read in addition
+
+    def question(self, model: GLIP) -> Question:
+        """What to ask the model, which gets the deeper tables.
+
+        Raises UserError if it was learned for another kind of model.
+        """
+        device = next(model.parameters()).device
+        if self.hidden.shape[1] != model.text_encoder.dim:
+            raise UserError(
+                f"the learned prompt has {self.hidden.shape[1]} numbers a word, this model "
+                f"{model.text_encoder.dim}: it was learned for another one"
+            )
+        tables = [PromptTable(model.text_encoder.dim) for _ in range(1 + len(self.deeper))]
+        for table, rows in zip(tables[1:], self.deeper, strict=True):
+            with torch.no_grad():
+                table.weight[: len(rows)] = rows
+        model.prompts = nn.ModuleList(tables).to(device)
+        mask = torch.ones(1, len(self.hidden), dtype=torch.bool, device=device)
+        text = TextFeatures(self.hidden[None].to(device), mask)
+        return Question(0, text, self.phrase_masks.to(device))
+
+    def write(self, path: Path) -> None:
+        """Save it whole or not at all."""
+        about = {"caption": self.prompt.caption, "phrases": self.prompt.phrases}
+        partial = path.with_name(f"{path.name}.partial")
+        save_file(
+            {
+                "hidden": self.hidden.contiguous(),
+                "phrase_masks": self.phrase_masks.contiguous(),
+                "deeper": self.deeper.contiguous(),
+            },
+            partial,
+            metadata={KEY: json.dumps(about)},
+        )
+        partial.replace(path)
+
+
+@torch.no_grad()
+def learned_prompt(model: GLIP, prompt: Prompt, question: Question) -> LearnedPrompt:
+    """What a prompt-tuned model has learned for a prompt, as it reads it."""
+    length = question.text.hidden.shape[1]
+    deeper = [table.get_parameter("weight")[:length] for table in model.prompts[1:]]
+    empty = question.text.hidden.new_zeros(0, length, question.text.hidden.shape[2])
+    return LearnedPrompt(
+        prompt,
+        question.text.hidden[0].cpu(),
+        question.phrase_masks.cpu(),
+        (torch.stack(deeper) if deeper else empty).cpu(),
+    )
+
+
+def read_prompt(path: Path) -> LearnedPrompt:
+    """Open a file that `write` made. Raises UserError if it is none."""
+    if not path.is_file():
+        raise UserError(f"no such file: {path} (the setting `prompt`)")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})[KEY])
+        tensors = load_file(path)
+        phrases = tuple(
+            tuple((int(start), int(end)) for start, end in phrase) for phrase in about["phrases"]
+        )
+        read = LearnedPrompt(Prompt(str(about["caption"]), phrases), **tensors)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is no learned prompt: {error}") from error
+    length = len(read.hidden)
+    if read.phrase_masks.shape != (len(phrases), length) or read.deeper.shape[1:2] != (length,):
+        raise UserError(f"{path} is no learned prompt: its parts do not fit each other")
+    return read

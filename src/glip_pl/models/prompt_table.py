@@ -1,0 +1,26 @@
+"""Prompts that are learned: what is added to the words (paper 4.3; the released prompt tuning)."""
+
+import torch
+from torch import Tensor, nn
+
+from glip_pl.errors import UserError
+from glip_pl.types import TextFeatures
+
+ROWS = 1000
+"""As many places as the released table has; a prompt holds 256."""
+
+
+class PromptTable(nn.Module):
+    """A row for every place of a prompt, zero at first: the prompt starts as what it says."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(ROWS, dim))
+
+    def forward(self, text: TextFeatures) -> TextFeatures:
+        """Word features (B, T, C) with the first T rows added. Raises UserError for a long T."""
+        length = text.hidden.shape[1]
+        if length > ROWS:
+            raise UserError(f"a learned prompt has {ROWS} places, this one needs {length}")
+        rows: Tensor = self.weight[:length]
+        return TextFeatures(text.hidden + rows, text.mask)

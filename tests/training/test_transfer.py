@@ -1,0 +1,123 @@
+"""Adapting a trained model: what trains moves, what is frozen does not, whatever the tuning."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from glip_pl.checkpoints.trained import read_checkpoint
+from glip_pl.errors import UserError
+from glip_pl.evaluate import evaluate
+from glip_pl.inference.predictor import Predictor
+from glip_pl.settings import CONF_DIR
+from glip_pl.train import train
+from tests.conftest import MINILM, SMALL, Compose
+
+ENCODERS = ("image_encoder.", "text_encoder.")
+LATER = ("fusions.", "dynamic_convs.", "head.")
+TRAINS = {
+    "full": (*ENCODERS, "fpn.", *LATER),
+    "frozen_text": ("image_encoder.", "fpn.", *LATER),
+    "head": LATER,
+    "linear_probe": ("head.",),
+    "prompt": ("prompts.",),
+    "prompt_deep": ("prompts.",),
+    "lora": ENCODERS,
+}
+"""Beginnings of names that may change."""
+
+Transfer = Callable[..., Path]
+
+
+@pytest.fixture
+def transfer(settings: Compose, custom: Path, finding: Path) -> Transfer:
+    """Tunes a trained model on a user's folder; returns the run's folder."""
+
+    def run(tuning: str, *words: str) -> Path:
+        pretrained = f"ckpt={finding}" if "ckpt" not in "".join(words) else "seed=0"
+        config = settings(
+            [
+                *(one for one in SMALL if not one.startswith("data.prepare")),
+                *("experiment=finetune_custom", f"data.root={custom}", f"tuning={tuning}"),
+                *("data.train_transform.max_side=96", "data.eval_transform.max_side=96"),
+                *(f"tokenizer.source={MINILM}", "data.batch_size=4"),
+                *("trainer.max_epochs=1", pretrained),
+                *words,
+            ]
+        )
+        train(config)
+        return Path(config.paths.output)
+
+    return run
+
+
+@pytest.mark.parametrize("tuning", TRAINS)
+def test_only_what_a_tuning_names_changes(tuning: str, transfer: Transfer, finding: Path) -> None:
+    folder = transfer(tuning)
+    before = read_checkpoint(finding).weights
+    after = read_checkpoint(folder / "checkpoints" / "last.ckpt").weights
+    assert set(before) <= set(after)
+    changed = {
+        name
+        for name, value in after.items()
+        if not torch.equal(value, before.get(name, torch.zeros_like(value)))
+    }
+    assert changed
+    assert not [name for name in changed if not name.startswith(TRAINS[tuning])]
+    for part in TRAINS[tuning]:
+        assert any(name.startswith(part) for name in changed), part
+
+
+def test_every_tuning_is_tested() -> None:
+    shipped = {path.stem for path in (CONF_DIR / "tuning").glob("*.yaml")}
+    assert shipped - {"frozen_stem"} == set(TRAINS)  # which is for Swin
+
+
+@pytest.mark.parametrize("tuning", ["prompt", "prompt_deep"])
+def test_a_learned_prompt_stands_alone(
+    tuning: str, transfer: Transfer, finding: Path, custom: Path, settings: Compose
+) -> None:
+    folder = transfer(tuning, "trainer.max_epochs=2")
+    file = folder / "checkpoints" / "prompt.safetensors"
+    assert file.stat().st_size < 300_000
+    words = [
+        *SMALL,
+        *("data=custom", f"data.root={custom}", f"tokenizer.source={MINILM}"),
+        "data.eval_transform.max_side=96",
+    ]
+    given = (
+        [f"ckpt={folder}/checkpoints/best.ckpt"],
+        [f"ckpt={finding}", f"prompt={file}"],
+        [f"ckpt={finding}"],
+    )
+    words.remove("data.prepare=null")
+    tuned, alone, before = (evaluate(settings([*words, *one], "evaluate")) for one in given)
+    assert tuned == alone != before
+
+
+def test_a_checkpoint_of_lora_is_a_plain_one(transfer: Transfer, custom: Path) -> None:
+    from PIL import Image
+
+    folder = transfer("lora", "callbacks.ema=null")
+    last = folder / "checkpoints" / "last.ckpt"
+    raw = torch.load(last, weights_only=True)["state_dict"]
+    adapters = [name for name in raw if ".lora_B." in name and bool(raw[name].any())]
+    assert any("text_encoder" in name for name in adapters)
+    assert any("image_encoder" in name for name in adapters)
+    predictor = Predictor.load(last)
+    names = {name for name, _ in predictor.model.named_parameters()}
+    assert not [name for name in names if "lora" in name]
+    picture = Image.open(next((custom / "val").glob("*.png")))
+    assert len(predictor(picture, "circle. square"))
+
+
+def test_a_prompt_cannot_be_learned_where_prompts_vary(transfer: Transfer) -> None:
+    with pytest.raises(UserError, match=r"data\.train\.custom has others"):
+        transfer("prompt", "data.train.custom.dataset.sampler.shuffle=true")
+
+
+def test_few_shots_train_and_choose(transfer: Transfer, custom: Path) -> None:
+    folder = transfer("head", "shots=1", "schedule=plateau", "trainer.max_epochs=2")
+    assert json.loads((folder / "results.json").read_text())["sets"]["custom"]["images"] == 4
