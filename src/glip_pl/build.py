@@ -20,19 +20,23 @@ from glip_pl.settings import checkpoint_config, plain, without_pretrained
 from glip_pl.training.evaluation import Evaluation
 from glip_pl.training.module import GroundingModule
 
+RETENTION = "retention_"
+"""Begins the names of sets that tell what is left of zero-shot ability; no mean contains them."""
+
 
 def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
     """The data of a run; without `train` only the test sets."""
     data = config.data
-    groups = ("train", "val", "test") if train else ("test",)
+    groups = ("train", "val", "test", "retention") if train else ("test", "retention")
     if data.get("prepare") is not None:
         instantiate(data.prepare)  # by every process: safe, and nobody has to wait
     for group in groups:
         check_paths(data.get(group) or {}, f"data.{group}")
+    kept = {f"{RETENTION}{name}": one for name, one in _present(data.get("retention")).items()}
     return GroundingDataModule(
         train=_present(data.train) if train else {},
-        val=_present(data.val) if train else {},
-        test=_present(data.test),
+        val=_present(data.val) | kept if train else {},
+        test=_present(data.test) | kept,
         tokenizer=instantiate(config.tokenizer),
         batch_size=data.batch_size,
         workers=data.workers,
@@ -83,7 +87,7 @@ def _evaluations(
     if config.get("prompt") is not None:
         learned = read_prompt(Path(config.prompt).expanduser())
         for name, one in sets.items():
-            if one.all_names != learned.prompt:
+            if not name.startswith(RETENTION) and one.all_names != learned.prompt:
                 raise UserError(
                     f"{config.prompt} was learned for {learned.prompt.caption!r}, and the set "
                     f"{name} asks for {one.all_names.caption!r} (the setting `prompt`)"
@@ -91,7 +95,12 @@ def _evaluations(
         question = learned.question(model)
     return {
         name: Evaluation(
-            one.new_metric(), one.vocabulary, tokenizer, config.prompt_memory_gb, question
+            one.new_metric(),
+            one.vocabulary,
+            tokenizer,
+            config.prompt_memory_gb,
+            None if name.startswith(RETENTION) else question,
+            apart=name.startswith(RETENTION),
         )
         for name, one in sets.items()
     }

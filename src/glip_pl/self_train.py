@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from glip_pl.checkpoints.trained import read_checkpoint, write_weights
+from glip_pl.checkpoints.trained import between, read_checkpoint, write_weights
 from glip_pl.cli import command
 from glip_pl.errors import UserError
 from glip_pl.pseudo_label import pseudo_label
@@ -92,11 +92,7 @@ def _mean(teacher: Path, student: Path, decay: float, path: Path) -> Path:
     """Write decay x teacher + (1 - decay) x student, unless it is there."""
     if not path.is_file():
         old, new = read_checkpoint(teacher), read_checkpoint(student)
-        mean = {
-            name: old.weights[name].lerp(value, 1 - decay) if value.is_floating_point() else value
-            for name, value in new.weights.items()
-        }
-        write_weights(mean, new.config, path)
+        write_weights(between(old, new, 1 - decay), new.config, path)
     return path
 
 

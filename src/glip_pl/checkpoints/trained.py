@@ -130,6 +130,21 @@ def _read_converted(path: Path) -> Checkpoint:
         raise UserError(f"{path} is no readable checkpoint: its settings are broken") from error
 
 
+def between(old: Checkpoint, new: Checkpoint, share: float) -> dict[str, Tensor]:
+    """(1 - share) x old + share x new weights of one model; what cannot be averaged is new.
+
+    Raises UserError if they are of different models.
+    """
+    if set(old.weights) != set(new.weights) or any(
+        old.weights[name].shape != value.shape for name, value in new.weights.items()
+    ):
+        raise UserError("the two checkpoints are of different models; there is nothing in between")
+    return {
+        name: old.weights[name].lerp(value, share) if value.is_floating_point() else value
+        for name, value in new.weights.items()
+    }
+
+
 def write_weights(weights: Mapping[str, Tensor], config: dict[str, Any], path: Path) -> None:
     """Write weights alone with the settings that rebuild their model; whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)

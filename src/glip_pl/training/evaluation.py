@@ -19,3 +19,4 @@ class Evaluation:
     tokenizer: Tokenizer
     memory_gb: float | None = None  # that prompts asked at the same time may take
     learned: Question | None = None  # instead of the vocabulary
+    apart: bool = False  # whether no mean of sets contains its figure

@@ -155,7 +155,8 @@ class GroundingModule(pl.LightningModule):
                 {f"{stage}/{name}/{key}": value for key, value in overall.items()},
                 sync_dist=True,
             )
-            means.append(values[one.metric.headline])
+            if not one.apart:
+                means.append(values[one.metric.headline])
         if means:
             # A set with nothing to find says nothing.
             self.log(

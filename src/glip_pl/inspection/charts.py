@@ -1,0 +1,25 @@
+"""Plots of reports."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+
+def lines(
+    values: Mapping[str, Sequence[float]],
+    places: Sequence[str],
+    axis: str,
+    title: str,
+    deviations: Mapping[str, Sequence[float]] | None = None,
+) -> Figure:
+    """A line per name over places at equal distances; nan leaves a gap."""
+    figure = Figure(figsize=(7, 4.5), dpi=150, layout="tight")
+    axes = figure.subplots()
+    for name, heights in values.items():
+        spread = None if deviations is None else deviations[name]
+        axes.errorbar(range(len(places)), heights, spread, marker="o", capsize=3, label=name)
+    axes.set_xticks(range(len(places)), places)
+    axes.set_xlabel(axis)
+    axes.set_ylabel(title)
+    axes.legend()
+    return figure

@@ -1,0 +1,79 @@
+"""What a fine-tuned model keeps of its zero-shot ability, and the weights in between."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from glip_pl.checkpoints.trained import between, read_checkpoint
+from glip_pl.errors import UserError
+from glip_pl.interpolate import interpolate
+from glip_pl.train import train
+from tests.conftest import MINILM, SMALL, Compose
+
+
+@pytest.fixture
+def words(world: Path, custom: Path, tmp_path: Path) -> list[str]:
+    """A user's folder, and the pre-training's world where the settings look for it."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "shapes").symlink_to(world)
+    return [
+        *(one for one in SMALL if not one.startswith(("data.prepare", "data.train_transform"))),
+        *(f"data.root={custom}", f"paths.data={tmp_path}/data", "retention=shapes"),
+        *("data.eval_transform.max_side=96", f"tokenizer.source={MINILM}"),
+    ]
+
+
+def test_forgetting_is_logged_and_replay_trains(
+    words: list[str], settings: Compose, finding: Path
+) -> None:
+    config = settings(
+        [
+            *words,
+            *("experiment=finetune_custom", "replay=shapes", "tuning=head", f"ckpt={finding}"),
+            *("data.train_transform.short_sides=[96]", "data.train_transform.max_side=96"),
+            "data.train.replay_captions.weight=0.5",
+            "trainer.max_epochs=1",
+        ]
+    )
+    train(config)
+    output = Path(config.paths.output)
+    with (output / "csv" / "metrics.csv").open() as file:
+        (row,) = (row for row in csv.DictReader(file) if row["val/AP"])
+    assert row["val/AP"] == row["val/custom/AP"]
+    assert row["val/retention_shapes/AP"] != row["val/AP"]
+    results = json.loads((output / "results.json").read_text())
+    assert list(results["sets"]) == ["custom", "retention_shapes"]
+    assert results["score"] == pytest.approx(results["sets"]["custom"]["figures"]["AP"])
+
+
+def test_weights_between_two_are_tested_and_written(
+    words: list[str], settings: Compose, finding: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    given = [*words, "data=custom", f"before={finding}", f"after={checkpoint}"]
+    config = settings([*given, "shares=[0,1]"], "interpolate")
+    interpolate(config)
+    folder = Path(config.paths.output)
+    curve = json.loads((folder / "curve.json").read_text())
+    assert list(curve) == ["0.0", "1.0"]
+    assert set(curve["1.0"]) == {"custom", "retention_shapes"}
+    assert curve["0.0"] != curve["1.0"]
+    assert (folder / "curve.png").stat().st_size > 10_000
+    assert not list(folder.rglob("*.safetensors"))
+    out = tmp_path / "half.safetensors"
+    interpolate(settings([*given, "shares=[0.5]", f"out={out}"], "interpolate"))
+    name = "head.prior_bias"
+    old, new, half = (read_checkpoint(one).weights[name] for one in (finding, checkpoint, out))
+    torch.testing.assert_close(half, (old + new) / 2)
+    with pytest.raises(UserError, match="one share"):
+        interpolate(settings([*given, f"out={out}"], "interpolate"))
+
+
+def test_there_is_nothing_between_different_models(finding: Path) -> None:
+    one = read_checkpoint(finding)
+    other = read_checkpoint(finding)
+    smaller = {name: value for name, value in other.weights.items() if "head" not in name}
+    with pytest.raises(UserError, match="of different models"):
+        between(one, type(other)(smaller, other.config), 0.5)
