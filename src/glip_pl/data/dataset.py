@@ -16,7 +16,7 @@ from glip_pl.data.problems import Problems
 from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
-from glip_pl.prompts.building import Wording, detection_prompt, wordings_of
+from glip_pl.prompts.building import Rewording, Wording, detection_prompt, wordings_of
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
 from glip_pl.prompts.tokens import Tokenizer, name_lengths
@@ -36,7 +36,7 @@ class GroundedDataset(Dataset[Sample]):
         transform: ResizeFlip,
         tokenizer: Tokenizer,
         sampler: CategorySampler | None = None,
-        wordings: Sequence[Wording] | None = None,
+        wordings: Sequence[Wording] | Rewording | None = None,
         packing: CaptionPacking | None = None,
         box_filter: BoxFilter | None = None,
         weigh_by_score: bool = False,
@@ -160,10 +160,14 @@ class GroundedDataset(Dataset[Sample]):
         return self.packing(prompt, captions, self.tokenizer, random)
 
 
-def _wordings(names: Sequence[str], given: Sequence[Wording] | None, source: str) -> list[Wording]:
+def _wordings(
+    names: Sequence[str], given: Sequence[Wording] | Rewording | None, source: str
+) -> list[Wording]:
     """How prompts call each category. Raises UserError if there is not one for each."""
     if given is None:
         return wordings_of(names)
+    if isinstance(given, Rewording):
+        return given(names)
     if len(given) != len(names):
         raise UserError(
             f"the setting `wordings` has {len(given)} entries and {source} {len(names)} categories"

@@ -15,7 +15,7 @@ from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.data.truth import truth_of
 from glip_pl.errors import UserError
-from glip_pl.prompts.building import Wording, detection_prompt
+from glip_pl.prompts.building import Rewording, Wording, detection_prompt
 from glip_pl.prompts.chunking import Chunk, chunks
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import Prompt
@@ -35,7 +35,7 @@ class EvaluationSet(GroundedDataset):
         tokenizer: Tokenizer,
         metric: Callable[..., Any],
         chunk: int | None = None,
-        wordings: Sequence[Wording] | None = None,
+        wordings: Sequence[Wording] | Rewording | None = None,
         few_shot: FewShot | None = None,
         out_of_image: OutOfImage = "error",
         limit: int | None = None,

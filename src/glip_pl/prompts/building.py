@@ -1,10 +1,12 @@
 """From category names or free text to the caption that the model reads (paper 3.1)."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, some
 from glip_pl.types import Phrase, Prompt
 
 SEPARATOR = ". "
@@ -51,6 +53,49 @@ def detection_prompt(wordings: Sequence[Wording]) -> Prompt:
 def wordings_of(names: Sequence[str]) -> list[Wording]:
     """Category names as datasets have them, in the words of the released models."""
     return [Wording(clean_name(name)) for name in names]
+
+
+@dataclass(frozen=True)
+class Rewording:
+    """Other words for some categories, and what explains them (knowledge-augmented prompts).
+
+    `words` replace names; the JSON file `descriptions` holds a text for some names, which follows
+    the words: {"stingray": "which is flat and round"}.
+    """
+
+    words: Mapping[str, str] | None = None
+    descriptions: str | Path | None = None
+
+    def __call__(self, names: Sequence[str]) -> list[Wording]:
+        """How prompts call each category. Raises UserError for names that are none."""
+        texts = self._descriptions()
+        words = self.words or {}
+        for given, setting in ((words, "data.prompts"), (texts, str(self.descriptions))):
+            unknown = [name for name in given if name not in names]
+            if unknown:
+                raise UserError(
+                    f"{setting} speaks of {some(unknown)}; the categories are {some(list(names))}"
+                )
+        return [
+            Wording(
+                clean_name(words.get(name, name)),
+                suffix=f" {texts[name].strip()}" if name in texts else "",
+            )
+            for name in names
+        ]
+
+    def _descriptions(self) -> dict[str, str]:
+        if self.descriptions is None:
+            return {}
+        path = Path(self.descriptions).expanduser()
+        try:
+            texts = json.loads(path.read_text(encoding="utf-8"))
+            return {str(name): str(text) for name, text in texts.items()}
+        except (OSError, ValueError, AttributeError) as error:
+            raise UserError(
+                f'{path} must be a JSON file of the form {{"name": "text"}}: {error} (the setting '
+                "`data.descriptions`)"
+            ) from error
 
 
 def names_prompt(names: Sequence[str]) -> Prompt:
