@@ -136,8 +136,11 @@ def build_trainer(config: DictConfig, train: bool, more: Sequence[pl.Callback] =
     ]
     loggers = [one for one in config.logger.values() if one is not None]
     built = [*(instantiate(one) for one in callbacks), *more]
+    settings = config.trainer.copy()
+    if settings.max_epochs == "auto":  # nothing to train
+        settings.max_epochs = None
     trainer: pl.Trainer = instantiate(
-        config.trainer,
+        settings,
         callbacks=built,
         # Otherwise Lightning adds a checkpoint callback of its own where ours is switched off.
         enable_checkpointing=any(isinstance(one, pl.callbacks.ModelCheckpoint) for one in built),

@@ -17,6 +17,7 @@ from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.evaluation import EvaluationSet
 from glip_pl.data.indexing import content_of
 from glip_pl.inference.unfinished import Unfinished
+from glip_pl.inspection.final_report import write_page
 from glip_pl.inspection.misses import worst_misses
 from glip_pl.metrics.results_file import write_results
 from glip_pl.report import digest, reports_of, score_of, show, write
@@ -70,6 +71,9 @@ def _evaluate(config: DictConfig) -> float:
         show(reports, f"{path}")
         _show_detections(module, data, trainer, results.parent)
         write(reports, score, path, results, key)
+        write_page(
+            results.with_name("report.html"), str(path), data.test, module.test, module.results
+        )
         for parts in unfinished.values():
             parts.remove()
     return score

@@ -1,5 +1,6 @@
 """Train: `python -m glip_pl.train experiment=shapes_pretrain`."""
 
+import logging
 import warnings
 from pathlib import Path
 
@@ -15,11 +16,14 @@ from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.errors import UserError
 from glip_pl.inference.large_vocabulary import read_questions
 from glip_pl.inference.learned_prompt import learned_prompt
+from glip_pl.inspection.final_report import write_page
 from glip_pl.report import reports_of, show, write
 from glip_pl.runs import find_checkpoint
 from glip_pl.training.lora import add_lora
 from glip_pl.training.module import GroundingModule
 from glip_pl.training.tuning import train_only
+
+log = logging.getLogger(__name__)
 
 # Frozen parts and batch norms rest on purpose; the table at the start says which parts train.
 warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
@@ -35,6 +39,8 @@ def train(config: DictConfig) -> float | None:
     weights = None if config.ckpt is None else find_checkpoint(config.ckpt, Path(config.paths.runs))
     data = build_data(config, train=True)
     model = build_model(config, weights)
+    if config.trainer.max_epochs == "auto":
+        _set_epochs(config, data)
     train_only(model, config.tuning.trains)
     if config.tuning.get("lora") is not None:
         add_lora(model, **config.tuning.lora)
@@ -59,6 +65,8 @@ def train(config: DictConfig) -> float | None:
             mean = float(trainer.callback_metrics["test/AP"])
             place = Path(config.paths.output, "results.json")
             write(reports, mean, Path(best) if best else None, place)
+            page = place.with_name("report.html")
+            write_page(page, config.name, data.test, module.test, module.results)
     if config.model.prompts and trainer.is_global_zero:
         _write_prompt(module, data, Path(config.paths.output, "checkpoints", "prompt.safetensors"))
     for logger in trainer.loggers:
@@ -68,6 +76,20 @@ def train(config: DictConfig) -> float | None:
         print(f"pictures: {config.paths.output}/pictures")
         print(f"checkpoints: {config.paths.output}/checkpoints")
     return None if score is None else float(score)
+
+
+LEARNED = 500
+"""Steps after which a fine-tuned model knows a small dataset (docs/results.md)."""
+
+
+def _set_epochs(config: DictConfig, data: GroundingDataModule) -> None:
+    """As many epochs as make LEARNED steps, 3 to 100 of them, and 20 validations or so."""
+    samples = sum(source.epoch_length() for source in data.train.values())
+    steps = max(1, samples // data.batch_size)
+    epochs = min(100, max(3, -(-LEARNED // steps)))
+    config.trainer.max_epochs = epochs
+    config.trainer.check_val_every_n_epoch = max(1, epochs // 20)
+    log.info("%d pictures an epoch: %d epochs (trainer.max_epochs)", samples, epochs)
 
 
 def _check_prompts(data: GroundingDataModule) -> None:

@@ -43,14 +43,27 @@ def curves(matched: Matched, limits: Sequence[int | None] = (None,)) -> Curves:
 
 
 def _areas(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(S, T) mean of the precision (S, T, D) at the first point of recall or better."""
-    reached = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
+    """(S, T) mean over recalls of the precision (S, T, D)."""
     result = np.zeros(recall.shape[:2])
     for place in np.ndindex(result.shape):
-        at = np.searchsorted(recall[place], RECALLS, side="left")
-        at = at[at < recall.shape[2]]
-        result[place] = reached[place][at].sum() / len(RECALLS)
+        result[place] = at_recalls(recall[place], precision[place]).mean()
     return result
+
+
+def at_recalls(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(101,) the best precision (D,) from each recall on; 0 where no detection gets so far."""
+    reached = np.maximum.accumulate(precision[::-1])[::-1]
+    return np.append(reached, 0.0)[np.searchsorted(recall, RECALLS, side="left")]
+
+
+def precisions(matched: Matched, category: int) -> NDArray[np.float64]:
+    """(101,) of a category of any size at IoU 0.5."""
+    mine = np.flatnonzero(matched.found.labels == category)
+    mine = mine[np.argsort(-matched.found.scores[mine], kind="stable")]
+    counted = ~matched.ignored[0, 0, mine]
+    hits = np.cumsum(matched.right[0, 0, mine] & counted)
+    total = max(1, int(matched.boxes[0, category]))
+    return at_recalls(hits / total, hits / np.maximum(1, np.cumsum(counted)))
 
 
 def mean(values: NDArray[np.float64]) -> float:

@@ -1,0 +1,151 @@
+"""One HTML page on how good a model is on a set, with nothing outside it."""
+
+import base64
+import html
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from glip_pl.data.evaluation import EvaluationSet
+from glip_pl.data.truth import Truth
+from glip_pl.inspection.browse import STYLE
+from glip_pl.inspection.misses import worst_misses
+from glip_pl.metrics.average_precision import RECALLS, precisions
+from glip_pl.metrics.coco import COCOAveragePrecision
+from glip_pl.metrics.confusion import confusion
+from glip_pl.metrics.matching import match
+from glip_pl.training.evaluation import Evaluation
+
+WORST = 12
+"""Pictures."""
+
+SHOWN = 20
+"""Categories in plots, those with most boxes; tables have all."""
+
+TABLES = """
+table { border-collapse: collapse; background: white; margin: .6em 0 1.5em }
+td, th { border: 1px solid #ddd; padding: .25em .6em; text-align: right }
+td:first-child, th:first-child { text-align: left }
+.wide { overflow-x: auto }
+.wide img { max-width: 760px }
+"""
+
+
+def write_page(
+    path: Path,
+    title: str,
+    sets: Mapping[str, EvaluationSet],
+    evaluations: Mapping[str, Evaluation],
+    figures: Mapping[str, Mapping[str, float]],
+) -> None:
+    """Figures, curves, confusions and the worst pictures of sets of categories, if there is one."""
+    parts = [
+        part
+        for name, one in evaluations.items()
+        if isinstance(one.metric, COCOAveragePrecision)
+        for part in _section(name, sets[name], one.metric, figures[name])
+    ]
+    if not parts:
+        return
+    path.write_text(
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>"
+        f"<style>{STYLE}{TABLES}</style><h1>{html.escape(title)}</h1>{''.join(parts)}</html>\n",
+        encoding="utf-8",
+    )
+    print(f"report: {path}")
+
+
+def _section(
+    name: str, dataset: EvaluationSet, metric: COCOAveragePrecision, figures: Mapping[str, float]
+) -> Iterator[str]:
+    truth, found = metric.collected()
+    matched = match(truth, found, 100)
+    yield f"<h2>{html.escape(name)}</h2><p>{html.escape(metric.protocol)}; "
+    yield f"{len(truth.image_ids)} images, {len(truth.labels)} boxes.</p>"
+    yield _table([*metric.columns], [[_percent(figures[one]) for one in metric.columns]])
+    counts = matched.boxes[0]
+    yield "<h3>Categories</h3>"
+    yield _table(
+        ["category", "boxes", "AP", "AP50"],
+        [
+            [
+                category,
+                str(counts[number]),
+                _percent(figures.get(f"AP/{category}", float("nan"))),
+                _percent(float(precisions(matched, number).mean())),
+            ]
+            for number, category in enumerate(truth.names)
+            if counts[number]
+        ],
+    )
+    most = [int(one) for one in np.argsort(-counts, kind="stable")[:SHOWN] if counts[one]]
+    yield "<h3>Precision against recall (IoU 0.5)</h3><div class='wide'>"
+    curves = {truth.names[one]: precisions(matched, one) for one in most}
+    yield _picture_of(_curves(curves)) + "</div>"
+    yield "<h3>What is taken for what (certain boxes)</h3><div class='wide'>"
+    yield _confusions(truth, confusion(truth, found), most) + "</div>"
+    yield "<h3>Where most was missed</h3><main>"
+    for miss in worst_misses(dataset, metric, WORST):
+        caption = f"image {miss.image_id}: {miss.missed} missed"
+        yield f"<figure>{_picture(miss.picture)}<figcaption>{caption}</figcaption></figure>"
+    yield "</main>"
+
+
+def _percent(value: float) -> str:
+    return "" if np.isnan(value) else f"{100 * value:.1f}"
+
+
+def _table(head: list[str], body: list[list[str]]) -> str:
+    rows = ["".join(f"<th>{html.escape(cell)}</th>" for cell in head)]
+    rows += ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in body]
+    return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+
+
+def _curves(curves: Mapping[str, NDArray[np.float64]]) -> Figure:
+    figure = Figure(figsize=(7, 4.5), dpi=120, layout="tight")
+    axes = figure.subplots()
+    for name, precision in curves.items():
+        axes.plot(RECALLS, precision, label=name)
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+    if curves:
+        axes.legend(fontsize="small")
+    return figure
+
+
+def _confusions(truth: Truth, matrix: NDArray[np.int64], most: list[int]) -> str:
+    """Rows are what is there; darker is a larger part of the row."""
+    none = len(truth.names)
+    kept = [*most, none]
+    names = [*(truth.names[one] for one in most), "nothing"]
+    lines = ["<th>there / said</th>" + "".join(f"<th>{html.escape(one)}</th>" for one in names)]
+    for row, name in zip(kept, names, strict=True):
+        total = max(1, matrix[row].sum())
+        cells = "".join(
+            f"<td style='background:rgba(30,110,200,{0.8 * matrix[row, column] / total:.2f})'>"
+            f"{matrix[row, column] or ''}</td>"
+            for column in kept
+        )
+        lines.append(f"<th>{html.escape(name)}</th>{cells}")
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+
+def _picture_of(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return _image("png", buffer.getvalue())
+
+
+def _picture(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.convert("RGB").save(buffer, "JPEG", quality=85)
+    return _image("jpeg", buffer.getvalue())
+
+
+def _image(kind: str, content: bytes) -> str:
+    data = base64.b64encode(content).decode()
+    return f"<img loading='lazy' alt='' src='data:image/{kind};base64,{data}'>"

@@ -1,0 +1,39 @@
+"""What is taken for what."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glip_pl.data.truth import Truth
+from glip_pl.metrics.found import CERTAIN, Found
+from glip_pl.metrics.matching import box_iou
+
+MIN_IOU = 0.5
+
+
+def confusion(truth: Truth, found: Found) -> NDArray[np.int64]:
+    """(C + 1, C + 1) counts: rows are what is there, columns what a certain detection said.
+
+    The last row holds detections of nothing, the last column boxes that nothing found. The most
+    certain detection takes the box that it covers best, of any category. Crowds do not count.
+    """
+    none = len(truth.names)
+    matrix = np.zeros((none + 1, none + 1), dtype=np.int64)
+    found = found[found.scores >= CERTAIN]
+    found = found[np.argsort(-found.scores, kind="stable")]
+    for image in np.unique(np.concatenate([truth.images, found.images])):
+        boxes = np.flatnonzero(truth.images == image)
+        mine = np.flatnonzero(found.images == image)
+        free = np.ones(len(boxes), dtype=np.bool_)
+        for detection in mine:
+            corners = np.broadcast_to(found.boxes[detection], (len(boxes), 4))
+            ious = box_iou(corners, truth.boxes[boxes], truth.crowds[boxes]) * free
+            best = int(ious.argmax()) if len(boxes) else -1
+            label = found.labels[detection]
+            if best < 0 or ious[best] < MIN_IOU:
+                matrix[none, label] += 1
+            elif not truth.crowds[boxes[best]]:
+                matrix[truth.labels[boxes[best]], label] += 1
+                free[best] = False
+        for box in boxes[free & ~truth.crowds[boxes]]:
+            matrix[truth.labels[box], none] += 1
+    return matrix

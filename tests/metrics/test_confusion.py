@@ -1,0 +1,37 @@
+"""What is taken for what, counted by hand."""
+
+import numpy as np
+
+from glip_pl.data.truth import Truth
+from glip_pl.metrics.confusion import confusion
+from glip_pl.metrics.found import Found
+
+
+def boxes(*corners: float) -> np.ndarray:
+    """Squares of ten pixels, by their left sides."""
+    return np.array([[left, 0.0, 10.0, 10.0] for left in corners])
+
+
+def test_every_box_and_every_certain_detection_counts_once() -> None:
+    truth = Truth(
+        image_ids=np.array([5, 6]),
+        boxes=boxes(0, 20, 40, 0),
+        areas=np.full(4, 100.0),
+        crowds=np.array([False, False, True, False]),
+        images=np.array([0, 0, 0, 1]),
+        labels=np.array([0, 1, 0, 0]),
+        names=["cat", "dog"],
+        category_ids=np.array([1, 2]),
+    )
+    found = Found(
+        images=np.array([0, 0, 0, 0, 0, 1]),
+        labels=np.array([0, 1, 0, 1, 1, 1]),
+        # the second is better than the first at the same box; the last is not certain
+        scores=np.array([0.8, 0.9, 0.7, 0.6, 0.5, 0.2]),
+        boxes=boxes(1, 0, 20, 41, 80, 0),
+    )
+    assert confusion(truth, found).tolist() == [
+        [0, 1, 1],  # one cat was taken for a dog, one was not found
+        [1, 0, 0],  # the dog was taken for a cat
+        [1, 1, 0],  # a second box on the first cat, and one where nothing is
+    ]
