@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from glip_pl.checkpoints.trained import read_checkpoint
-from glip_pl.data.shapes.world import World
 from glip_pl.errors import UserError
 from glip_pl.pseudo_label import pseudo_label
 from glip_pl.self_train import self_train
@@ -89,9 +88,12 @@ def test_rounds_go_on_where_they_were(rounds: Any, monkeypatch: pytest.MonkeyPat
         rounds("optimizer.lr=1e-5")
 
 
-def test_the_world_of_the_ablation_has_the_papers_proportions(settings: Compose) -> None:
-    config = settings(["experiment=shapes_t"])
-    world = config.data.prepare.world
-    assert set(config.data.train) == {"detection", "captions", "web"}
-    assert world.detection == world.captions == world.web / 4
-    assert World.__dataclass_fields__.keys() >= {"detection", "captions", "web"}
+def test_the_ablation_adds_one_thing_after_the_other(settings: Compose) -> None:
+    a, b, c, t = (settings([f"experiment=shapes_{model}"]) for model in "abct")
+    sources = [{name for name, one in x.data.train.items() if one} for x in (a, b, c, t)]
+    assert sources[0] == sources[1] == {"detection"}
+    assert sources[2] == {"detection", "captions"}
+    assert sources[3] == {"detection", "captions", "web"}
+    assert a.model.fusion != b.model.fusion == c.model.fusion == t.model.fusion
+    assert len({x.trainer.max_steps for x in (a, b, c, t)}) == 1
+    assert a.data.prepare == b.data.prepare == c.data.prepare == t.data.prepare

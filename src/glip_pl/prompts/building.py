@@ -67,7 +67,16 @@ class Rewording:
     descriptions: str | Path | None = None
 
     def __call__(self, names: Sequence[str]) -> list[Wording]:
-        """How prompts call each category. Raises UserError for names that are none."""
+        """How prompts call each category.
+
+        Raises UserError for words of no category, and for categories of one name.
+        """
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UserError(
+                f"several categories are called {some(twice)}: a prompt cannot tell them apart. "
+                "Give them one id in the annotations, or different names"
+            )
         texts = self._descriptions()
         words = self.words or {}
         for given, setting in ((words, "data.prompts"), (texts, str(self.descriptions))):
