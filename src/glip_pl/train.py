@@ -1,8 +1,6 @@
 """Train: `python -m glip_pl.train experiment=shapes_pretrain`."""
 
 import logging
-import logging
-import logging
 import warnings
 from pathlib import Path
 
@@ -27,10 +25,6 @@ from glip_pl.training.tuning import train_only
 
 log = logging.getLogger(__name__)
 
-log = logging.getLogger(__name__)
-
-log = logging.getLogger(__name__)
-
 # Frozen parts and batch norms rest on purpose; the table at the start says which parts train.
 warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
 
@@ -45,10 +39,6 @@ def train(config: DictConfig) -> float | None:
     weights = None if config.ckpt is None else find_checkpoint(config.ckpt, Path(config.paths.runs))
     data = build_data(config, train=True)
     model = build_model(config, weights)
-    if config.trainer.max_epochs == "auto":
-        _set_epochs(config, data)
-    if config.trainer.max_epochs == "auto":
-        _set_epochs(config, data)
     if config.trainer.max_epochs == "auto":
         _set_epochs(config, data)
     train_only(model, config.tuning.trains)
@@ -86,34 +76,6 @@ def train(config: DictConfig) -> float | None:
         print(f"pictures: {config.paths.output}/pictures")
         print(f"checkpoints: {config.paths.output}/checkpoints")
     return None if score is None else float(score)
-
-
-LEARNED = 500
-"""Steps after which a fine-tuned model knows a small dataset (docs/results.md)."""
-
-
-def _set_epochs(config: DictConfig, data: GroundingDataModule) -> None:
-    """As many epochs as make LEARNED steps, 3 to 100 of them, and 20 validations or so."""
-    samples = sum(source.epoch_length() for source in data.train.values())
-    steps = max(1, samples // data.batch_size)
-    epochs = min(100, max(3, -(-LEARNED // steps)))
-    config.trainer.max_epochs = epochs
-    config.trainer.check_val_every_n_epoch = max(1, epochs // 20)
-    log.info("%d pictures an epoch: %d epochs (trainer.max_epochs)", samples, epochs)
-
-
-LEARNED = 500
-"""Steps after which a fine-tuned model knows a small dataset (docs/results.md)."""
-
-
-def _set_epochs(config: DictConfig, data: GroundingDataModule) -> None:
-    """As many epochs as make LEARNED steps, 3 to 100 of them, and 20 validations or so."""
-    samples = sum(source.epoch_length() for source in data.train.values())
-    steps = max(1, samples // data.batch_size)
-    epochs = min(100, max(3, -(-LEARNED // steps)))
-    config.trainer.max_epochs = epochs
-    config.trainer.check_val_every_n_epoch = max(1, epochs // 20)
-    log.info("%d pictures an epoch: %d epochs (trainer.max_epochs)", samples, epochs)
 
 
 LEARNED = 500
