@@ -113,6 +113,24 @@ def test_a_checkpoint_of_lora_is_a_plain_one(transfer: Transfer, custom: Path) -
     assert len(predictor(picture, "circle. square"))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("tuning", ["lora", "prompt_deep"])
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
+    tuning: str, settings: Compose, transfer: Transfer, tmp_path: Path
+) -> None:
+    words = ["schedule=plateau", "shots=3", "callbacks.best=null", "data.test=null"]
+    whole = transfer(tuning, *words, "trainer.max_epochs=3", f"paths.output={tmp_path}/whole")
+    part = transfer(tuning, *words, f"paths.output={tmp_path}/part")
+    last = f"resume={part}/checkpoints/last.ckpt"
+    rest = transfer(tuning, *words, last, "trainer.max_epochs=3", f"paths.output={tmp_path}/rest")
+    one, other = (
+        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for folder in (whole, rest)
+    )
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
 def test_a_prompt_cannot_be_learned_where_prompts_vary(transfer: Transfer) -> None:
     with pytest.raises(UserError, match=r"data\.train\.custom has others"):
         transfer("prompt", "data.train.custom.dataset.sampler.shuffle=true")
