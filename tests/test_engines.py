@@ -38,6 +38,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_the_workers_of_ray_make_the_same_labels(
     world: Path, tmp_path: Path, finding: Path, monkeypatch: pytest.MonkeyPatch

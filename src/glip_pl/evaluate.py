@@ -71,9 +71,9 @@ def _evaluate(config: DictConfig) -> float:
         show(reports, f"{path}")
         _show_detections(module, data, trainer, results.parent)
         write(reports, score, path, results, key)
-        write_page(
-            results.with_name("report.html"), str(path), data.test, module.test, module.results
-        )
+        metrics = {name: one.metric for name, one in module.test.items()}
+        page = results.with_name("report.html")
+        write_page(page, str(path), data.test, metrics, module.results)
         for parts in unfinished.values():
             parts.remove()
     return score

@@ -66,7 +66,8 @@ def train(config: DictConfig) -> float | None:
             place = Path(config.paths.output, "results.json")
             write(reports, mean, Path(best) if best else None, place)
             page = place.with_name("report.html")
-            write_page(page, config.name, data.test, module.test, module.results)
+            metrics = {name: one.metric for name, one in module.test.items()}
+            write_page(page, config.name, data.test, metrics, module.results)
     if config.model.prompts and trainer.is_global_zero:
         _write_prompt(module, data, Path(config.paths.output, "checkpoints", "prompt.safetensors"))
     for logger in trainer.loggers:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from hydra.errors import InstantiationException
 from PIL import Image
 
-from glip_pl.errors import UserError
 from glip_pl.train import train
 from tests.conftest import MINILM, SMALL, Compose
 
@@ -68,5 +68,5 @@ def test_a_thousand_categories_in_any_script(tune: Tune, tmp_path: Path) -> None
 
 
 def test_two_categories_of_one_name_are_refused(tune: Tune, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="several categories are called cell"):
+    with pytest.raises(InstantiationException, match="several categories are called cell"):
         tune(folder(tmp_path / "twice", ["cell", "dish", "cell"], [0, 2]))

@@ -53,7 +53,14 @@ def transfer(settings: Compose, custom: Path, finding: Path) -> Transfer:
     return run
 
 
-@pytest.mark.parametrize("tuning", TRAINS)
+QUICK = ("linear_probe", "prompt_deep", "lora")
+"""Of the tunings, those of the default suite."""
+
+
+@pytest.mark.parametrize(
+    "tuning",
+    [pytest.param(one, marks=[] if one in QUICK else pytest.mark.slow) for one in TRAINS],
+)
 def test_only_what_a_tuning_names_changes(tuning: str, transfer: Transfer, finding: Path) -> None:
     folder = transfer(tuning)
     before = read_checkpoint(finding).weights
@@ -75,7 +82,7 @@ def test_every_tuning_is_tested() -> None:
     assert shipped - {"frozen_stem"} == set(TRAINS)  # which is for Swin
 
 
-@pytest.mark.parametrize("tuning", ["prompt", "prompt_deep"])
+@pytest.mark.parametrize("tuning", [pytest.param("prompt", marks=pytest.mark.slow), "prompt_deep"])
 def test_a_learned_prompt_stands_alone(
     tuning: str, transfer: Transfer, finding: Path, custom: Path, settings: Compose
 ) -> None:

@@ -16,7 +16,7 @@ from glip_pl.data.problems import Problems
 from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
-from glip_pl.prompts.building import Rewording, Wording, detection_prompt, wordings_of
+from glip_pl.prompts.building import Rewording, Wording, detection_prompt, worded
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
 from glip_pl.prompts.tokens import Tokenizer, name_lengths
@@ -65,7 +65,7 @@ class GroundedDataset(Dataset[Sample]):
         self.problems = Problems(tolerate)
         self.read = 0  # pictures, by this process
         self.names = list(self.index.names)
-        self.wordings = _wordings(self.names, wordings, source_name(reader))
+        self.wordings = worded(self.names, wordings, source_name(reader))
         self.lengths = name_lengths(tokenizer, [one.text for one in self.wordings])
         rows = self._rows() if few_shot is None else few_shot.rows(self.index, self._rows())
         self.rows = rows[:limit]
@@ -158,18 +158,3 @@ class GroundedDataset(Dataset[Sample]):
         others = self.rows[random.integers(len(self), size=self.packing.count(random))]
         captions = [self.index.captions[int(other)] for other in others if other != row]
         return self.packing(prompt, captions, self.tokenizer, random)
-
-
-def _wordings(
-    names: Sequence[str], given: Sequence[Wording] | Rewording | None, source: str
-) -> list[Wording]:
-    """How prompts call each category. Raises UserError if there is not one for each."""
-    if given is None:
-        return wordings_of(names)
-    if isinstance(given, Rewording):
-        return given(names)
-    if len(given) != len(names):
-        raise UserError(
-            f"the setting `wordings` has {len(given)} entries and {source} {len(names)} categories"
-        )
-    return list(given)

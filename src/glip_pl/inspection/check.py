@@ -14,7 +14,7 @@ from glip_pl.errors import UserError
 from glip_pl.inspection.sets import NamedSet
 from glip_pl.metrics.coco import coco_figures
 from glip_pl.metrics.found import Found
-from glip_pl.prompts.building import Wording, wordings_of
+from glip_pl.prompts.building import Wording, worded
 from glip_pl.prompts.chunking import LONGEST_NAME
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, tokenize
 from glip_pl.types import Prompt
@@ -62,7 +62,7 @@ def check(
             _pictures(one, index, pictures, problems, progress)
             _captions(index, tokenizer, problems, progress)
             if index.names:
-                _names(one.wordings or wordings_of(index.names), tokenizer, problems)
+                _names(worded(index.names, one.wordings, one.name), tokenizer, problems)
                 known = truth_of(one.reader, index)
                 if isinstance(known, Truth):
                     truth = ground_truth_ap(known, ap_images)

@@ -5,6 +5,7 @@ import html
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,9 +18,9 @@ from glip_pl.inspection.browse import STYLE
 from glip_pl.inspection.misses import worst_misses
 from glip_pl.metrics.average_precision import RECALLS, precisions
 from glip_pl.metrics.coco import COCOAveragePrecision
+from glip_pl.metrics.collecting import CollectingMetric
 from glip_pl.metrics.confusion import confusion
 from glip_pl.metrics.matching import match
-from glip_pl.training.evaluation import Evaluation
 
 WORST = 12
 """Pictures."""
@@ -40,15 +41,15 @@ def write_page(
     path: Path,
     title: str,
     sets: Mapping[str, EvaluationSet],
-    evaluations: Mapping[str, Evaluation],
+    metrics: Mapping[str, CollectingMetric[Any]],
     figures: Mapping[str, Mapping[str, float]],
 ) -> None:
     """Figures, curves, confusions and the worst pictures of sets of categories, if there is one."""
     parts = [
         part
-        for name, one in evaluations.items()
-        if isinstance(one.metric, COCOAveragePrecision)
-        for part in _section(name, sets[name], one.metric, figures[name])
+        for name, metric in metrics.items()
+        if isinstance(metric, COCOAveragePrecision)
+        for part in _section(name, sets[name], metric, figures[name])
     ]
     if not parts:
         return

@@ -15,7 +15,7 @@ from glip_pl.data.index_writer import IndexWriter, OutOfImage
 from glip_pl.data.indexing import require_files, source_name
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Reader
-from glip_pl.prompts.building import Wording
+from glip_pl.prompts.building import Rewording, Wording
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class NamedSet:
     out_of_image: OutOfImage = "error"
     tolerate: float = 0.0
     box_filter: BoxFilter | None = None
-    wordings: Sequence[Wording] | None = None
+    wordings: Sequence[Wording] | Rewording | None = None
 
     def filtered(self, index: Index) -> FilteredBoxes | None:
         """The boxes that runs would use, if not all."""

@@ -107,6 +107,21 @@ class Rewording:
             ) from error
 
 
+def worded(
+    names: Sequence[str], given: Sequence[Wording] | Rewording | None, source: str
+) -> list[Wording]:
+    """How prompts call each category. Raises UserError if there is not one wording for each."""
+    if given is None:
+        return wordings_of(names)
+    if isinstance(given, Rewording):
+        return given(names)
+    if len(given) != len(names):
+        raise UserError(
+            f"the setting `wordings` has {len(given)} entries and {source} {len(names)} categories"
+        )
+    return list(given)
+
+
 def names_prompt(names: Sequence[str]) -> Prompt:
     """A detection prompt of category names as datasets have them."""
     return detection_prompt(wordings_of(names))
