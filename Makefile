@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## train, test and draw on the embedded default: ten minutes on two CPU cores
 	$(RUN) -m glip_pl.train experiment=shapes_pretrain
 
-ablation: $(STAMP) ## what fusion, grounding and web data are worth: an hour and a half on two CPU cores
+ablation: $(STAMP) ## what fusion, grounding and web data are worth: over two hours on two CPU cores
 	$(RUN) -m scripts.ablation
 
 test: $(STAMP) ## the default test suite: offline, CPU, minutes

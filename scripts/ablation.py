@@ -17,6 +17,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from glip_pl.inspection.charts import lines
+
 MODELS = {
     "a": "A: detection, no fusion",
     "b": "B: + fusion",
@@ -64,13 +66,13 @@ def _train(model: str, seed: int, folder: Path, more: Sequence[str]) -> None:
 
 def _report(figures: dict[str, list[dict[str, float]]], output: Path) -> None:
     """Mean and deviation over the seeds that are there; each step's gain beside them."""
-    lines = [f"| model | {' | '.join(f'{name} AP' for name in SETS)} | seeds |"]
-    lines.append("| --- " * (len(SETS) + 2) + "|")
+    rows = [f"| model | {' | '.join(f'{name} AP' for name in SETS)} | seeds |"]
+    rows.append("| --- " * (len(SETS) + 2) + "|")
     for model, runs in figures.items():
         if runs:
             cells = [_spread([run[name] for run in runs]) for name in SETS]
-            lines.append(f"| {MODELS[model]} | {' | '.join(cells)} | {len(runs)} |")
-    table = "\n".join(lines)
+            rows.append(f"| {MODELS[model]} | {' | '.join(cells)} | {len(runs)} |")
+    table = "\n".join(rows)
     (output / "table.md").write_text(table + "\n")
     (output / "figures.json").write_text(json.dumps(figures, indent=1))
     _plot(figures, output / "ablation.png")
@@ -83,27 +85,16 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def _plot(figures: dict[str, list[dict[str, float]]], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6, 4))
     done = {model: runs for model, runs in figures.items() if runs}
-    for name in SETS[:2]:
-        heights = [mean(run[name] for run in runs) for runs in done.values()]
-        (line,) = axes.plot(range(len(done)), heights, marker="o", label=name)
-        for place, runs in enumerate(done.values()):
-            axes.scatter(
-                [place] * len(runs), [run[name] for run in runs], color=line.get_color(), alpha=0.3
-            )
-    axes.set_xticks(range(len(done)), [MODELS[model].replace(": ", "\n") for model in done])
-    axes.set_ylabel("AP of pairs of colour and shape")
-    axes.set_ylim(bottom=0)
-    axes.legend()
-    figure.tight_layout()
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
+    spreads = {
+        name: [stdev(run[name] for run in runs) if len(runs) > 1 else 0.0 for runs in done.values()]
+        for name in SETS[:2]
+    }
+    heights = {
+        name: [mean(run[name] for run in runs) for runs in done.values()] for name in SETS[:2]
+    }
+    names = [MODELS[model].replace(": ", "\n") for model in done]
+    lines(heights, names, "", "AP of pairs of colour and shape", spreads).savefig(path)
 
 
 if __name__ == "__main__":

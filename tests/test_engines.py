@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from glip_pl.engines import Local
+from glip_pl.engines import Label, Local
 from tests.test_pseudo_label import command, contents, labelled, web
 
 RAY = ["engine=ray", "engine.workers=2", "engine.cpus=0.5"]
@@ -21,11 +21,11 @@ def test_one_process_takes_one_shard_after_the_other() -> None:
     made: list[int] = []
     done: list[int] = []
 
-    def make() -> None:
+    def make() -> Label:
         made.append(1)
-        return done.append  # type: ignore[return-value]
+        return done.append
 
-    assert [(shard, list(done)) for shard in Local()(make, [4, 2])] == [(4, [4]), (2, [4, 2])]  # type: ignore[arg-type]
+    assert [(shard, list(done)) for shard in Local()(make, [4, 2])] == [(4, [4]), (2, [4, 2])]
     assert made == [1]
 
 

@@ -61,6 +61,11 @@ def test_a_slow_teacher_is_the_mean_of_itself_and_its_student(rounds: Any, findi
     assert json.loads((folder / "round_2" / "done.json").read_text())["teacher"] == str(path)
 
 
+def test_a_setting_that_labelling_does_not_know_is_told(rounds: Any) -> None:
+    with pytest.raises(UserError, match=r"label\.miror is no setting of pseudo_label"):
+        rounds("+label.miror=true")
+
+
 def test_rounds_go_on_where_they_were(rounds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
 

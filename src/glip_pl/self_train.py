@@ -66,6 +66,8 @@ def _label_settings(config: DictConfig, teacher: Path, output: Path) -> DictConf
     with open_dict(settings):
         settings.paths = plain(config.paths)
         for key, value in plain(config.label).items():
+            if key not in (*settings, "scorer"):  # a group that is absent while it is null
+                raise UserError(f"label.{key} is no setting of pseudo_label")
             settings[key] = value
         settings.tokenizer.source = config.tokenizer.source
     return settings

@@ -38,6 +38,11 @@ def train(config: DictConfig) -> float | None:
     resume = _resumed(config)
     weights = None if config.ckpt is None else find_checkpoint(config.ckpt, Path(config.paths.runs))
     data = build_data(config, train=True)
+    if config.shots != "full" and not any(one.dataset.few_shot for one in data.train.values()):
+        raise UserError(
+            f"shots={config.shots}: no source of these data draws a few; data=custom and odinw do, "
+            "others by the setting dataset.few_shot (conf/data/custom.yaml)"
+        )
     model = build_model(config, weights)
     if config.trainer.max_epochs == "auto":
         _set_epochs(config, data)

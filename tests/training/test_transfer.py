@@ -143,6 +143,11 @@ def test_a_prompt_cannot_be_learned_where_prompts_vary(transfer: Transfer) -> No
         transfer("prompt", "data.train.custom.dataset.sampler.shuffle=true")
 
 
+def test_shots_that_no_source_draws_are_told(settings: Compose, world: Path) -> None:
+    with pytest.raises(UserError, match=r"shots=1: no source of these data draws a few"):
+        train(settings([*SMALL, f"data.root={world}", f"tokenizer.source={MINILM}", "shots=1"]))
+
+
 def test_few_shots_train_and_choose(transfer: Transfer, custom: Path) -> None:
     folder = transfer("head", "shots=1", "schedule=plateau", "trainer.max_epochs=2")
     assert json.loads((folder / "results.json").read_text())["sets"]["custom"]["images"] == 4

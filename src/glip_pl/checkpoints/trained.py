@@ -146,12 +146,16 @@ def between(old: Checkpoint, new: Checkpoint, share: float) -> dict[str, Tensor]
 
 
 def write_weights(weights: Mapping[str, Tensor], config: dict[str, Any], path: Path) -> None:
-    """Write weights alone with the settings that rebuild their model; whole or not at all."""
+    """Write weights alone with the settings that rebuild their model."""
+    write_tensors(weights, {CONFIG_KEY: json.dumps(config)}, path)
+
+
+def write_tensors(tensors: Mapping[str, Tensor], about: dict[str, str], path: Path) -> None:
+    """Write a file of safetensors whole or not at all; `about` is its metadata."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     # The format wants every tensor to lie in one piece.
-    pieces = {name: value.contiguous() for name, value in weights.items()}
-    save_file(pieces, partial, metadata={CONFIG_KEY: json.dumps(config)})
+    save_file({name: value.contiguous() for name, value in tensors.items()}, partial, about)
     partial.replace(path)
 
 

@@ -67,6 +67,7 @@ class GroundedDataset(Dataset[Sample]):
         self.names = list(self.index.names)
         self.wordings = worded(self.names, wordings, source_name(reader))
         self.lengths = name_lengths(tokenizer, [one.text for one in self.wordings])
+        self.few_shot = few_shot
         rows = self._rows() if few_shot is None else few_shot.rows(self.index, self._rows())
         self.rows = rows[:limit]
 

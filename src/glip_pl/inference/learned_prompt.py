@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from glip_pl.checkpoints.trained import write_tensors
 from glip_pl.errors import UserError
 from glip_pl.inference.large_vocabulary import Question
 from glip_pl.models.glip import GLIP
@@ -50,17 +51,12 @@ class LearnedPrompt:
     def write(self, path: Path) -> None:
         """Save it whole or not at all."""
         about = {"caption": self.prompt.caption, "phrases": self.prompt.phrases}
-        partial = path.with_name(f"{path.name}.partial")
-        save_file(
-            {
-                "hidden": self.hidden.contiguous(),
-                "phrase_masks": self.phrase_masks.contiguous(),
-                "deeper": self.deeper.contiguous(),
-            },
-            partial,
-            metadata={KEY: json.dumps(about)},
-        )
-        partial.replace(path)
+        tensors = {
+            "hidden": self.hidden,
+            "phrase_masks": self.phrase_masks,
+            "deeper": self.deeper,
+        }
+        write_tensors(tensors, {KEY: json.dumps(about)}, path)
 
 
 @torch.no_grad()

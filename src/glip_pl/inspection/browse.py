@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 
 import torch
+from PIL import Image
 
 from glip_pl.data.filtering import FilteredBoxes
 from glip_pl.data.index import Index
@@ -32,11 +33,28 @@ small { color: #777 }
 def page(sets: list[tuple[NamedSet, Index]], count: int, seed: int) -> str:
     """A self-contained HTML page with `count` random pictures of each set."""
     parts = [part for one, index in sets for part in _section(one, index, count, seed)]
-    title = html.escape(", ".join(one.name for one, _ in sets))
+    return document(", ".join(one.name for one, _ in sets), "".join(parts))
+
+
+def document(title: str, body: str, style: str = "") -> str:
+    """A whole page; `style` adds to what all pages look like."""
     return (
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>"
-        f"<style>{STYLE}</style>{''.join(parts)}</html>\n"
+        "<!doctype html><html lang='en'><meta charset='utf-8'>"
+        f"<title>{html.escape(title)}</title><style>{STYLE}{style}</style>{body}</html>\n"
     )
+
+
+def embedded(content: bytes, kind: str) -> str:
+    """An encoded picture, "jpeg" or "png", inside a page."""
+    data = base64.b64encode(content).decode()
+    return f"<img loading='lazy' alt='' src='data:image/{kind};base64,{data}'>"
+
+
+def photograph(picture: Image.Image) -> str:
+    """A picture as JPEG inside a page."""
+    buffer = io.BytesIO()
+    picture.convert("RGB").save(buffer, "JPEG", quality=85)
+    return embedded(buffer.getvalue(), "jpeg")
 
 
 def _section(one: NamedSet, index: Index, count: int, seed: int) -> Iterator[str]:
@@ -62,11 +80,7 @@ def _figure(one: NamedSet, index: Index, row: int, filtered: FilteredBoxes | Non
     scores = torch.tensor(index.scores[row][kept]) if (index.scores[row] < 1).any() else None
     drawn = draw(image, torch.tensor(index.boxes[row][kept]), texts, scores)
     drawn.thumbnail((SIDE, SIDE))
-    buffer = io.BytesIO()
-    drawn.save(buffer, "JPEG", quality=85)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    picture = f"<img loading='lazy' alt='' src='data:image/jpeg;base64,{data}'>"
-    return f"<figure>{picture}<figcaption>{words}<br>{small}</figcaption></figure>"
+    return f"<figure>{photograph(drawn)}<figcaption>{words}<br>{small}</figcaption></figure>"
 
 
 def _mark(text: str, phrase: str) -> str:

@@ -1,6 +1,5 @@
 """One HTML page on how good a model is on a set, with nothing outside it."""
 
-import base64
 import html
 import io
 from collections.abc import Iterator, Mapping
@@ -10,11 +9,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
 from glip_pl.data.evaluation import EvaluationSet
 from glip_pl.data.truth import Truth
-from glip_pl.inspection.browse import STYLE
+from glip_pl.inspection.browse import document, embedded, photograph
 from glip_pl.inspection.misses import worst_misses
 from glip_pl.metrics.average_precision import RECALLS, precisions
 from glip_pl.metrics.coco import COCOAveragePrecision
@@ -53,11 +51,8 @@ def write_page(
     ]
     if not parts:
         return
-    path.write_text(
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>"
-        f"<style>{STYLE}{TABLES}</style><h1>{html.escape(title)}</h1>{''.join(parts)}</html>\n",
-        encoding="utf-8",
-    )
+    body = f"<h1>{html.escape(title)}</h1>{''.join(parts)}"
+    path.write_text(document(title, body, TABLES), encoding="utf-8")
     print(f"report: {path}")
 
 
@@ -93,7 +88,7 @@ def _section(
     yield "<h3>Where most was missed</h3><main>"
     for miss in worst_misses(dataset, metric, WORST):
         caption = f"image {miss.image_id}: {miss.missed} missed"
-        yield f"<figure>{_picture(miss.picture)}<figcaption>{caption}</figcaption></figure>"
+        yield f"<figure>{photograph(miss.picture)}<figcaption>{caption}</figcaption></figure>"
     yield "</main>"
 
 
@@ -138,15 +133,4 @@ def _confusions(truth: Truth, matrix: NDArray[np.int64], most: list[int]) -> str
 def _picture_of(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    return _image("png", buffer.getvalue())
-
-
-def _picture(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.convert("RGB").save(buffer, "JPEG", quality=85)
-    return _image("jpeg", buffer.getvalue())
-
-
-def _image(kind: str, content: bytes) -> str:
-    data = base64.b64encode(content).decode()
-    return f"<img loading='lazy' alt='' src='data:image/{kind};base64,{data}'>"
+    return embedded(buffer.getvalue(), "png")
