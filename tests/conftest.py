@@ -1,6 +1,8 @@
 """What many tests share: a tiny world on disk, the offline tokenizer, composed settings."""
 
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -145,3 +147,11 @@ def finding(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("finding") / "finding.ckpt"
     torch.save(content, path)
     return path
+
+
+def launched(words: Sequence[str], folder: Path, **environment: str) -> str:
+    """What a command says, both streams, run in a folder."""
+    done = subprocess.run(
+        words, capture_output=True, text=True, cwd=folder, env=os.environ | environment, check=False
+    )
+    return done.stdout + done.stderr

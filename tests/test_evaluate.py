@@ -1,12 +1,11 @@
 """Evaluations as people run them: whole, interrupted, on several processes, over many tasks."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from glip_pl import evaluate
-from glip_pl.settings import compose_settings
 from glip_pl.training.callbacks.resuming import ResumedTest
-from tests.conftest import MINILM, Compose
+from tests.conftest import MINILM, Compose, launched
 from tests.metrics.test_average_precision import TWELVE
 
 QUIET = [
@@ -148,13 +146,6 @@ def command(finding: Path, world: Path, *words: str) -> list[str]:
     ]
 
 
-def launched(words: Sequence[str], folder: Path, **environment: str) -> str:
-    done = subprocess.run(
-        words, capture_output=True, text=True, cwd=folder, env=os.environ | environment, check=False
-    )
-    return done.stdout + done.stderr
-
-
 def test_two_processes_find_what_one_finds(finding: Path, world: Path, tmp_path: Path) -> None:
     for count, trainer in ((1, ["trainer=cpu"]), (2, ["trainer=ddp", "trainer.accelerator=cpu"])):
         words = [*trainer, f"trainer.devices={count}", f"hydra.run.dir={tmp_path}/{count}"]
@@ -192,50 +183,6 @@ def test_a_killed_evaluation_goes_on(finding: Path, world: Path, tmp_path: Path)
     said = launched([*again, *places], tmp_path)
     assert "images were done by an interrupted evaluation" in said
     assert json.dumps(figures(tmp_path / "rest")) == json.dumps(figures(tmp_path / "whole"))
-
-
-def odinw(root: Path, world: Path, tasks: Sequence[str]) -> None:
-    """Tasks whose pictures are ShapesWorld's."""
-    for task in tasks:
-        config = compose_settings([f"odinw={task}", "data=odinw"])
-        split = config.data.task.splits[config.data.task.zero_shot_split]
-        content = json.loads((world / "annotations/seen.json").read_text())
-        names = config.data.task.names
-        content["categories"] = [{"id": n + 1, "name": name} for n, name in enumerate(names)]
-        for one in content["annotations"]:
-            one["category_id"] = one["category_id"] % len(names) + 1
-        (root / split.annotations).parent.mkdir(parents=True)
-        (root / split.annotations).write_text(json.dumps(content))
-        for picture in (world / "images/seen").iterdir():
-            (root / split.images / picture.name).write_bytes(picture.read_bytes())
-
-
-def test_odinw_goes_on_past_a_missing_task_and_does_it_later(
-    finding: Path, world: Path, tmp_path: Path
-) -> None:
-    odinw(tmp_path / "data", world, ["Aquarium", "pistols"])
-    words = [
-        *(sys.executable, "-m", "glip_pl.evaluate", "experiment=zeroshot_odinw13"),
-        *(f"ckpt={finding}", f"paths.data={tmp_path}/data", f"paths.runs={tmp_path}/runs"),
-        *("data.workers=0", "callbacks.pictures=null", "callbacks.progress=null"),
-        *("+trainer.enable_progress_bar=false", "data.eval_transform.short_sides=[96]"),
-        *("trainer=cpu", "hydra.sweeper.params.odinw='Aquarium,Packages,pistols'"),
-    ]
-    said = launched(words, tmp_path)
-    folder = tmp_path / "runs" / "zeroshot_odinw13" / "finding"
-    assert "no result for Packages" in said, said
-    assert "odinw/Packages" in said
-    content = json.loads((folder / "odinw13.json").read_text())
-    assert content["tasks"]["Packages"] is None
-    known = [content["tasks"][task] for task in ("Aquarium", "pistols")]
-    assert content["figures"]["AP"] == pytest.approx(sum(known) / 2)
-    submission = json.loads((folder / "submission.json").read_text())
-    assert {"image_id", "category_id", "bbox", "score"} == set(submission["pistols_export"][0])
-    odinw(tmp_path / "data", world, ["Packages"])
-    said = launched(words, tmp_path)
-    assert said.count("done before") == 2
-    assert "no result" not in said
-    assert json.loads((folder / "odinw13.json").read_text())["tasks"]["Packages"] is not None
 
 
 def test_progress_is_told_without_a_terminal(

@@ -30,6 +30,8 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
                 if message is None:
                     raise
                 print(f"error: {message}", file=sys.stderr)
+                if config.get("keep_going"):  # with the next job of a sweep
+                    return float("nan")
                 sys.exit(EXIT_USER_ERROR)
 
         register_resolvers()

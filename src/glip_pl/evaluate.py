@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from pytorch_lightning.loggers import WandbLogger
 
 from glip_pl.build import build_data, build_module, build_trainer
 from glip_pl.checkpoints.trained import load_trained
-from glip_pl.cli import command, user_message
+from glip_pl.cli import command
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.evaluation import EvaluationSet
 from glip_pl.data.indexing import content_of
@@ -32,17 +31,6 @@ def evaluate(config: DictConfig) -> float:
 
     An interrupted evaluation of the same weights by the same settings goes on where it was.
     """
-    try:
-        return _evaluate(config)
-    except Exception as error:
-        message = user_message(error)
-        if not config.get("keep_going") or message is None:
-            raise
-        print(f"error: {message}", file=sys.stderr)
-        return float("nan")
-
-
-def _evaluate(config: DictConfig) -> float:
     pl.seed_everything(config.seed, workers=True)
     path = find_checkpoint(config.ckpt, Path(config.paths.runs))
     trained = load_trained(path)

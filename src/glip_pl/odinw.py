@@ -2,7 +2,9 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from hydra.experimental.callback import Callback
@@ -15,14 +17,17 @@ from glip_pl.metrics.odinw import average
 from glip_pl.settings import compose_settings
 
 DETECTIONS = "detections_task.json"
-"""What `evaluate` calls the detections of the set `task` of data=odinw."""
+"""What `evaluate` and `train` call the detections of the set `task` of data=odinw."""
+
+DRAWS = "shots_seed"
+"""The setting by which a few pictures are drawn several times."""
 
 
 class ODinWSummary(Callback):
     """Prints the mean over the tasks, and writes `<title>.json` and `submission.json`.
 
-    Tasks are the folders of the sweep. The command fails if one is missing; the next try does
-    that one alone.
+    Tasks are the folders of the sweep; where a few pictures were drawn several times, a task has a
+    folder for each. The command fails if one is missing; the next try does that one alone.
     """
 
     def __init__(self, title: str, published: dict[str, float]) -> None:
@@ -33,15 +38,17 @@ class ODinWSummary(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Gather the results that lie in the folders of the tasks."""
         folder = Path(config.hydra.sweep.dir)
-        tasks = str(config.hydra.sweeper.params.odinw).split(",")
-        ap = {task: _ap(folder / task) for task in tasks}
+        tasks, draws = _swept(config, "odinw"), _swept(config, DRAWS)
+        jobs = {task: [folder / task / draw for draw in draws or [""]] for task in tasks}
+        ap = {task: _mean([_ap(job) for job in places]) for task, places in jobs.items()}
         figures = average(ap)
         self._show(ap, figures)
-        found = {  # EvalAI's form: COCO results by official task name
-            _official_name(task): json.loads((folder / task / DETECTIONS).read_text())
-            for task, value in ap.items()
-            if value is not None
-        }
+        found = {}  # EvalAI's form: COCO results by official task name, and by draw
+        for task, value in ap.items():
+            if value is not None:
+                each = [json.loads((job / DETECTIONS).read_text()) for job in jobs[task]]
+                by_draw = dict(zip(draws, each, strict=True)) if draws else each[0]
+                found[_official_name(task)] = by_draw
         content = {"figures": figures, "tasks": ap}
         (folder / f"{self.title}.json").write_text(json.dumps(content, indent=1))
         (folder / "submission.json").write_text(json.dumps(found))
@@ -64,6 +71,21 @@ class ODinWSummary(Callback):
         for model, value in self.published.items():
             table.add_row(f"  published: {model}", f"{value:.1f}", style="dim")
         Console().print(table)
+
+
+def _swept(config: DictConfig, key: str) -> list[str]:
+    """The values of a setting over the sweep; those of the command line count."""
+    values = str(config.hydra.sweeper.params.get(key) or "")
+    for override in config.hydra.overrides.task:
+        name, _, given = str(override).partition("=")
+        values = given if name == key else values
+    return [one.strip() for one in values.split(",") if one.strip()]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Over the draws of a task; None if one is missing."""
+    there = [value for value in values if value is not None]
+    return mean(there) if len(there) == len(values) else None
 
 
 def _ap(folder: Path) -> float | None:

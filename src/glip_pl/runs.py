@@ -1,4 +1,4 @@
-"""From what a person types for a checkpoint to a file: a path, a hub address, or a run's."""
+"""Folders of runs, and what a person types for a checkpoint: a path, a hub address, or a run's."""
 
 from pathlib import Path
 
@@ -26,3 +26,15 @@ def find_checkpoint(wanted: str, runs: Path) -> Path:
             f"no run below {runs} has a {wanted} checkpoint yet; train first, or name a file"
         )
     return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def claim(folder: Path, key: str) -> None:
+    """Mark a folder as that of the run with these settings. Raises UserError if it is another's."""
+    mark = folder / "settings_key.txt"
+    if mark.is_file() and mark.read_text() != key:
+        raise UserError(
+            f"{folder} holds a run with other settings, which resume=auto would go on with: "
+            "remove it, or choose another folder (hydra.sweep.dir or hydra.run.dir)"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text(key)

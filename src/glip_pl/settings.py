@@ -27,10 +27,29 @@ def shot_copies(shots: int | str) -> int:
     return next((copies for most, copies in ((2, 8), (4, 4), (9, 2)) if int(shots) <= most), 1)
 
 
+def is_released(shots: int | str, seed: int | None) -> bool:
+    """Whether ODinW's authors have drawn these few pictures and published them."""
+    return shots in (1, 3, 5, 10) and seed in (3, 30, 300)
+
+
+def released_shots(annotations: str, split: str, shots: int | str, seed: int | None) -> str:
+    """The published file of a few pictures of a split, beside the file of all of them."""
+    if not is_released(shots, seed):
+        return annotations
+    return str(Path(annotations).with_name(f"fewshot_{split}_shot{shots}_seed{seed}.json"))
+
+
+def shots_to_draw(shots: int | str, seed: int | None) -> int | str:
+    """What is left to draw after `released_shots`."""
+    return "full" if is_released(shots, seed) else shots
+
+
 def register_resolvers() -> None:
     """Make the functions known that settings call; harmless to repeat."""
     OmegaConf.register_new_resolver("automatic_precision", automatic_precision, replace=True)
     OmegaConf.register_new_resolver("shot_copies", shot_copies, replace=True)
+    OmegaConf.register_new_resolver("released_shots", released_shots, replace=True)
+    OmegaConf.register_new_resolver("shots_to_draw", shots_to_draw, replace=True)
     OmegaConf.register_new_resolver("stem", lambda file: Path(str(file)).stem, replace=True)
 
 

@@ -1,10 +1,13 @@
 """Train: `python -m glip_pl.train experiment=shapes_pretrain`."""
 
+import hashlib
+import json
 import logging
 import warnings
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import WandbLogger
@@ -17,8 +20,10 @@ from glip_pl.errors import UserError
 from glip_pl.inference.large_vocabulary import read_questions
 from glip_pl.inference.learned_prompt import learned_prompt
 from glip_pl.inspection.final_report import write_page
-from glip_pl.report import reports_of, show, write
-from glip_pl.runs import find_checkpoint
+from glip_pl.metrics.results_file import write_results
+from glip_pl.report import digest, reports_of, show, write
+from glip_pl.runs import claim, find_checkpoint
+from glip_pl.settings import plain
 from glip_pl.training.lora import add_lora
 from glip_pl.training.module import GroundingModule
 from glip_pl.training.tuning import train_only
@@ -35,8 +40,14 @@ warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
 def train(config: DictConfig) -> float | None:
     """Fit, then test the best weights; returns the best validation AP, for sweeps."""
     pl.seed_everything(config.seed, workers=True)
-    resume = _resumed(config)
     weights = None if config.ckpt is None else find_checkpoint(config.ckpt, Path(config.paths.runs))
+    results = Path(config.paths.output, "results.json")
+    if config.resume == "auto":
+        claim(results.parent, _settings_key(config, weights))
+        if results.is_file():
+            print(f"done before: {results}")
+            return None
+    resume = _resumed(config)
     data = build_data(config, train=True)
     if config.shots != "full" and not any(one.dataset.few_shot for one in data.train.values()):
         raise UserError(
@@ -67,12 +78,13 @@ def train(config: DictConfig) -> float | None:
         if trainer.is_global_zero:
             reports = reports_of(module.results, module.test, {})
             show(reports, f"test with {best or 'the last weights'}")
-            mean = float(trainer.callback_metrics["test/AP"])
-            place = Path(config.paths.output, "results.json")
-            write(reports, mean, Path(best) if best else None, place)
-            page = place.with_name("report.html")
             metrics = {name: one.metric for name, one in module.test.items()}
+            page = results.with_name("report.html")
             write_page(page, config.name, data.test, metrics, module.results)
+            for name, metric in metrics.items():
+                write_results(*metric.collected(), results.with_name(f"detections_{name}.json"))
+            mean = float(trainer.callback_metrics["test/AP"])
+            write(reports, mean, Path(best) if best else None, results)
     if config.model.prompts and trainer.is_global_zero:
         _write_prompt(module, data, Path(config.paths.output, "checkpoints", "prompt.safetensors"))
     for logger in trainer.loggers:
@@ -116,16 +128,31 @@ def _write_prompt(module: GroundingModule, data: GroundingDataModule, path: Path
     for one in {**data.val, **data.test}.values():
         if len(one.vocabulary) == 1:
             model = module.model.eval()  # no dropout in what is kept
-            questions = read_questions(model, data.tokenizer, one.vocabulary, module.device)
-            learned_prompt(model, one.all_names, questions[0]).write(path)
+            with torch.no_grad():
+                questions = read_questions(model, data.tokenizer, one.vocabulary, module.device)
+            learned_prompt(one.all_names, questions[0]).write(path)
             print(f"learned prompt: {path}")
             return
+
+
+def _settings_key(config: DictConfig, weights: Path | None) -> str:
+    """Equal for runs that train the same."""
+    asked = {key: value for key, value in plain(config).items() if key not in ELSEWHERE}
+    asked["ckpt"] = None if weights is None else digest(weights)
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+ELSEWHERE = ("resume", "keep_going", "paths", "logger", "callbacks")
+"""Settings that do not change what is learned, or that follow from the others."""
 
 
 def _resumed(config: DictConfig) -> Path | None:
     """The checkpoint to go on from. Raises UserError if it holds weights only."""
     if config.resume is None:
         return None
+    if config.resume == "auto":
+        path = Path(config.paths.output, "checkpoints", "last.ckpt")
+        return path if path.is_file() else None
     path = find_checkpoint(config.resume, Path(config.paths.runs, config.name))
     if not read_checkpoint(path).resumable:
         raise UserError(f"{path} holds weights alone; start a new training from them: ckpt={path}")

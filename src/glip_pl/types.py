@@ -88,10 +88,11 @@ class Batch(_Movable):
 
 @dataclass(frozen=True, eq=False)
 class TextFeatures(_Movable):
-    """Word features and which of them are real."""
+    """Word features, which of them are real, and what learned prompts add later."""
 
     hidden: Tensor  # (B, T, C)
     mask: Tensor  # (B, T) bool
+    deeper: list[Tensor] = field(default_factory=list)  # (B, T, C) each, from the second fusion on
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from glip_pl.inspection.check import check
 from glip_pl.inspection.sets import NamedSet
 from glip_pl.prompts.building import Wording, clean_name, detection_prompt
 from glip_pl.prompts.tokens import Tokenizer, check_budget
-from glip_pl.settings import CONF_DIR
+from glip_pl.settings import CONF_DIR, compose_settings
 from tests.conf.test_experiments import _find, targets
 from tests.conftest import MINILM, SHARED, Compose
 from tests.data.formats.writers import coco, scenes
@@ -116,3 +116,28 @@ def test_a_task_reads_its_folder_under_its_own_names(
         NamedSet("val/task", dataset.reader), tokenizer, "decode", 10, lambda rows, _: rows
     )
     assert found.passed and found.images == 4
+
+
+@pytest.mark.parametrize(
+    ("shots", "seed", "train", "count"),
+    [
+        ("3", "30", "fewshot_train_shot3_seed30.json", "full"),
+        ("3", "7", "annotations_without_background.json", 3),
+        ("2", "30", "annotations_without_background.json", 2),
+        ("full", "30", "annotations_without_background.json", "full"),
+    ],
+)
+def test_odinws_published_draws_are_read(shots: str, seed: str, train: str, count: object) -> None:
+    words = ["experiment=finetune_odinw", "odinw=pothole", f"shots={shots}", f"shots_seed={seed}"]
+    data = compose_settings(words).data
+    assert Path(data.train.task.dataset.reader.annotations).name == train
+    assert data.train.task.dataset.few_shot.count == count
+    assert Path(data.val.task.reader.annotations).name == train.replace("train", "val")
+    assert data.val.task.few_shot.count == count
+    assert "fewshot" not in data.test.task.reader.annotations
+
+
+def test_a_draw_of_the_small_validation_set_is_its_own() -> None:
+    words = ["experiment=finetune_odinw", "odinw=EgoHands_generic", "shots=1", "shots_seed=3"]
+    reader = compose_settings(words).data.val.task.reader
+    assert reader.annotations.endswith("mini_val/fewshot_minival_shot1_seed3.json")

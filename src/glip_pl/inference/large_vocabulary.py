@@ -33,13 +33,20 @@ class Question:
 
 
 def read_questions(
-    model: GLIP, tokenizer: Tokenizer, vocabulary: Sequence[Chunk], device: torch.device
+    model: GLIP,
+    tokenizer: Tokenizer,
+    vocabulary: Sequence[Chunk],
+    device: torch.device,
+    learned: bool = True,
 ) -> list[Question]:
-    """Words of every prompt; the same for all images, so worth keeping while weights stay."""
+    """Words of every prompt; the same for all images, so worth keeping while weights stay.
+
+    With `learned`, what the model has learned to add to prompts is added.
+    """
     questions = []
     for chunk in vocabulary:
         tokens, mask, (phrases,) = tokenize(tokenizer, [chunk.prompt])
-        text = model.encode_text(tokens.to(device), mask.to(device))
+        text = model.encode_text(tokens.to(device), mask.to(device), learned)
         questions.append(Question(chunk.first, text, phrases.to(device)))
     return questions
 
@@ -77,11 +84,15 @@ def detect_categories(
 def _ask(model: GLIP, levels: list[Tensor], together: Sequence[Question]) -> Output:
     """Every image and prompt, prompt by prompt."""
     count, width = len(levels[0]), max(one.text.mask.shape[1] for one in together)
-    hidden = [pad(one.text.hidden, (0, 0, 0, width - one.text.mask.shape[1])) for one in together]
-    masks = [pad(one.text.mask, (0, width - one.text.mask.shape[1])) for one in together]
-    text = TextFeatures(
-        torch.cat(hidden).repeat_interleave(count, 0), torch.cat(masks).repeat_interleave(count, 0)
-    )
+
+    def rows(features: Sequence[Tensor]) -> Tensor:
+        padded = [pad(one, (0, 0, 0, width - one.shape[1])) for one in features]
+        return torch.cat(padded).repeat_interleave(count, 0)
+
+    masks = rows([one.text.mask[..., None] for one in together])[..., 0]
+    later = zip(*(one.text.deeper for one in together), strict=True)
+    hidden = rows([one.text.hidden for one in together])
+    text = TextFeatures(hidden, masks, [rows(one) for one in later])
     repeated = [level.repeat(len(together), 1, 1, 1) for level in levels]
     output: Output = model.head(repeated, text) if model.shallow else model.ground(repeated, text)
     return output

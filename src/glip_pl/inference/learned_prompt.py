@@ -7,13 +7,12 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from glip_pl.checkpoints.trained import write_tensors
 from glip_pl.errors import UserError
 from glip_pl.inference.large_vocabulary import Question
 from glip_pl.models.glip import GLIP
-from glip_pl.models.prompt_table import PromptTable
 from glip_pl.types import Prompt, TextFeatures
 
 KEY = "glip_pl_prompt"
@@ -29,23 +28,21 @@ class LearnedPrompt:
     deeper: Tensor  # (D, T, C) float32, what the second and later fusions read in addition
 
     def question(self, model: GLIP) -> Question:
-        """What to ask the model, which gets the deeper tables.
-
-        Raises UserError if it was learned for another kind of model.
-        """
+        """What to ask the model. Raises UserError if it was learned for another kind of model."""
         device = next(model.parameters()).device
         if self.hidden.shape[1] != model.text_encoder.dim:
             raise UserError(
                 f"the learned prompt has {self.hidden.shape[1]} numbers a word, this model "
                 f"{model.text_encoder.dim}: it was learned for another one"
             )
-        tables = [PromptTable(model.text_encoder.dim) for _ in range(1 + len(self.deeper))]
-        for table, rows in zip(tables[1:], self.deeper, strict=True):
-            with torch.no_grad():
-                table.weight[: len(rows)] = rows
-        model.prompts = nn.ModuleList(tables).to(device)
+        if len(self.deeper) >= model.readings:
+            raise UserError(
+                f"the learned prompt is for {1 + len(self.deeper)} readings of the words, this "
+                f"model reads them {model.readings} times: it was learned for another one"
+            )
         mask = torch.ones(1, len(self.hidden), dtype=torch.bool, device=device)
-        text = TextFeatures(self.hidden[None].to(device), mask)
+        later = [rows[None].to(device) for rows in self.deeper]
+        text = TextFeatures(self.hidden[None].to(device), mask, later)
         return Question(0, text, self.phrase_masks.to(device))
 
     def write(self, path: Path) -> None:
@@ -59,17 +56,14 @@ class LearnedPrompt:
         write_tensors(tensors, {KEY: json.dumps(about)}, path)
 
 
-@torch.no_grad()
-def learned_prompt(model: GLIP, prompt: Prompt, question: Question) -> LearnedPrompt:
+def learned_prompt(prompt: Prompt, question: Question) -> LearnedPrompt:
     """What a prompt-tuned model has learned for a prompt, as it reads it."""
-    length = question.text.hidden.shape[1]
-    deeper = [table.get_parameter("weight")[:length] for table in model.prompts[1:]]
-    empty = question.text.hidden.new_zeros(0, length, question.text.hidden.shape[2])
+    (hidden,), later = question.text.hidden, question.text.deeper
     return LearnedPrompt(
         prompt,
-        question.text.hidden[0].cpu(),
+        hidden.cpu(),
         question.phrase_masks.cpu(),
-        (torch.stack(deeper) if deeper else empty).cpu(),
+        (torch.cat(later) if later else hidden.new_zeros(0, *hidden.shape)).cpu(),
     )
 
 

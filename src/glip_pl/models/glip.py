@@ -1,6 +1,7 @@
 """GLIP: encode the image, encode the text, fuse them, ground every box in every word."""
 
 from collections.abc import Callable
+from itertools import zip_longest
 
 from torch import Tensor, nn
 
@@ -46,10 +47,10 @@ class GLIP(nn.Module):
         )
         self.dynamic_convs = nn.ModuleList(DynamicConv(channels) for _ in range(layers))
         self.head = GroundingHead(channels, text_encoder.dim, initial_gain)
-        if prompts > (1 if self.shallow else layers):
+        if prompts > self.readings:
             raise UserError(
-                f"model.prompts={prompts}: this model reads its words "
-                f"{1 if self.shallow else layers} times (without fusion once)"
+                f"model.prompts={prompts}: this model reads its words {self.readings} times "
+                "(without fusion once)"
             )
 
     def encode_image(self, images: Tensor, sizes: Tensor) -> list[Tensor]:
@@ -57,17 +58,23 @@ class GLIP(nn.Module):
         levels: list[Tensor] = self.fpn(self.image_encoder(images, sizes))
         return levels
 
-    def encode_text(self, tokens: Tensor, mask: Tensor) -> TextFeatures:
-        """Word features of token ids (B, T), with what a learned prompt adds."""
+    def encode_text(self, tokens: Tensor, mask: Tensor, learned: bool = True) -> TextFeatures:
+        """Word features of token ids (B, T), by default with what a learned prompt adds."""
         features: TextFeatures = self.text_encoder(tokens, mask)
-        for table in self.prompts[:1]:
-            features = table(features)
-        return features
+        if not (learned and self.prompts):
+            return features
+        first, *later = (table(features) for table in self.prompts)
+        return TextFeatures(features.hidden + first, features.mask, later)
 
     @property
     def shallow(self) -> bool:
         """Whether pixels meet words in the head alone (GLIP-T A)."""
         return all(isinstance(fusion, Shallow) for fusion in self.fusions)
+
+    @property
+    def readings(self) -> int:
+        """How often words are read before the head does; a learned prompt can change each."""
+        return 1 if self.shallow else len(self.fusions)
 
     def refine(self, levels: list[Tensor]) -> list[Tensor]:
         """What a shallow model makes of an encoded image, before it reads any word."""
@@ -77,11 +84,10 @@ class GLIP(nn.Module):
 
     def ground(self, levels: list[Tensor], text: TextFeatures) -> Output:
         """Fuse an encoded image with an encoded prompt and score every anchor and word."""
-        for layer, (fusion, dynamic_conv) in enumerate(
-            zip(self.fusions, self.dynamic_convs, strict=True)
-        ):
-            if 0 < layer < len(self.prompts):
-                text = self.prompts[layer](text)
+        added = (None, *text.deeper)  # the first fusion reads the words as they are
+        for more, fusion, dynamic_conv in zip_longest(added, self.fusions, self.dynamic_convs):
+            if more is not None:
+                text = TextFeatures(text.hidden + more, text.mask)
             levels, text = fusion(levels, text)
             levels = dynamic_conv(levels)
         output: Output = self.head(levels, text)

@@ -17,10 +17,10 @@ class PromptTable(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(ROWS, dim))
 
-    def forward(self, text: TextFeatures) -> TextFeatures:
-        """Word features (B, T, C) with the first T rows added. Raises UserError for a long T."""
+    def forward(self, text: TextFeatures) -> Tensor:
+        """What to add to word features (B, T, C), of their shape. Raises UserError for a long T."""
         length = text.hidden.shape[1]
         if length > ROWS:
             raise UserError(f"a learned prompt has {ROWS} places, this one needs {length}")
         rows: Tensor = self.weight[:length]
-        return TextFeatures(text.hidden + rows, text.mask)
+        return rows.expand_as(text.hidden)

@@ -99,8 +99,10 @@ class GroundingModule(pl.LightningModule):
         if one.learned is not None:
             self.questions[name] = [one.learned]
         if name not in self.questions:
+            # A learned prompt belongs to the task's names: zero-shot ability is what is left
+            # without it.
             self.questions[name] = read_questions(
-                self.model, one.tokenizer, one.vocabulary, self.device
+                self.model, one.tokenizer, one.vocabulary, self.device, learned=not one.apart
             )
         return detect_categories(
             self.model, self.decoder, self.questions[name], batch, one.memory_gb
