@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+WORKERS ?= 2
 
 .PHONY: help install demo ablation test test-all lint types check bench clean
 
@@ -24,8 +25,9 @@ demo: $(STAMP) ## train, test and draw on the embedded default: ten minutes on t
 ablation: $(STAMP) ## what fusion, grounding and web data are worth: over two hours on two CPU cores
 	$(RUN) -m scripts.ablation
 
-test: $(STAMP) ## the default test suite: offline, CPU, minutes
-	$(RUN) -m pytest
+# A thread each: two processes that both want all cores slow each other down many times.
+test: $(STAMP) ## the default test suite: offline, CPU, minutes; WORKERS=4 for more cores
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS) --dist loadfile
 
 test-all: $(STAMP) ## the default suite and the slow tests
 	$(RUN) -m pytest -m 'not gpu'

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from glip_pl.errors import UserError
-from glip_pl.runs import find_checkpoint
+from glip_pl.runs import claim, find_checkpoint
 
 
 def test_the_newest_run_wins(tmp_path: Path) -> None:
@@ -18,3 +18,11 @@ def test_the_newest_run_wins(tmp_path: Path) -> None:
         find_checkpoint("best", tmp_path)
     with pytest.raises(UserError, match=r"no such checkpoint: x\.ckpt"):
         find_checkpoint("x.ckpt", tmp_path)
+
+
+def test_a_folder_is_one_runs(tmp_path: Path) -> None:
+    claim(tmp_path / "run", "these")
+    claim(tmp_path / "run", "these")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["settings_key.txt"]
+    with pytest.raises(UserError, match=r"run holds a run with other settings.*hydra\.sweep\.dir"):
+        claim(tmp_path / "run", "others")

@@ -1,5 +1,6 @@
 """Folders of runs, and what a person types for a checkpoint: a path, a hub address, or a run's."""
 
+import os
 from pathlib import Path
 
 from glip_pl.checkpoints import hub
@@ -37,4 +38,6 @@ def claim(folder: Path, key: str) -> None:
             "remove it, or choose another folder (hydra.sweep.dir or hydra.run.dir)"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text(key)
+    new = mark.with_name(f"{mark.name}.{os.getpid()}")
+    new.write_text(key)
+    new.replace(mark)  # whole, for other processes of the same run

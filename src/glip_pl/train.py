@@ -130,8 +130,11 @@ def _write_prompt(module: GroundingModule, data: GroundingDataModule, path: Path
             model = module.model.eval()  # no dropout in what is kept
             with torch.no_grad():
                 questions = read_questions(model, data.tokenizer, one.vocabulary, module.device)
-            learned_prompt(one.all_names, questions[0]).write(path)
-            print(f"learned prompt: {path}")
+            learned = learned_prompt(one.all_names, questions[0])
+            learned.write(path)
+            numbers = learned.hidden.numel() + learned.deeper.numel()
+            share = numbers / sum(weights.numel() for weights in model.parameters())
+            print(f"learned prompt: {path} ({numbers:,} numbers, {share:.3%} of the model)")
             return
 
 

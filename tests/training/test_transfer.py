@@ -151,3 +151,23 @@ def test_shots_that_no_source_draws_are_told(settings: Compose, world: Path) -> 
 def test_few_shots_train_and_choose(transfer: Transfer, custom: Path) -> None:
     folder = transfer("head", "shots=1", "schedule=plateau", "trainer.max_epochs=2")
     assert json.loads((folder / "results.json").read_text())["sets"]["custom"]["images"] == 4
+
+
+@pytest.mark.slow
+def test_resume_auto_goes_on_in_the_same_folder_or_says_that_it_is_done(
+    transfer: Transfer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ("resume=auto", f"paths.output={tmp_path}/one", "seed=0")
+    folder = transfer("head", *place, "data.test=null")
+    last = folder / "checkpoints" / "last.ckpt"
+    steps = torch.load(last, weights_only=True)["global_step"]
+    transfer("head", *place, "data.test=null")
+    assert torch.load(last, weights_only=True)["global_step"] == steps
+    with pytest.raises(UserError, match="holds a run with other settings"):
+        transfer("head", *place)
+    (folder / "settings_key.txt").unlink()
+    transfer("head", *place)
+    assert (folder / "detections_custom.json").is_file()
+    capsys.readouterr()
+    transfer("head", *place)
+    assert "done before" in capsys.readouterr().out
