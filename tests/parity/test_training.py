@@ -63,8 +63,18 @@ def take(name: str) -> Step:
 
 @pytest.fixture(scope="module", params=CASES)
 def one(request: pytest.FixtureRequest) -> Step:
-    """Tests of one case follow each other, on one pass."""
-    return take(request.param)
+    """Tests of one case follow each other, on one pass.
+
+    With two threads or more: C_train_det lies beside a kink of the deformable convolutions, where a
+    change of all weights by half a unit in the last place moves gradients by up to 4.6 % in one of
+    four tries, and the sums of a single thread round to its other side.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(2, threads))
+    try:
+        return take(request.param)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_inputs_and_positive_maps_are_the_very_same(one: Step) -> None:

@@ -74,12 +74,16 @@ def _progress(rows: Sequence[int], description: str) -> Iterable[int]:
 def run_check(config: DictConfig) -> None:
     """Print what is wrong with each set; exit code 1 if it is more than the set tolerates."""
     tokenizer = instantiate(config.tokenizer)
-    # The list at the end has them all.
-    logging.getLogger("glip_pl.data.problems").setLevel(logging.ERROR)
-    findings = [
-        check(one, tokenizer, config.check.pictures, config.check.ap_images, _progress)
-        for one in configured_sets(config)
-    ]
+    said = logging.getLogger("glip_pl.data.problems")
+    level = said.level
+    said.setLevel(logging.ERROR)  # the list at the end has them all
+    try:
+        findings = [
+            check(one, tokenizer, config.check.pictures, config.check.ap_images, _progress)
+            for one in configured_sets(config)
+        ]
+    finally:
+        said.setLevel(level)
     for finding in findings:
         _show(finding)
     report = {
