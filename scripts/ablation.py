@@ -18,6 +18,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from glip_pl.inspection.charts import lines
+from glip_pl.inspection.sweeps import spread
 
 MODELS = {
     "a": "A: detection, no fusion",
@@ -70,18 +71,13 @@ def _report(figures: dict[str, list[dict[str, float]]], output: Path) -> None:
     rows.append("| --- " * (len(SETS) + 2) + "|")
     for model, runs in figures.items():
         if runs:
-            cells = [_spread([run[name] for run in runs]) for name in SETS]
+            cells = [spread([run[name] for run in runs]) for name in SETS]
             rows.append(f"| {MODELS[model]} | {' | '.join(cells)} | {len(runs)} |")
     table = "\n".join(rows)
     (output / "table.md").write_text(table + "\n")
     (output / "figures.json").write_text(json.dumps(figures, indent=1))
     _plot(figures, output / "ablation.png")
     print(table, flush=True)
-
-
-def _spread(values: Sequence[float]) -> str:
-    deviation = stdev(values) if len(values) > 1 else float("nan")
-    return f"{mean(values):.1f} ± {deviation:.1f}"
 
 
 def _plot(figures: dict[str, list[dict[str, float]]], path: Path) -> None:

@@ -14,9 +14,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from statistics import mean, stdev
 
 from glip_pl.data.shapes.world import World
+from glip_pl.inspection.sweeps import spread
 
 SET = "synonyms"
 PICTURES = {"train": 500, "valid": 100, "test": 200}
@@ -57,12 +57,8 @@ def main() -> None:
             figures = json.loads(results.read_text())["sets"]["custom"]["figures"]
             for figure, values in found.items():
                 values.append(100 * figures[figure])
-        cells = " | ".join(_spread(values) for values in found.values())
+        cells = " | ".join(spread(values) for values in found.values())
         print(f"| {name} | {cells} | {len(commands)} |", flush=True)
-
-
-def _spread(values: list[float]) -> str:
-    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
 def _write(root: Path, split: str, count: int, seed: int) -> None:

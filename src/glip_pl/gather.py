@@ -11,7 +11,7 @@ from rich.table import Table
 
 from glip_pl.cli import command
 from glip_pl.inspection.charts import lines
-from glip_pl.inspection.sweeps import FULL, Row, read_runs, rows
+from glip_pl.inspection.sweeps import FULL, Row, read_runs, rows, spread
 
 
 def gather(config: DictConfig) -> None:
@@ -24,8 +24,7 @@ def gather(config: DictConfig) -> None:
     factors = list(found[0].factors)
     table = Table(*factors, title, "runs")
     for row in found:
-        value = f"{row.mean:.1f}" + (f" ± {row.deviation:.1f}" if len(row.values) > 1 else "")
-        table.add_row(*row.factors.values(), value, str(len(row.values)))
+        table.add_row(*row.factors.values(), spread(row.values), str(len(row.values)))
     Console().print(table)
     with (folder / "gather.csv").open("w", newline="") as file:
         writer = csv.writer(file)

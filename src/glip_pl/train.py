@@ -70,9 +70,11 @@ def train(config: DictConfig) -> float | None:
     score = trainer.callback_metrics.get("val/AP")
     if isinstance(checkpoint, ModelCheckpoint) and checkpoint.best_model_score is not None:
         score = checkpoint.best_model_score
+    if best and (data.test or config.model.prompts):
+        module.model = build_model(config, Path(best)).to(module.device)
+    if config.model.prompts and trainer.is_global_zero:
+        _write_prompt(module, data, Path(config.paths.output, "checkpoints", "prompt.safetensors"))
     if data.test:
-        if best:
-            module.model = build_model(config, Path(best)).to(module.device)
         module.results = {}
         trainer.test(module, data, verbose=False)
         if trainer.is_global_zero:
@@ -84,9 +86,7 @@ def train(config: DictConfig) -> float | None:
             for name, metric in metrics.items():
                 write_results(*metric.collected(), results.with_name(f"detections_{name}.json"))
             mean = float(trainer.callback_metrics["test/AP"])
-            write(reports, mean, Path(best) if best else None, results)
-    if config.model.prompts and trainer.is_global_zero:
-        _write_prompt(module, data, Path(config.paths.output, "checkpoints", "prompt.safetensors"))
+            write(reports, mean, Path(best) if best else None, results)  # last: the run is done
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
             logger.experiment.finish()  # the next run of a sweep is a run of its own

@@ -41,6 +41,12 @@ class Row:
         return stdev(self.values) if len(self.values) > 1 else float("nan")
 
 
+def spread(values: Sequence[float]) -> str:
+    """Mean and deviation for people; the mean alone of a single value."""
+    deviation = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{mean(values):.1f}{deviation}"
+
+
 def read_runs(folder: Path) -> tuple[list[Run], list[Path]]:
     """Finished runs below a sweep's folder, and the folders of the others.
 
