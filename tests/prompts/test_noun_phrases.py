@@ -27,6 +27,7 @@ def texts(phrases: NounPhrases, caption: str) -> list[str]:
     ("caption", "expected"),
     [
         ("A red fox jumps over the lazy dog.", ["red fox", "lazy dog"]),
+        ("A heart right of a moon, on the left side.", ["heart", "moon"]),
         ("Two small blue rings above a green star", ["Two small blue rings", "green star"]),
         ("his old bicycle stands near their wall", ["old bicycle", "wall"]),
         ("Stock photo of a wooden table", ["wooden table"]),

@@ -28,6 +28,12 @@ illustration illustrations icon thumbnail video videos hd 4k person> <person <pe
 NOISE = frozenset(_WORDS.split())
 """Words of the web that name no thing in a picture."""
 
+_PLACES = """
+left right top bottom front back side middle center centre foreground distance
+"""
+PLACES = frozenset(_PLACES.split())
+"""Words that say where something is; a phrase of nothing else has no box."""
+
 
 class NounPhrases:
     """Finds the noun phrases of captions, with the characters where they stand."""
@@ -110,7 +116,10 @@ def trimmed(tokens: Sequence[tuple[str, str]]) -> Span | None:
         start += 1
     while start < end and _empty(*tokens[end - 1]):
         end -= 1
-    return (start, end) if any(tag.startswith("NN") for _, tag in tokens[start:end]) else None
+    kept = tokens[start:end]
+    if not any(tag.startswith("NN") for _, tag in kept) or {text for text, _ in kept} <= PLACES:
+        return None
+    return start, end
 
 
 def _empty(text: str, tag: str) -> bool:
