@@ -1,7 +1,5 @@
 """Evaluate: `python -m glip_pl.evaluate experiment=zeroshot_coco ckpt=...`."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from glip_pl.inference.unfinished import Unfinished
 from glip_pl.inspection.final_report import write_page
 from glip_pl.inspection.misses import worst_misses
 from glip_pl.metrics.results_file import write_results
-from glip_pl.report import digest, reports_of, score_of, show, write
+from glip_pl.report import digest, key_of, reports_of, score_of, show, write
 from glip_pl.runs import find_checkpoint
 from glip_pl.settings import plain
 from glip_pl.training.callbacks.resuming import ResumedTest
@@ -78,7 +76,7 @@ def evaluation_key(config: DictConfig, weights: str, sets: Mapping[str, Evaluati
         "prompt": None if config.prompt is None else digest(Path(config.prompt)),
         "precision": str(config.trainer.precision),
     }
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+    return key_of(asked)
 
 
 def _show_detections(

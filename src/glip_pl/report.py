@@ -114,6 +114,11 @@ def score_of(path: Path, key: str) -> float | None:
         return None
 
 
+def key_of(asked: Mapping[str, Any]) -> str:
+    """Equal for the same settings, in any order."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as file:

@@ -1,7 +1,5 @@
 """Train: `python -m glip_pl.train experiment=shapes_pretrain`."""
 
-import hashlib
-import json
 import logging
 import warnings
 from pathlib import Path
@@ -21,7 +19,7 @@ from glip_pl.inference.large_vocabulary import read_questions
 from glip_pl.inference.learned_prompt import learned_prompt
 from glip_pl.inspection.final_report import write_page
 from glip_pl.metrics.results_file import write_results
-from glip_pl.report import digest, reports_of, show, write
+from glip_pl.report import digest, key_of, reports_of, show, write
 from glip_pl.runs import claim, find_checkpoint
 from glip_pl.settings import plain
 from glip_pl.training.lora import add_lora
@@ -142,7 +140,7 @@ def _settings_key(config: DictConfig, weights: Path | None) -> str:
     """Equal for runs that train the same."""
     asked = {key: value for key, value in plain(config).items() if key not in ELSEWHERE}
     asked["ckpt"] = None if weights is None else digest(weights)
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+    return key_of(asked)
 
 
 ELSEWHERE = ("resume", "keep_going", "paths", "logger", "callbacks")
