@@ -121,7 +121,7 @@ def test_a_checkpoint_of_lora_is_a_plain_one(transfer: Transfer, custom: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tuning", ["lora", "prompt_deep"])
+@pytest.mark.parametrize("tuning", ["full", "lora", "prompt_deep"])
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     tuning: str, settings: Compose, transfer: Transfer, tmp_path: Path
 ) -> None:

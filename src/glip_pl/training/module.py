@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -62,6 +63,12 @@ class GroundingModule(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Lightning keeps the modes it finds, and pretrained parts come in evaluation mode."""
         self.train()
+        self.seed = torch.initial_seed()
+
+    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
+        """Dropout draws by its place in training, as samples do: a resumed run goes on the same."""
+        place = (self.seed, self.current_epoch, batch_index, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
     def train(self, mode: bool = True) -> "GroundingModule":
         """Training mode, but frozen parts rest."""
