@@ -1,5 +1,6 @@
 """Train: `python -m glip_pl.train experiment=shapes_pretrain`."""
 
+import copy
 import logging
 import warnings
 from pathlib import Path
@@ -137,8 +138,10 @@ def _write_prompt(module: GroundingModule, data: GroundingDataModule, path: Path
 
 
 def _settings_key(config: DictConfig, weights: Path | None) -> str:
-    """Equal for runs that train the same."""
-    asked = {key: value for key, value in plain(config).items() if key not in ELSEWHERE}
+    """Equal for runs that train the same, wherever they are kept."""
+    anywhere = copy.deepcopy(config)
+    anywhere.paths.output = ""  # which others follow, such as trainer.default_root_dir
+    asked = {key: value for key, value in plain(anywhere).items() if key not in ELSEWHERE}
     asked["ckpt"] = None if weights is None else digest(weights)
     return key_of(asked)
 

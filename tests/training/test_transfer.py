@@ -161,6 +161,9 @@ def test_resume_auto_goes_on_in_the_same_folder_or_says_that_it_is_done(
     folder = transfer("head", *place, "data.test=null")
     last = folder / "checkpoints" / "last.ckpt"
     steps = torch.load(last, weights_only=True)["global_step"]
+    folder = folder.rename(tmp_path / "moved")
+    last = folder / "checkpoints" / "last.ckpt"
+    place = ("resume=auto", f"paths.output={folder}", "seed=0")
     transfer("head", *place, "data.test=null")
     assert torch.load(last, weights_only=True)["global_step"] == steps
     with pytest.raises(UserError, match="holds a run with other settings"):
