@@ -1,10 +1,18 @@
 """Experiment trackers."""
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import wandb
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import CSVLogger, WandbLogger
+
+
+def csv_logger(save_dir: str) -> CSVLogger:
+    """A table `csv/metrics.csv`; `csv_1`, ... where an interrupted run left one, which stays."""
+    names = ("csv" if number == 0 else f"csv_{number}" for number in count())
+    version = next(name for name in names if not Path(save_dir, name, "metrics.csv").exists())
+    return CSVLogger(save_dir, name="", version=version)
 
 
 def wandb_logger(save_dir: str, offline: bool | None, **options: Any) -> WandbLogger:
