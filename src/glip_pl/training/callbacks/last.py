@@ -17,6 +17,7 @@ class LastCheckpoint(pl.Callback):
     def __init__(self, folder: str, every_steps: int = 500) -> None:
         self.path = Path(folder, "last.ckpt")
         self.every_steps = every_steps
+        self.before_validation = False
 
     def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Save, unless the weights are no numbers any more: the older file is worth more."""
@@ -38,7 +39,25 @@ class LastCheckpoint(pl.Callback):
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save before an evaluation, which may take long."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self.before_validation = True
             self._save(trainer, pl_module)
+            self.before_validation = False
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Say that a validation is due: a resumed run would go on without it."""
+        if self.before_validation:
+            loops = checkpoint["loops"]["fit_loop"]
+            total = loops["epoch_loop.val_loop.batch_progress"]["total"]
+            # What Lightning takes for an evaluation that was interrupted.
+            total["ready"] += 1
+            total["started"] += 1
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Let a schedule see what a resumed run's first validation found."""
+        if trainer.state.fn == "fit" and trainer.fit_loop.restarting:
+            trainer.fit_loop.restarting = False
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the final state."""
