@@ -27,6 +27,16 @@ def shot_copies(shots: int | str) -> int:
     return next((copies for most, copies in ((2, 8), (4, 4), (9, 2)) if int(shots) <= most), 1)
 
 
+def by_shots(shots: int | str, few: float, full: float) -> float:
+    """One value for few pictures, another for all."""
+    return full if shots == "full" else few
+
+
+def given_or(value: int | None, otherwise: int) -> int:
+    """A setting, or what counts where it is null."""
+    return otherwise if value is None else value
+
+
 def is_released(shots: int | str, seed: int | None) -> bool:
     """Whether ODinW's authors have drawn these few pictures and published them."""
     return shots in (1, 3, 5, 10) and seed in (3, 30, 300)
@@ -48,6 +58,8 @@ def register_resolvers() -> None:
     """Make the functions known that settings call; harmless to repeat."""
     OmegaConf.register_new_resolver("automatic_precision", automatic_precision, replace=True)
     OmegaConf.register_new_resolver("shot_copies", shot_copies, replace=True)
+    OmegaConf.register_new_resolver("by_shots", by_shots, replace=True)
+    OmegaConf.register_new_resolver("given_or", given_or, replace=True)
     OmegaConf.register_new_resolver("released_shots", released_shots, replace=True)
     OmegaConf.register_new_resolver("shots_to_draw", shots_to_draw, replace=True)
     OmegaConf.register_new_resolver("stem", lambda file: Path(str(file)).stem, replace=True)

@@ -20,6 +20,7 @@ from glip_pl.inference.large_vocabulary import read_questions
 from glip_pl.inference.learned_prompt import learned_prompt
 from glip_pl.inspection.final_report import write_page
 from glip_pl.metrics.results_file import write_results
+from glip_pl.prompts.building import detection_prompt
 from glip_pl.report import digest, key_of, reports_of, show, write
 from glip_pl.runs import claim, find_checkpoint
 from glip_pl.settings import plain
@@ -48,6 +49,9 @@ def train(config: DictConfig) -> float | None:
             return None
     resume = _resumed(config)
     data = build_data(config, train=True)
+    if config.model.prompts:
+        _check_prompts(data)
+        config.model.prompt_rows = _prompt_tokens(data)
     if config.shots != "full" and not any(one.dataset.few_shot for one in data.train.values()):
         raise UserError(
             f"shots={config.shots}: no source of these data draws a few; data=custom and odinw do, "
@@ -59,8 +63,6 @@ def train(config: DictConfig) -> float | None:
     train_only(model, config.tuning.trains)
     if config.tuning.get("lora") is not None:
         add_lora(model, **config.tuning.lora)
-    if config.model.prompts:
-        _check_prompts(data)
     module = build_module(config, model, data)
     trainer = build_trainer(config, train=True)
     trainer.fit(module, data, ckpt_path=resume)
@@ -122,6 +124,12 @@ def _check_prompts(data: GroundingDataModule) -> None:
             )
 
 
+def _prompt_tokens(data: GroundingDataModule) -> int:
+    """Tokens of the longest prompt that is learned."""
+    prompts = [detection_prompt(source.dataset.wordings) for source in data.train.values()]
+    return max(len(data.tokenizer(prompt.caption)["input_ids"]) for prompt in prompts)
+
+
 def _write_prompt(module: GroundingModule, data: GroundingDataModule, path: Path) -> None:
     """The learned prompt of the first set of categories, in a file of its own."""
     for one in {**data.val, **data.test}.values():
@@ -131,7 +139,7 @@ def _write_prompt(module: GroundingModule, data: GroundingDataModule, path: Path
                 questions = read_questions(model, data.tokenizer, one.vocabulary, module.device)
             learned = learned_prompt(one.all_names, questions[0])
             learned.write(path)
-            numbers = learned.hidden.numel() + learned.deeper.numel()
+            numbers = sum(weights.numel() for weights in model.prompts.parameters())
             share = numbers / sum(weights.numel() for weights in model.parameters())
             print(f"learned prompt: {path} ({numbers:,} numbers, {share:.3%} of the model)")
             return

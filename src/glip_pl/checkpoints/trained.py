@@ -181,7 +181,13 @@ def fill(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
     Raises UserError naming what is missing, left over, or of another shape.
     """
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    given = {name: tuple(value.shape) for name, value in checkpoint.weights.items()}
+    weights = {
+        name: _with_rows(value, wanted[name][0])
+        if name.startswith(PROMPTS) and name in wanted
+        else value
+        for name, value in checkpoint.weights.items()
+    }
+    given = {name: tuple(value.shape) for name, value in weights.items()}
     faults = {
         # A prompt that nobody has learned yet starts as it is built: it changes nothing.
         "missing": [name for name in wanted if name not in given and not name.startswith(PROMPTS)],
@@ -202,7 +208,14 @@ def fill(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
             f"the weights of {path} do not fit this model; set {remedy}, the one they are of "
             f"({'; '.join(told)})"
         )
-    model.load_state_dict(checkpoint.weights, strict=False)
+    model.load_state_dict(weights, strict=False)
+
+
+def _with_rows(table: Tensor, rows: int) -> Tensor:
+    """A learned prompt for more places, where it says nothing, or for fewer."""
+    fitted = table.new_zeros(rows, *table.shape[1:])
+    fitted[: len(table)] = table[:rows]
+    return fitted
 
 
 def _check_recipe(node: Any, path: Path) -> None:

@@ -11,7 +11,7 @@ from glip_pl.models.fpn import FPN
 from glip_pl.models.fusion import Shallow
 from glip_pl.models.grounding_head import GroundingHead
 from glip_pl.models.image_encoder import ImageEncoder
-from glip_pl.models.prompt_table import PromptTable
+from glip_pl.models.prompt_table import ROWS, PromptTable
 from glip_pl.models.text_encoder import TextEncoder
 from glip_pl.types import Output, TextFeatures
 
@@ -29,11 +29,13 @@ class GLIP(nn.Module):
         drop_block: float = 0.0,
         initial_gain: float = 1.0,
         prompts: int = 0,
+        prompt_rows: int = ROWS,
     ) -> None:
         """Make `layers` rounds of `fusion(channels, text width, 1 / layers)` and dynamic conv.
 
         The first of `prompts` learned tables changes the encoded words, the next ones what the
-        fusions after the first read. Raises UserError if there are more of them than fusions.
+        fusions after the first read, in the first `prompt_rows` places. Raises UserError if there
+        are more of them than fusions.
         The head's logits and box codes have learned scales; a larger `initial_gain` makes short
         trainings learn sooner. The released models start at 1.
         """
@@ -41,7 +43,9 @@ class GLIP(nn.Module):
         self.image_encoder = image_encoder
         self.text_encoder = text_encoder
         self.fpn = FPN(image_encoder.channels, channels, drop_block)
-        self.prompts = nn.ModuleList(PromptTable(text_encoder.dim) for _ in range(prompts))
+        self.prompts = nn.ModuleList(
+            PromptTable(text_encoder.dim, prompt_rows) for _ in range(prompts)
+        )
         self.fusions = nn.ModuleList(
             fusion(channels, text_encoder.dim, 1 / layers) for _ in range(layers)
         )

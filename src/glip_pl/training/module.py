@@ -177,9 +177,10 @@ class GroundingModule(pl.LightningModule):
         optimizer: Optimizer = self.optimizer(self.model)
         total = int(self.trainer.estimated_stepping_batches)
         scheduler = self.schedule(optimizer, total)
-        when = {"interval": "step"}
+        when: dict[str, Any] = {"interval": "step"}
         if isinstance(scheduler, ReduceLROnPlateau):
-            when = {"interval": "epoch", "monitor": "val/AP"}
+            every = self.trainer.check_val_every_n_epoch or 1
+            when = {"interval": "epoch", "frequency": every, "monitor": "val/AP"}
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **when}}
 
     def configure_gradient_clipping(

@@ -85,7 +85,7 @@ class WarmUpSteps:
 
 @dataclass(frozen=True)
 class Plateau:
-    """A tenth of the rate when `patience` validations in a row were no better (few-shot recipe)."""
+    """A tenth of the rate when more than `patience` validations in a row were no better."""
 
     patience: int = 3
     least: float = 1e-6  # the rate sinks no further

@@ -4,13 +4,24 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor
 
 log = logging.getLogger(__name__)
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Lightning's, but a resumed run, which has a folder of its own, still knows what to beat."""
+    """Lightning's, but of equal ones the last, as officially.
+
+    A resumed run, which has a folder of its own, still knows what to beat.
+    """
+
+    def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
+        """Whether a validation is at least as good as the best."""
+        best = self.best_model_score
+        as_good = current is not None and best is not None and bool(current == best)
+        return as_good or super().check_monitor_top_k(trainer, current)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the score over; the older run's file stays where it is until a better one.
