@@ -43,13 +43,18 @@ def ended(config: DictConfig) -> dict[str, Any]:
 def test_a_run_cut_in_validation_validates_and_goes_on_the_same(
     custom: Path, settings: Compose, tmp_path: Path
 ) -> None:
-    # No validation after the first is good enough: the rate drops each time, the third ends it.
+    # At this rate none is better than the first, or as good: the rate drops, the third ends it.
     words = [
         *(one for one in SMALL if not one.startswith("data.prepare")),
         *("experiment=few_shot", f"data.root={custom}", "tuning=head", "resume=auto"),
         *("data.train_transform.max_side=96", "data.eval_transform.max_side=96"),
         *(f"tokenizer.source={MINILM}", "data.test=null", "callbacks.pictures=null"),
-        *("schedule.patience=0", "callbacks.stop.patience=2", "+callbacks.stop.min_delta=-1"),
+        *(
+            "optimizer.lr=1e-5",
+            "schedule.patience=0",
+            "callbacks.stop.patience=2",
+            "+callbacks.stop.min_delta=-1",
+        ),
     ]
     whole = ended(settings([*words, f"paths.output={tmp_path}/whole"]))
     assert whole["epoch"] == 3
@@ -63,6 +68,6 @@ def test_a_run_cut_in_validation_validates_and_goes_on_the_same(
         assert found["epoch"] == whole["epoch"]
         assert found["global_step"] == whole["global_step"]
         assert found["lr_schedulers"] == whole["lr_schedulers"]
-        assert found["optimizer_states"][0]["param_groups"][0]["lr"] < 1e-5
+        assert found["optimizer_states"][0]["param_groups"][0]["lr"] < 5e-6
         weights, expected = found["state_dict"], whole["state_dict"]
         assert all(torch.equal(weights[name], expected[name]) for name in expected)
