@@ -47,11 +47,10 @@ def main() -> None:
         found: dict[str, list[float]] = {"AP": [], "AP50": []}
         for number, (program, *words) in enumerate(commands):
             folder = given.output / name.replace(",", "").replace(" ", "_") / str(number)
-            results = folder / "results.json"
-            if not results.is_file():
-                command = [sys.executable, "-m", f"glip_pl.{program}", *words, *shared]
-                subprocess.run([*command, f"hydra.run.dir={folder}"], check=True)
-            figures = json.loads(results.read_text())["sets"]["custom"]["figures"]
+            command = [sys.executable, "-m", f"glip_pl.{program}", *words, *shared]
+            subprocess.run([*command, f"hydra.run.dir={folder}"], check=True)
+            content = json.loads((folder / "results.json").read_text())
+            figures = content["sets"]["custom"]["figures"]
             for figure, values in found.items():
                 values.append(100 * figures[figure])
         cells = " | ".join(spread(values) for values in found.values())

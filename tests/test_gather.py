@@ -2,6 +2,7 @@
 
 import csv
 import json
+from math import isnan
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from glip_pl.errors import UserError
 from glip_pl.gather import gather
-from glip_pl.inspection.sweeps import read_runs, rows
+from glip_pl.inspection.sweeps import read_runs, rows, spread
 
 
 def run(folder: Path, words: list[str], ap: float | None) -> None:
@@ -50,6 +51,17 @@ def test_seeds_are_pooled_and_unfinished_runs_named(
     assert {row["runs"] for row in table} == {"2"}
     with Image.open(sweep / "gather.png") as picture:
         assert picture.width > 500
+
+
+def test_a_figure_that_a_set_does_not_have_is_no_number(tmp_path: Path) -> None:
+    for number in range(2):
+        place = tmp_path / "Aquarium" / str(number)  # as few_shot_odinw keeps its runs
+        run(place, ["tuning=full", f"seed={number}"], 0.5)
+        (place / "results.json").write_text('{"sets": {"custom": {"figures": {"APs": null}}}}')
+    (found,) = rows(read_runs(tmp_path)[0], "custom", "APs", ["seed"])
+    assert len(found.values) == 2
+    assert isnan(found.mean) and isnan(found.deviation)
+    assert spread(found.values) == "nan ± nan"
 
 
 def test_unknown_figures_and_empty_folders_are_told(sweep: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def words(world: Path, custom: Path, tmp_path: Path) -> list[str]:
 
 
 def test_forgetting_is_logged_and_replay_trains(
-    words: list[str], settings: Compose, finding: Path
+    words: list[str], settings: Compose, finding: Path, custom: Path
 ) -> None:
     config = settings(
         [
@@ -41,7 +41,10 @@ def test_forgetting_is_logged_and_replay_trains(
     train(config)
     output = Path(config.paths.output)
     with (output / "csv" / "metrics.csv").open() as file:
-        (row,) = (row for row in csv.DictReader(file) if row["val/AP"])
+        rows = list(csv.DictReader(file))
+    own = json.loads((custom / "train" / "_annotations.coco.json").read_text())["images"]
+    assert sum(bool(row["train/loss"]) for row in rows) > len(own) // config.data.batch_size
+    (row,) = (row for row in rows if row["val/AP"])
     assert row["val/AP"] == row["val/custom/AP"]
     assert row["val/retention_shapes/AP"] != row["val/AP"]
     results = json.loads((output / "results.json").read_text())

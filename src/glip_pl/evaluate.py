@@ -13,6 +13,7 @@ from glip_pl.cli import command
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.evaluation import EvaluationSet
 from glip_pl.data.indexing import content_of
+from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.inference.unfinished import Unfinished
 from glip_pl.inspection.final_report import write_page
 from glip_pl.inspection.misses import worst_misses
@@ -35,6 +36,8 @@ def evaluate(config: DictConfig) -> float:
     if OmegaConf.is_interpolation(config.tokenizer, "source"):  # nobody asked for another
         config.tokenizer.source = trained.config["tokenizer"]
     data = build_data(config, train=False)
+    if config.prompt is not None:
+        read_prompt(Path(config.prompt).expanduser())  # what is wrong with it is told first
     key = evaluation_key(config, digest(path), data.test)
     results = Path(config.paths.output, "results.json")
     known = score_of(results, key)
@@ -71,9 +74,10 @@ def evaluation_key(config: DictConfig, weights: str, sets: Mapping[str, Evaluati
         "weights": weights,
         "annotations": {name: content_of(one.index) for name, one in sets.items()},
         "test": plain(config.data.test),
+        "retention": plain(config.data.get("retention")),
         "decoder": plain(config.decoder),
         "tokenizer": config.tokenizer.source,
-        "prompt": None if config.prompt is None else digest(Path(config.prompt)),
+        "prompt": None if config.prompt is None else digest(Path(config.prompt).expanduser()),
         "precision": str(config.trainer.precision),
     }
     return key_of(asked)

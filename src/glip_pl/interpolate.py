@@ -1,6 +1,8 @@
 """Between two trainings: `python -m glip_pl.interpolate before=... after=... data=...`."""
 
 import json
+from collections.abc import Mapping
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,8 @@ def interpolate(config: DictConfig) -> None:
         weights.unlink()  # out= makes it again
         content: Any = json.loads((here / "results.json").read_text())
         figures[share] = {
-            name: float(one["figures"][config.figure] or 0) for name, one in content["sets"].items()
+            name: _figure(name, one["figures"], config.figure)
+            for name, one in content["sets"].items()
         }
     names = list(figures[shares[0]])
     table = Table("share of after", *(f"{name} {config.figure}" for name in names))
@@ -55,6 +58,15 @@ def interpolate(config: DictConfig) -> None:
         folder / "curve.png"
     )
     print(f"curve: {folder}/curve.json and curve.png")
+
+
+def _figure(name: str, figures: Mapping[str, float | None], figure: str) -> float:
+    """One figure of a set; nan if there was nothing to find. Raises UserError if it has none."""
+    if figure not in figures:
+        overall = ", ".join(key for key in figures if "/" not in key)
+        raise UserError(f"the set {name} has no figure={figure}; it has: {overall}")
+    value = figures[figure]
+    return nan if value is None else float(value)
 
 
 def _settings(config: DictConfig, weights: Path, folder: Path) -> DictConfig:

@@ -20,6 +20,7 @@ from glip_pl.inference.large_vocabulary import read_questions
 from glip_pl.inference.learned_prompt import learned_prompt
 from glip_pl.inspection.final_report import write_page
 from glip_pl.metrics.results_file import write_results
+from glip_pl.models.glip import GLIP
 from glip_pl.prompts.building import detection_prompt
 from glip_pl.report import digest, key_of, reports_of, show, write
 from glip_pl.runs import claim, find_checkpoint
@@ -61,6 +62,8 @@ def train(config: DictConfig) -> float | None:
     if config.trainer.max_epochs == "auto":
         _set_epochs(config, data)
     train_only(model, config.tuning.trains)
+    if weights is None and resume is None:
+        _warn_of_untrained(model)
     if config.tuning.get("lora") is not None:
         add_lora(model, **config.tuning.lora)
     module = build_module(config, model, data)
@@ -109,6 +112,23 @@ def _set_epochs(config: DictConfig, data: GroundingDataModule) -> None:
     config.trainer.max_epochs = epochs
     config.trainer.check_val_every_n_epoch = max(1, epochs // 20)
     log.info("%d pictures an epoch: %d epochs (trainer.max_epochs)", samples, epochs)
+
+
+def _warn_of_untrained(model: GLIP) -> None:
+    """Tell of frozen parts that no training has touched."""
+    parts = ("fpn", "fusions", "dynamic_convs", "head")
+    frozen = [
+        part
+        for part in parts
+        if not any(weights.requires_grad for weights in getattr(model, part).parameters())
+        and any(True for _ in getattr(model, part).parameters())
+    ]
+    if frozen:
+        log.warning(
+            "%s stay as they were drawn at random, for nothing trained them and `tuning` freezes "
+            "them: start from a trained model, ckpt=...",
+            " and ".join(frozen),
+        )
 
 
 def _check_prompts(data: GroundingDataModule) -> None:

@@ -64,6 +64,24 @@ def test_the_flagship_lists_the_papers_three_sources(settings: Compose) -> None:
     assert config.model.image_encoder.name.startswith("swin_tiny")
 
 
+@pytest.mark.parametrize(
+    ("shots", "copies", "patience", "stop"),
+    [("1", 8, 3, 8), ("3", 4, 3, 8), ("5", 2, 3, 8), ("10", 1, 3, 8), ("full", 1, 2, 4)],
+)
+def test_few_shots_are_trained_by_the_official_recipe(
+    shots: str, copies: int, patience: int, stop: int, settings: Compose
+) -> None:
+    words = ["experiment=few_shot", "data.root=mine", f"shots={shots}", "shots_seed=30"]
+    config = settings([*words, "tuning=full"])
+    assert config.data.train.custom.weight == copies
+    assert (config.schedule.patience, config.callbacks.stop.patience) == (patience, stop)
+    assert config.optimizer.weight_decay == 0.05
+    assert config.callbacks.ema is None
+    assert config.seed == 30
+    assert settings([*words, "tuning=prompt"]).optimizer.weight_decay == 0.25
+    assert settings(["experiment=few_shot", "data.root=mine"]).seed == 0
+
+
 @pytest.mark.parametrize("name", ["cpu", "auto", "slurm"])
 def test_trainers_build(name: str, settings: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     config = settings([f"trainer={name}"])

@@ -60,6 +60,21 @@ def test_wordings_replace_names_and_boxes_belong_to_the_name(opened: Any, tmp_pa
         opened(reader, wordings=wordings[:2])
 
 
+def test_words_that_the_model_cannot_read_are_told(
+    opened: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = coco(tmp_path, scenes(8))
+    words = [Wording("cat"), Wording("\U0001f436"), Wording("hydrant")]
+    opened(reader, wordings=words)
+    opened(reader, wordings=words)
+    assert caplog.text.count("does not know all of \U0001f436:") == 1
+    words[1] = Wording("dog", suffix=" with ears" * 130)
+    with pytest.raises(
+        UserError, match=r"254 tokens, too few for the words of dog_\(animal\) \(262"
+    ):
+        opened(reader, wordings=words)
+
+
 def test_all_names_in_order_as_the_official_fine_tuning(opened: Any, tmp_path: Path) -> None:
     dataset = opened(coco(tmp_path, scenes(8)))
     captions = {dataset[row].prompt.caption for row in range(len(dataset))}

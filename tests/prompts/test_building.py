@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from glip_pl.errors import UserError
 from glip_pl.prompts.building import (
     Rewording,
+    Wording,
     clean_name,
     detection_prompt,
     names_prompt,
@@ -59,11 +60,36 @@ def test_categories_get_other_words_and_explanations(tmp_path: Path) -> None:
     assert Rewording()(names) == wordings_of(names)
 
 
+def test_a_released_knowledge_file_explains_the_names_that_it_knows(tmp_path: Path) -> None:
+    file = tmp_path / "knowledge.yaml"
+    file.write_text(
+        "crab: {name: crab, def_wiki: A crustacean with claws., gpt3: [' It has ten legs.', b]}\n"
+        "dock: {name: dock, def_wiki: null, gpt3: []}\n"
+        "'0': {name: '0', def_wiki: A digit., gpt3: []}\n"
+    )
+    given = [Wording("crab", "one "), Wording("dock", suffix=" of a harbour"), Wording("pier")]
+    names = ["crab", "dock", "pier"]
+    texts = [one.text for one in Rewording(None, file, given)(names)]
+    assert texts == ["one crab: A crustacean with claws", "dock of a harbour", "pier"]
+    found = Rewording(descriptions=file, knowledge="gpt3")(names)
+    assert [one.text for one in found] == ["crab: It has ten legs", "dock", "pier"]
+    with pytest.raises(UserError, match=r"no 'def_wn' \(the setting `data.knowledge`\)"):
+        Rewording(descriptions=file, knowledge="def_wn")(names)
+
+
+def test_categories_that_are_one_in_a_prompt_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    names = ["bow_(weapon)", "bow_(decorative)", "RBC", "red_cell", "(x)"]
+    assert len(Rewording({"RBC": "Red cell"})(names)) == 5
+    assert "calls bow_(weapon), bow_(decorative) alike, 'bow'" in caplog.text
+    assert "calls RBC, red_cell alike, 'red cell'" in caplog.text
+    assert "no word for (x)" in caplog.text
+
+
 def test_words_for_no_category_and_broken_files_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"data\.prompts speaks of rbc; the categories are RBC"):
         Rewording({"rbc": "cell"})(["RBC"])
     file = tmp_path / "descriptions.json"
     for text in ("[1]", "{", '"x"'):
         file.write_text(text)
-        with pytest.raises(UserError, match="must be a JSON file of the form"):
+        with pytest.raises(UserError, match="must be a JSON or YAML file of the form"):
             Rewording(descriptions=file)(["RBC"])

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from glip_pl.training.optimizer import GroupedAdamW, WarmUpSteps
+from glip_pl.training.optimizer import GroupedAdamW, Plateau, WarmUpSteps
 
 
 class Two(nn.Module):
@@ -65,3 +65,15 @@ def test_a_short_training_warms_up_for_half_of_it() -> None:
     assert WarmUpSteps(2000).factor(49, 100) < 1
     assert WarmUpSteps(2000).factor(50, 100) == 1
     assert WarmUpSteps(2000).factor(0, 1) == 1
+
+
+def test_the_rate_drops_when_validation_stays_no_better() -> None:
+    optimizer = GroupedAdamW(lr=1e-3, text_lr=1e-3)(Two())
+    plateau = Plateau(patience=2)(optimizer, 100)
+    rates = []
+    for score in (0.1, 0.2, 0.2, 0.1, 0.2, 0.3, *[0.3] * 12):  # as good is no better
+        plateau.step(score)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates[:8] == pytest.approx([1e-3] * 4 + [1e-4] * 4)
+    assert rates[8] == pytest.approx(1e-5)
+    assert rates[-1] == pytest.approx(1e-6)

@@ -1,5 +1,6 @@
 """Adapting a trained model: what trains moves, what is frozen does not, whatever the tuning."""
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +18,12 @@ from tests.conftest import MINILM, SMALL, Compose
 
 ENCODERS = ("image_encoder.", "text_encoder.")
 LATER = ("fusions.", "dynamic_convs.", "head.")
+LAST = ("box", "centerness", "text_projection", "log_scale", "token_bias", "prior_bias")
 TRAINS = {
     "full": (*ENCODERS, "fpn.", *LATER),
     "frozen_text": ("image_encoder.", "fpn.", *LATER),
     "head": LATER,
-    "linear_probe": ("head.",),
+    "linear_probe": tuple(f"head.{one}" for one in LAST),  # not the levels' scales
     "prompt": ("prompts.",),
     "prompt_deep": ("prompts.",),
     "lora": ENCODERS,
@@ -148,9 +150,27 @@ def test_shots_that_no_source_draws_are_told(settings: Compose, world: Path) -> 
         train(settings([*SMALL, f"data.root={world}", f"tokenizer.source={MINILM}", "shots=1"]))
 
 
-def test_few_shots_train_and_choose(transfer: Transfer, custom: Path) -> None:
-    folder = transfer("head", "shots=1", "schedule=plateau", "trainer.max_epochs=2")
+def test_few_shots_train_and_choose(
+    transfer: Transfer, custom: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ("shots=1", "schedule=plateau", "trainer.max_epochs=2", "ckpt=null")
+    with caplog.at_level("WARNING"):
+        folder = transfer("head", *words)
+    assert "fpn stay as they were drawn at random" in caplog.text
     assert json.loads((folder / "results.json").read_text())["sets"]["custom"]["images"] == 4
+    with (folder / "csv" / "metrics.csv").open() as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
+    content = json.loads((custom / "train" / "_annotations.coco.json").read_text())
+    needed = {category["id"] for category in content["categories"]}
+    taken = 0
+    for image in sorted(content["images"], key=lambda one: one["id"]):
+        shown = {
+            one["category_id"] for one in content["annotations"] if one["image_id"] == image["id"]
+        }
+        taken += bool(shown & needed)
+        needed -= shown
+    assert 0 < taken < len(content["images"])
+    assert len(steps) == 2 * (taken * 8 // 4)  # epochs, copies of one shot, batch
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ and released official files.
 """
 
 import json
+import logging
 import re
 import zipfile
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from glip_pl.checkpoints.low_rank import merged
 from glip_pl.errors import UserError, some
 from glip_pl.models.glip import GLIP
 from glip_pl.settings import released_config, without_pretrained
+
+log = logging.getLogger(__name__)
 
 CONFIG_KEY = "glip_pl"
 MODEL_PREFIX = "model."
@@ -172,6 +175,12 @@ def load_trained(path: str | Path) -> Trained:
             raise
         raise UserError(f"{path} does not say how to build its model: {error}") from error
     fill(model, checkpoint, path)
+    if any(bool(table.any()) for table in model.prompts.parameters()):
+        log.warning(
+            "%s holds a learned prompt, which changes whatever is asked: right for the names that "
+            "it was tuned for; for other words give the model that it was tuned from",
+            path,
+        )
     return Trained(model.eval(), checkpoint.config)
 
 

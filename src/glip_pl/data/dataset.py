@@ -1,6 +1,8 @@
 """Any source as prompt-box pairs (paper 3.1)."""
 
+import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +17,14 @@ from glip_pl.data.indexing import open_index, source_name
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, some
 from glip_pl.prompts.building import Rewording, Wording, detection_prompt, worded
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
-from glip_pl.prompts.tokens import Tokenizer, name_lengths
+from glip_pl.prompts.tokens import Tokenizer, name_lengths, unknown_names
 from glip_pl.types import Prompt, Sample
+
+log = logging.getLogger(__name__)
 
 
 class GroundedDataset(Dataset[Sample]):
@@ -67,9 +71,25 @@ class GroundedDataset(Dataset[Sample]):
         self.names = list(self.index.names)
         self.wordings = worded(self.names, wordings, source_name(reader))
         self.lengths = name_lengths(tokenizer, [one.text for one in self.wordings])
+        self._check_names()
         self.few_shot = few_shot
         rows = self._rows() if few_shot is None else few_shot.rows(self.index, self._rows())
         self.rows = rows[:limit]
+
+    def _check_names(self) -> None:
+        """Warn of words that the model cannot read. Raises UserError for those beyond a prompt."""
+        _warn_of_unknown(self.tokenizer, tuple(one.name for one in self.wordings))
+        budget = self.sampler.budget if self.sampler is not None else None
+        long = [
+            f"{name} ({length} tokens)"
+            for name, length in zip(self.names, self.lengths, strict=True)
+            if budget is not None and length > budget
+        ]
+        if long:
+            raise UserError(
+                f"a prompt holds {budget} tokens, too few for the words of {some(long)}: shorten "
+                "them (data.prompts) or what explains them (data.descriptions)"
+            )
 
     def _rows(self) -> NDArray[np.int64]:
         """The records that are used: those with boxes, of more than a line of pixels."""
@@ -159,3 +179,15 @@ class GroundedDataset(Dataset[Sample]):
         others = self.rows[random.integers(len(self), size=self.packing.count(random))]
         captions = [self.index.captions[int(other)] for other in others if other != row]
         return self.packing(prompt, captions, self.tokenizer, random)
+
+
+@cache
+def _warn_of_unknown(tokenizer: Tokenizer, names: tuple[str, ...]) -> None:
+    """Tell once which names are not words to the model."""
+    unknown = unknown_names(tokenizer, names)
+    if unknown:
+        log.warning(
+            "the text encoder's vocabulary does not know all of %s: it cannot tell such "
+            "names apart well (a remedy: data.prompts={...: other words})",
+            some(unknown),
+        )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -38,13 +39,20 @@ class Row:
     @property
     def deviation(self) -> float:
         """Between the runs; nan for one."""
-        return stdev(self.values) if len(self.values) > 1 else float("nan")
+        return deviation(self.values)
 
 
 def spread(values: Sequence[float]) -> str:
     """Mean and deviation for people; the mean alone of a single value."""
-    deviation = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{mean(values):.1f}{deviation}"
+    between = f" ± {deviation(values):.1f}" if len(values) > 1 else ""
+    return f"{mean(values):.1f}{between}"
+
+
+def deviation(values: Sequence[float]) -> float:
+    """Between values; nan for one, or if one of them is no number."""
+    if len(values) < 2 or any(isnan(value) for value in values):
+        return nan
+    return stdev(values)
 
 
 def read_runs(folder: Path) -> tuple[list[Run], list[Path]]:
@@ -53,7 +61,7 @@ def read_runs(folder: Path) -> tuple[list[Run], list[Path]]:
     Raises UserError if there is none.
     """
     runs, unfinished = [], []
-    for path in sorted(folder.glob("*/.hydra/overrides.yaml"), key=_number):
+    for path in sorted(folder.glob("**/.hydra/overrides.yaml"), key=_number):
         place = path.parent.parent
         words = yaml.safe_load(path.read_text()) or []
         given = dict(str(word).lstrip("+~").split("=", 1) for word in words if "=" in str(word))

@@ -1,13 +1,19 @@
 """From category names or free text to the caption that the model reads (paper 3.1)."""
 
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from glip_pl.errors import UserError, some
 from glip_pl.types import Phrase, Prompt
+
+log = logging.getLogger(__name__)
 
 SEPARATOR = ". "
 """Between category names; the released models saw no separator after the last one."""
@@ -59,17 +65,22 @@ def wordings_of(names: Sequence[str]) -> list[Wording]:
 class Rewording:
     """Other words for some categories, and what explains them (knowledge-augmented prompts).
 
-    `words` replace names; the JSON file `descriptions` holds a text for some names, which follows
-    the words: {"stingray": "which is flat and round"}.
+    `given` are the words of all categories, in order, `words` those of some. The file
+    `descriptions` holds a text for some names, which follows the words: JSON or YAML of the form
+    {"stingray": "which is flat and round"}, or a released knowledge file, of whose fields
+    `knowledge` is taken (the first of several texts).
     """
 
     words: Mapping[str, str] | None = None
     descriptions: str | Path | None = None
+    given: Sequence[Wording] | None = None
+    knowledge: str = "def_wiki"
 
     def __call__(self, names: Sequence[str]) -> list[Wording]:
         """How prompts call each category.
 
-        Raises UserError for words of no category, and for categories of one name.
+        Raises UserError for words of no category, and for categories of one name. Warns of those
+        that are one, or none, in a prompt.
         """
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -77,34 +88,67 @@ class Rewording:
                 f"several categories are called {some(twice)}: a prompt cannot tell them apart. "
                 "Give them one id in the annotations, or different names"
             )
-        texts = self._descriptions()
+        texts, general = self._descriptions()
         words = self.words or {}
-        for given, setting in ((words, "data.prompts"), (texts, str(self.descriptions))):
-            unknown = [name for name in given if name not in names]
+        asked = {"data.prompts": words, str(self.descriptions): {} if general else texts}
+        for setting, these in asked.items():
+            unknown = [name for name in these if name not in names]
             if unknown:
                 raise UserError(
                     f"{setting} speaks of {some(unknown)}; the categories are {some(list(names))}"
                 )
-        return [
-            Wording(
-                clean_name(words.get(name, name)),
-                suffix=f" {texts[name].strip()}" if name in texts else "",
-            )
-            for name in names
-        ]
+        found = []
+        for name, one in zip(names, worded(names, self.given, "the data"), strict=True):
+            word = clean_name(words[name]) if name in words else one.name
+            suffix = texts.get(name, one.suffix)
+            found.append(Wording(word, one.prefix, suffix))
+        _warn_of_confusion(names, found)
+        return found
 
-    def _descriptions(self) -> dict[str, str]:
+    def _descriptions(self) -> tuple[dict[str, str], bool]:
+        """What follows some names, and whether the file speaks of other data's names too."""
         if self.descriptions is None:
-            return {}
+            return {}, False
         path = Path(self.descriptions).expanduser()
         try:
-            texts = json.loads(path.read_text(encoding="utf-8"))
-            return {str(name): str(text) for name, text in texts.items()}
-        except (OSError, ValueError, AttributeError) as error:
+            read = json.loads if path.suffix == ".json" else yaml.safe_load
+            content = read(path.read_text(encoding="utf-8"))
+            general = any(isinstance(entry, Mapping) for entry in content.values())
+            texts = {str(name): self._text(entry) for name, entry in content.items()}
+        except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
             raise UserError(
-                f'{path} must be a JSON file of the form {{"name": "text"}}: {error} (the setting '
-                "`data.descriptions`)"
+                f'{path} must be a JSON or YAML file of the form {{"name": "text"}}, or a released '
+                f"knowledge file: {error} (the setting `data.descriptions`)"
             ) from error
+        return {name: text for name, text in texts.items() if text}, general
+
+    def _text(self, entry: Any) -> str:
+        """What follows a name. Raises ValueError for an entry without the field."""
+        if not isinstance(entry, Mapping):
+            return f" {str(entry).strip()}" if entry else ""
+        if self.knowledge not in entry:
+            raise ValueError(
+                f"{dict(entry)} has no {self.knowledge!r} (the setting `data.knowledge`)"
+            )
+        found = entry[self.knowledge]
+        first = found[0] if isinstance(found, list) and found else found
+        return f": {str(first).strip().rstrip('.')}" if first else ""
+
+
+def _warn_of_confusion(names: Sequence[str], found: Sequence[Wording]) -> None:
+    """Tell which categories a prompt cannot tell apart, or has no word for."""
+    by_text: dict[str, list[str]] = {}
+    for name, one in zip(names, found, strict=True):
+        by_text.setdefault(" ".join(one.text.casefold().split()), []).append(name)
+    for text, same in by_text.items():
+        if not text:
+            log.warning("a prompt has no word for %s (a remedy: data.prompts)", some(same))
+        elif len(same) > 1:
+            log.warning(
+                "a prompt calls %s alike, %r, and cannot tell them apart (a remedy: data.prompts)",
+                some(same),
+                text,
+            )
 
 
 def worded(

@@ -96,6 +96,15 @@ def name_lengths(tokenizer: Tokenizer, names: Sequence[str]) -> list[int]:
     return [len(ids) for ids in encoded["input_ids"]]
 
 
+def unknown_names(tokenizer: Tokenizer, names: Sequence[str]) -> list[str]:
+    """Names of which the vocabulary knows some part not at all, or that have no token."""
+    if not names:
+        return []
+    encoded = tokenizer(list(names), add_special_tokens=False)["input_ids"]
+    unknown = tokenizer.unk_token_id
+    return [name for name, ids in zip(names, encoded, strict=True) if not ids or unknown in ids]
+
+
 def check_budget(tokenizer: Tokenizer, prompt: Prompt) -> None:
     """Raise UserError if a prompt holds nothing or is longer than the model reads."""
     count = len(tokenizer(prompt.caption)["input_ids"])
