@@ -74,7 +74,7 @@ def evaluation_key(config: DictConfig, weights: str, sets: Mapping[str, Evaluati
         "weights": weights,
         "annotations": {name: content_of(one.index) for name, one in sets.items()},
         "test": plain(config.data.test),
-        "retention": plain(config.data.get("retention")),
+        "retention": plain(config.data.get("retention") or OmegaConf.create()),
         "decoder": plain(config.decoder),
         "tokenizer": config.tokenizer.source,
         "prompt": None if config.prompt is None else digest(Path(config.prompt).expanduser()),
