@@ -5,6 +5,11 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 
+def plain_label(name: str) -> str:
+    """A legend's entry of any name: matplotlib hides those from "_" on and sets "$" as formulas."""
+    return f" {name}".replace("$", r"\$")
+
+
 def lines(
     values: Mapping[str, Sequence[float]],
     places: Sequence[str],
@@ -17,7 +22,9 @@ def lines(
     axes = figure.subplots()
     for name, heights in values.items():
         spread = None if deviations is None else deviations[name]
-        axes.errorbar(range(len(places)), heights, spread, marker="o", capsize=3, label=name)
+        axes.errorbar(
+            range(len(places)), heights, spread, marker="o", capsize=3, label=plain_label(name)
+        )
     axes.set_xticks(range(len(places)), places)
     axes.set_xlabel(axis)
     axes.set_ylabel(title)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from glip_pl.data.evaluation import EvaluationSet
 from glip_pl.data.truth import Truth
 from glip_pl.inspection.browse import document, embedded, photograph
+from glip_pl.inspection.charts import plain_label
 from glip_pl.inspection.misses import worst_misses
 from glip_pl.metrics.average_precision import RECALLS, precisions
 from glip_pl.metrics.coco import COCOAveragePrecision
@@ -106,7 +107,7 @@ def _curves(curves: Mapping[str, NDArray[np.float64]]) -> Figure:
     figure = Figure(figsize=(7, 4.5), dpi=120, layout="tight")
     axes = figure.subplots()
     for name, precision in curves.items():
-        axes.plot(RECALLS, precision, label=name)
+        axes.plot(RECALLS, precision, label=plain_label(name))
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     if curves:
         axes.legend(fontsize="small")

@@ -1,0 +1,19 @@
+"""Plots of anything that users call their categories."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from glip_pl.inspection.charts import lines
+
+
+def test_any_name_has_its_entry_in_the_legend(tmp_path: Path) -> None:
+    names = ["_background_", r"$\frac{ is no formula$", "plain"]
+    figure = lines({name: [1.0, 2.0] for name in names}, ["1", "full"], "shots", "AP")
+    figure.savefig(tmp_path / "plot.png")
+    with Image.open(tmp_path / "plot.png") as picture:
+        assert picture.width > 500
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    shown = [text.get_text().strip().replace(r"\$", "$") for text in legend.get_texts()]
+    assert shown == names
