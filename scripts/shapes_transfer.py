@@ -4,7 +4,7 @@
 
 The task is an ordinary folder of COCO JSON: eight kinds of things by names that pre-training
 never said. Compares the trained model as it is, tuned by one picture of each category (three
-draws) and by all, with a model trained from scratch on all. Every training is by the few-shot
+draws) and by all, with a model trained from scratch on the same. Every training is by the few-shot
 recipe: until validation gets no better. The same command again does what is missing.
 """
 
@@ -39,6 +39,7 @@ def main() -> None:
     runs = {
         "trained model, no picture": [["evaluate", "data=custom", *trained]],
         "trained model, 1 shot": [[*one, *trained, f"shots_seed={seed}"] for seed in (3, 30, 300)],
+        "from scratch, 1 shot": [[*one, f"shots_seed={seed}"] for seed in (3, 30, 300)],
         "from scratch, all pictures": [[*whole, f"seed={seed}"] for seed in (0, 1)],
         "trained model, all pictures": [[*whole, *trained]],
     }
