@@ -46,7 +46,7 @@ def test_a_run_cut_in_validation_validates_and_goes_on_the_same(
     # At this rate none is better than the first, or as good: the rate drops, the third ends it.
     words = [
         *(one for one in SMALL if not one.startswith("data.prepare")),
-        *("experiment=few_shot", f"data.root={custom}", "tuning=head", "resume=auto"),
+        *("experiment=few_shot", f"data.root={custom}", "tuning=head", "shots=full"),
         *("data.train_transform.max_side=96", "data.eval_transform.max_side=96"),
         *(f"tokenizer.source={MINILM}", "data.test=null", "callbacks.pictures=null"),
         *(
