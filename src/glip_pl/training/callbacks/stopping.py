@@ -1,8 +1,11 @@
 """The end of a training that gets no better."""
 
+from collections.abc import Callable
+
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping
+from torch import Tensor
 
 
 class UntilNoBetter(EarlyStopping):
@@ -11,7 +14,10 @@ class UntilNoBetter(EarlyStopping):
     A resumed run that had ended does not begin another epoch.
     """
 
-    mode_dict = {"min": torch.le, "max": torch.ge}  # noqa: RUF012  # as the class above has it
+    @property
+    def monitor_op(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """What tells whether a validation resets the count."""
+        return torch.le if self.mode == "min" else torch.ge
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop at once if validations were worse for long enough."""
