@@ -41,7 +41,7 @@ def main() -> None:
         "trained model, 1 shot": [[*one, *trained, f"shots_seed={seed}"] for seed in (3, 30, 300)],
         "from scratch, 1 shot": [[*one, f"shots_seed={seed}"] for seed in (3, 30, 300)],
         "from scratch, all pictures": [[*whole, f"seed={seed}"] for seed in (0, 1)],
-        "trained model, all pictures": [[*whole, *trained]],
+        "trained model, all pictures": [[*whole, *trained, f"seed={seed}"] for seed in (0, 1)],
     }
     print("| model | AP | AP50 | runs |\n| --- | --- | --- | --- |")
     for name, commands in runs.items():

@@ -11,9 +11,11 @@ from pycocotools.cocoeval import COCOeval
 
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.truth import Truth
+from glip_pl.metrics.average_precision import OperatingPoint, best_f1
 from glip_pl.metrics.coco import coco_figures
 from glip_pl.metrics.found import Found
 from glip_pl.metrics.lvis import lvis_figures
+from glip_pl.metrics.matching import match
 from tests.metrics import reference
 
 TWELVE = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"]
@@ -78,6 +80,25 @@ def test_lvis_is_the_reference(seed: int, protocol: str, tmp_path: Path) -> None
 
 def mean(values: Any) -> float:
     return float(np.mean(list(values))) if len(list(values)) else float("nan")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_threshold_balances_precision_and_recall_better(seed: int, tmp_path: Path) -> None:
+    content, results = reference.some_set(seed, federated=False)
+    truth, found = opened(tmp_path, content, results)
+    whole = match(truth, found)
+    for category in range(len(truth.names)):
+        total = int(whole.boxes[0, category])
+        tried = {}
+        for score in np.unique(found.scores):
+            part = match(truth, found[(found.scores >= score) & (found.labels == category)])
+            counted = ~part.ignored[0, 0]
+            right = int((part.right[0, 0] & counted).sum())
+            if right:
+                point = OperatingPoint(float(score), right / int(counted.sum()), right / total)
+                tried[2 * right / (total + int(counted.sum())), score] = point
+        expected = tried[max(tried)] if tried else None
+        assert best_f1(whole, category) == pytest.approx(expected)
 
 
 def test_many_pairs_come_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,12 @@ from glip_pl.data.truth import Truth
 from glip_pl.inspection.browse import document, embedded, photograph
 from glip_pl.inspection.charts import plain_label
 from glip_pl.inspection.misses import worst_misses
-from glip_pl.metrics.average_precision import RECALLS, precisions
+from glip_pl.metrics.average_precision import RECALLS, best_f1, precisions
 from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.metrics.collecting import CollectingMetric
 from glip_pl.metrics.confusion import confusion
-from glip_pl.metrics.matching import match
+from glip_pl.metrics.found import CERTAIN
+from glip_pl.metrics.matching import Matched, match
 
 WORST = 12
 """Pictures."""
@@ -68,29 +69,38 @@ def _section(
     counts = matched.boxes[0]
     yield "<h3>Categories</h3>"
     yield _table(
-        ["category", "boxes", "AP", "AP50"],
+        ["category", "boxes", "AP", "AP50", "best threshold", "precision", "recall"],
         [
             [
                 category,
                 str(counts[number]),
                 _percent(figures.get(f"AP/{category}", float("nan"))),
                 _percent(float(precisions(matched, number).mean())),
+                *_threshold(matched, number),
             ]
             for number, category in enumerate(truth.names)
             if counts[number]
         ],
     )
+    yield "<p><small>Of all thresholds, the best one has the largest F1 at IoU 0.5.</small></p>"
     most = [int(one) for one in np.argsort(-counts, kind="stable")[:SHOWN] if counts[one]]
     yield "<h3>Precision against recall (IoU 0.5)</h3><div class='wide'>"
     curves = {truth.names[one]: precisions(matched, one) for one in most}
     yield _picture_of(_curves(curves)) + "</div>"
-    yield "<h3>What is taken for what (certain boxes)</h3><div class='wide'>"
+    yield f"<h3>What is taken for what (boxes of score {CERTAIN} or more)</h3><div class='wide'>"
     yield _confusions(truth, confusion(truth, found), most) + "</div>"
     yield "<h3>Where most was missed</h3><main>"
     for miss in worst_misses(dataset, metric, WORST):
         caption = f"image {miss.image_id}: {miss.missed} missed"
         yield f"<figure>{photograph(miss.picture)}<figcaption>{caption}</figcaption></figure>"
     yield "</main>"
+
+
+def _threshold(matched: Matched, category: int) -> tuple[str, str, str]:
+    point = best_f1(matched, category)
+    if point is None:
+        return "", "", ""
+    return f"{point.score:.2f}", _percent(point.precision), _percent(point.recall)
 
 
 def _percent(value: float) -> str:

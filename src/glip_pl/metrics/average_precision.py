@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,14 +57,46 @@ def at_recalls(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> N
     return np.append(reached, 0.0)[np.searchsorted(recall, RECALLS, side="left")]
 
 
+class OperatingPoint(NamedTuple):
+    """What boxes of this score or more reach at IoU 0.5."""
+
+    score: float
+    precision: float
+    recall: float
+
+
 def precisions(matched: Matched, category: int) -> NDArray[np.float64]:
     """(101,) of a category of any size at IoU 0.5."""
-    mine = np.flatnonzero(matched.found.labels == category)
+    curve = _by_score(matched, category)
+    return at_recalls(curve.recall, curve.precision)
+
+
+def best_f1(matched: Matched, category: int) -> OperatingPoint | None:
+    """Where precision and recall balance best, the highest such score; None if nothing is right."""
+    curve = _by_score(matched, category)
+    total = np.maximum(np.spacing(1), curve.precision + curve.recall)
+    value = 2 * curve.precision * curve.recall / total
+    value[np.flatnonzero(np.diff(curve.score) == 0)] = 0  # a score takes all boxes that have it
+    if not value.any():
+        return None
+    best = int(value.argmax())
+    return OperatingPoint(*(float(one[best]) for one in curve))
+
+
+class _ByScore(NamedTuple):
+    """D detections of a category that count, the best first."""
+
+    score: NDArray[np.float64]  # (D,)
+    precision: NDArray[np.float64]  # (D,) of it and all better ones
+    recall: NDArray[np.float64]
+
+
+def _by_score(matched: Matched, category: int) -> _ByScore:
+    mine = np.flatnonzero((matched.found.labels == category) & ~matched.ignored[0, 0])
     mine = mine[np.argsort(-matched.found.scores[mine], kind="stable")]
-    counted = ~matched.ignored[0, 0, mine]
-    hits = np.cumsum(matched.right[0, 0, mine] & counted)
+    hits = np.cumsum(matched.right[0, 0, mine])
     total = max(1, int(matched.boxes[0, category]))
-    return at_recalls(hits / total, hits / np.maximum(1, np.cumsum(counted)))
+    return _ByScore(matched.found.scores[mine], hits / np.arange(1, len(mine) + 1), hits / total)
 
 
 def mean(values: NDArray[np.float64]) -> float:
