@@ -157,7 +157,7 @@ def _write_prompt(module: GroundingModule, data: GroundingDataModule, path: Path
             model = module.model.eval()  # no dropout in what is kept
             with torch.no_grad():
                 questions = read_questions(model, data.tokenizer, one.vocabulary, module.device)
-            learned = learned_prompt(one.all_names, questions[0])
+            learned = learned_prompt(one.all_names, questions[0], model)
             learned.write(path)
             numbers = sum(weights.numel() for weights in model.prompts.parameters())
             share = numbers / sum(weights.numel() for weights in model.parameters())

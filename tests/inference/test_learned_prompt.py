@@ -60,7 +60,7 @@ def batch(asked: Chunk, tokenizer: Tokenizer) -> Batch:
 
 def learned(model: GLIP, tokenizer: Tokenizer, asked: Chunk, path: Path) -> LearnedPrompt:
     (question,) = read_questions(model, tokenizer, [asked], CPU)
-    learned_prompt(asked.prompt, question).write(path)
+    learned_prompt(asked.prompt, question, model).write(path)
     return read_prompt(path)
 
 
@@ -73,6 +73,7 @@ def test_the_file_says_what_the_model_says(
     asked: Chunk,
     batch: Batch,
     tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     tuned = model_of(settings, prompts)
     file = learned(tuned, tokenizer, asked, tmp_path / "prompt.safetensors")
@@ -83,6 +84,7 @@ def test_the_file_says_what_the_model_says(
     output = tuned(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
     whole = decoder(output, batch)
     assert not torch.equal(output.alignment, before.alignment)
+    assert not caplog.records
     for one, other in zip(found, whole, strict=True):
         assert len(one) == len(other) > 5
         assert torch.allclose(one.scores, other.scores, atol=1e-5)
@@ -101,6 +103,25 @@ def test_words_are_read_without_what_was_learned_too(
     assert torch.equal(bare.text.hidden, plain.text.hidden)
     assert not bare.text.deeper and len(full.text.deeper) == 1
     assert not torch.equal(bare.text.hidden, full.text.hidden)
+
+
+@torch.no_grad()
+def test_another_models_prompt_is_told(
+    settings: Compose,
+    tokenizer: Tokenizer,
+    asked: Chunk,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = model_of(settings, 1)
+    file = learned(model, tokenizer, asked, tmp_path / "prompt.safetensors")
+    torch.nn.init.zeros_(next(model.prompts.parameters()))
+    torch.nn.init.zeros_(next(model.text_encoder.parameters()))
+    file.question(model)  # what is not asked may differ
+    assert not caplog.records
+    torch.nn.init.ones_(model.head.prior_bias)
+    file.question(model)
+    assert "tuned from a model with other weights" in caplog.text
 
 
 @torch.no_grad()

@@ -86,7 +86,12 @@ def test_every_tuning_is_tested() -> None:
 
 @pytest.mark.parametrize("tuning", [pytest.param("prompt", marks=pytest.mark.slow), "prompt_deep"])
 def test_a_learned_prompt_stands_alone(
-    tuning: str, transfer: Transfer, finding: Path, custom: Path, settings: Compose
+    tuning: str,
+    transfer: Transfer,
+    finding: Path,
+    custom: Path,
+    settings: Compose,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     folder = transfer(tuning, "trainer.max_epochs=2")
     file = folder / "checkpoints" / "prompt.safetensors"
@@ -103,6 +108,7 @@ def test_a_learned_prompt_stands_alone(
     )
     words.remove("data.prepare=null")
     tuned, alone, before = (evaluate(settings([*words, *one], "evaluate")) for one in given)
+    assert "other weights" not in caplog.text
     assert tuned == alone != before
 
 
