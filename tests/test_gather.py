@@ -11,7 +11,7 @@ from PIL import Image
 
 from glip_pl.errors import UserError
 from glip_pl.gather import gather
-from glip_pl.inspection.sweeps import read_runs, rows, spread
+from glip_pl.inspection.sweeps import determined, read_runs, rows, spread
 
 
 def run(folder: Path, words: list[str], ap: float | None) -> None:
@@ -51,6 +51,18 @@ def test_seeds_are_pooled_and_unfinished_runs_named(
     assert {row["runs"] for row in table} == {"2"}
     with Image.open(sweep / "gather.png") as picture:
         assert picture.width > 500
+
+
+def test_what_follows_from_the_shots_makes_no_lines_of_its_own(sweep: Path) -> None:
+    for path in sweep.glob("*/.hydra/overrides.yaml"):
+        words = json.loads(path.read_text())
+        epochs = 10 if "shots=full" in words else 40
+        path.write_text(json.dumps([*words, f"trainer.max_epochs={epochs}"]))
+    found = rows(read_runs(sweep)[0], "custom", "AP", ["seed"])
+    epochs = {"1": "40", "10": "40", "full": "10"}
+    assert determined(found, "shots") == {"trainer.max_epochs": epochs}
+    assert not determined(found, "trainer.max_epochs")
+    assert set(found[0].factors) == {"tuning", "shots", "trainer.max_epochs"}
 
 
 def test_a_figure_that_a_set_does_not_have_is_no_number(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from glip_pl.cli import command
 from glip_pl.inspection.charts import lines
-from glip_pl.inspection.sweeps import FULL, Row, read_runs, rows, spread
+from glip_pl.inspection.sweeps import FULL, Row, determined, read_runs, rows, spread
 
 
 def gather(config: DictConfig) -> None:
@@ -41,17 +41,27 @@ def gather(config: DictConfig) -> None:
 
 
 def _plot(found: Sequence[Row], axis: str, title: str, path: Path) -> None:
-    """A line per combination of the other factors; the paper's figure of data efficiency."""
+    """A line per combination of the other factors; the paper's figure of data efficiency.
+
+    Factors that follow from the axis, such as fewer epochs with more pictures, stand below it.
+    """
+    below = determined(found, axis)
     places = sorted({row.factors.get(axis, "") for row in found}, key=_size)
     heights: dict[str, list[float]] = {}
     spreads: dict[str, list[float]] = {}
     for row in found:
-        others = [value for key, value in row.factors.items() if key != axis]
+        others = [value for key, value in row.factors.items() if key != axis and key not in below]
         name = ", ".join(others) or title
         place = places.index(row.factors.get(axis, ""))
         heights.setdefault(name, [nan] * len(places))[place] = row.mean
         spreads.setdefault(name, [0.0] * len(places))[place] = row.deviation
-    lines(heights, places, axis, title, spreads).savefig(path)
+    ticks = [
+        "\n".join(
+            [place, *(f"{key.rpartition('.')[2]}={known[place]}" for key, known in below.items())]
+        )
+        for place in places
+    ]
+    lines(heights, ticks, axis, title, spreads).savefig(path)
 
 
 def _size(place: str) -> tuple[float, str]:

@@ -13,7 +13,6 @@ def test_any_name_has_its_entry_in_the_legend(tmp_path: Path) -> None:
     figure.savefig(tmp_path / "plot.png")
     with Image.open(tmp_path / "plot.png") as picture:
         assert picture.width > 500
-    legend = figure.axes[0].get_legend()
-    assert legend is not None
+    (legend,) = figure.legends
     shown = [text.get_text().strip().replace(r"\$", "$") for text in legend.get_texts()]
     assert shown == names

@@ -95,6 +95,16 @@ def varied(runs: Sequence[Run], pooled: Sequence[str]) -> list[str]:
     ]
 
 
+def determined(found: Sequence[Row], axis: str) -> dict[str, dict[str, str]]:
+    """{factor: {place on the axis: value}} of factors that follow from the axis."""
+    known: dict[str, dict[str, str]] = {}
+    for key in found[0].factors:
+        pairs = {(row.factors.get(axis, ""), row.factors[key]) for row in found}
+        if key != axis and len(pairs) == len(dict(pairs)):
+            known[key] = dict(pairs)
+    return known
+
+
 def rows(runs: Sequence[Run], name: str, figure: str, pooled: Sequence[str]) -> list[Row]:
     """One row per combination of what varied, in the runs' order.
 
