@@ -56,8 +56,8 @@ def test_seeds_are_pooled_and_unfinished_runs_named(
 def test_what_follows_from_the_shots_makes_no_lines_of_its_own(sweep: Path) -> None:
     for path in sweep.glob("*/.hydra/overrides.yaml"):
         words = json.loads(path.read_text())
-        epochs = 10 if "shots=full" in words else 40
-        path.write_text(json.dumps([*words, f"trainer.max_epochs={epochs}"]))
+        words.append("trainer.max_epochs=" + ("10" if "shots=full" in words else "40"))
+        path.write_text(json.dumps(words))
     found = rows(read_runs(sweep)[0], "custom", "AP", ["seed"])
     epochs = {"1": "40", "10": "40", "full": "10"}
     assert determined(found, "shots") == {"trainer.max_epochs": epochs}

@@ -72,7 +72,7 @@ def test_published_draws_are_trained_on_and_submitted(
         *(f"tokenizer.source={MINILM}", "trainer.check_val_every_n_epoch=1"),
     ]
     said = launched(words, tmp_path)
-    folder = tmp_path / "runs" / "few_shot_odinw" / "finding" / "3"
+    folder = tmp_path / "runs" / "few_shot_odinw" / "finding" / "3" / "prompt"
     submission = json.loads((folder / "submission.json").read_text())
     assert set(submission) == {"Aquarium_Aquarium_Combined.v2-raw-1024.coco"}
     (draws_found,) = submission.values()

@@ -17,11 +17,8 @@ from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.settings import checkpoint_config, plain, without_pretrained
-from glip_pl.training.evaluation import Evaluation
+from glip_pl.training.evaluation import RETENTION, Evaluation
 from glip_pl.training.module import GroundingModule
-
-RETENTION = "retention_"
-"""Begins the names of sets that tell what is left of zero-shot ability; no mean contains them."""
 
 
 def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
@@ -74,17 +71,17 @@ def build_module(config: DictConfig, model: GLIP, data: GroundingDataModule) -> 
         decoder=instantiate(config.decoder),
         optimizer=instantiate(config.optimizer),
         schedule=instantiate(config.schedule),
-        val=_evaluations(config, model, data.val, data.tokenizer),
-        test=_evaluations(config, model, data.test, data.tokenizer),
+        val=_evaluations(config, data.val, data.tokenizer),
+        test=_evaluations(config, data.test, data.tokenizer),
         config=checkpoint_config(config),
     )
 
 
 def _evaluations(
-    config: DictConfig, model: GLIP, sets: Mapping[str, EvaluationSet], tokenizer: Tokenizer
+    config: DictConfig, sets: Mapping[str, EvaluationSet], tokenizer: Tokenizer
 ) -> dict[str, Evaluation]:
-    question = None
-    if config.get("prompt") is not None:
+    learned = None
+    if sets and config.get("prompt") is not None:
         learned = read_prompt(Path(config.prompt).expanduser())
         for name, one in sets.items():
             if not name.startswith(RETENTION) and one.all_names != learned.prompt:
@@ -92,14 +89,13 @@ def _evaluations(
                     f"{config.prompt} was learned for {learned.prompt.caption!r}, and the set "
                     f"{name} asks for {one.all_names.caption!r} (the setting `prompt`)"
                 )
-        question = learned.question(model)
     return {
         name: Evaluation(
             one.new_metric(),
             one.vocabulary,
             tokenizer,
             config.prompt_memory_gb,
-            None if name.startswith(RETENTION) else question,
+            None if name.startswith(RETENTION) else learned,
             apart=name.startswith(RETENTION),
         )
         for name, one in sets.items()
@@ -137,8 +133,9 @@ def build_trainer(config: DictConfig, train: bool, more: Sequence[pl.Callback] =
     loggers = [one for one in config.logger.values() if one is not None]
     built = [*(instantiate(one) for one in callbacks), *more]
     settings = config.trainer.copy()
-    if settings.max_epochs == "auto":  # nothing to train
-        settings.max_epochs = None
+    for name in ("max_epochs", "check_val_every_n_epoch"):
+        if settings[name] == "auto":
+            settings[name] = 1  # until the number of processes is known, or nothing is trained
     trainer: pl.Trainer = instantiate(
         settings,
         callbacks=built,

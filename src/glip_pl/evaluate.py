@@ -43,6 +43,7 @@ def evaluate(config: DictConfig) -> float:
     known = score_of(results, key)
     if known is not None:
         print(f"done before: {results}")
+        results.touch()  # of this sweep too, for its summary
         return known
     results.unlink(missing_ok=True)  # of other weights or settings
     folder = Path(config.paths.runs, "unfinished", key)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from glip_pl.cli import command
@@ -24,7 +25,7 @@ def gather(config: DictConfig) -> None:
     factors = list(found[0].factors)
     table = Table(*factors, title, "runs")
     for row in found:
-        table.add_row(*row.factors.values(), spread(row.values), str(len(row.values)))
+        table.add_row(*map(escape, row.factors.values()), spread(row.values), str(len(row.values)))
     Console().print(table)
     with (folder / "gather.csv").open("w", newline="") as file:
         writer = csv.writer(file)

@@ -1,6 +1,7 @@
 """Between two trainings: `python -m glip_pl.interpolate before=... after=... data=...`."""
 
 import json
+import os
 from collections.abc import Mapping
 from math import nan
 from pathlib import Path
@@ -24,6 +25,8 @@ def interpolate(config: DictConfig) -> None:
     A share in the middle often keeps what a fine-tuned model could do before (Wortsman et al.
     2022). With `out` the weights of one share are written instead. Raises UserError.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError("interpolate is one process's work: start it without torchrun")
     runs = Path(config.paths.runs)
     before, after = (find_checkpoint(config[side], runs) for side in ("before", "after"))
     old, new = read_checkpoint(before), read_checkpoint(after)
@@ -74,6 +77,8 @@ def _settings(config: DictConfig, weights: Path, folder: Path) -> DictConfig:
     with open_dict(settings):
         settings.ckpt = str(weights)
         settings.paths.output = str(folder)
+        # Files are made and read between evaluations, which several processes would do at once.
+        settings.trainer.update(devices=1, num_nodes=1, strategy="auto")
     return settings
 
 

@@ -116,6 +116,8 @@ def score_of(path: Path, key: str) -> float | None:
 
 def key_of(asked: Mapping[str, Any]) -> str:
     """Equal for the same settings, in any order."""
+    # Hydra reads some keys as numbers (categories called 1, 2, ...): texts and they do not sort.
+    asked = json.loads(json.dumps(asked))
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 

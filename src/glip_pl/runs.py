@@ -30,9 +30,13 @@ def find_checkpoint(wanted: str, runs: Path) -> Path:
 
 
 def claim(folder: Path, key: str) -> None:
-    """Mark a folder as that of the run with these settings. Raises UserError if it is another's."""
+    """Mark a folder as that of the run with these settings. Raises UserError if it is another's.
+
+    A run that has left nothing to go on with has no claim.
+    """
     mark = folder / "settings_key.txt"
-    if mark.is_file() and mark.read_text() != key:
+    left = [folder / "results.json", folder / "checkpoints" / "last.ckpt"]
+    if mark.is_file() and mark.read_text() != key and any(one.is_file() for one in left):
         raise UserError(
             f"{folder} holds a run with other settings, which resume=auto would go on with: "
             "remove it, or choose another folder (hydra.sweep.dir or hydra.run.dir)"

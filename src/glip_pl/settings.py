@@ -22,9 +22,9 @@ def automatic_precision() -> str:
 
 def shot_copies(shots: int | str) -> int:
     """How often an epoch shows each picture: officially 8, 4, 2, 1 times for 1, 3, 5, 10 shots."""
-    if shots == "full":
-        return 1
-    return next((copies for most, copies in ((2, 8), (4, 4), (9, 2)) if int(shots) <= most), 1)
+    if not isinstance(shots, int):
+        return 1  # all pictures, or what FewShot will refuse
+    return next((copies for most, copies in ((2, 8), (4, 4), (9, 2)) if shots <= most), 1)
 
 
 def by_shots(shots: int | str, few: float, full: float) -> float:

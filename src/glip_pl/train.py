@@ -3,6 +3,7 @@
 import copy
 import logging
 import warnings
+from math import nan
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -20,11 +21,10 @@ from glip_pl.inference.large_vocabulary import read_questions
 from glip_pl.inference.learned_prompt import learned_prompt
 from glip_pl.inspection.final_report import write_page
 from glip_pl.metrics.results_file import write_results
-from glip_pl.models.glip import GLIP
-from glip_pl.prompts.building import detection_prompt
 from glip_pl.report import digest, key_of, reports_of, show, write
 from glip_pl.runs import claim, find_checkpoint
 from glip_pl.settings import plain
+from glip_pl.training.checks import can_tell_best, one_prompt, warn_of_untrained
 from glip_pl.training.lora import add_lora
 from glip_pl.training.module import GroundingModule
 from glip_pl.training.tuning import train_only
@@ -47,27 +47,28 @@ def train(config: DictConfig) -> float | None:
         claim(results.parent, _settings_key(config, weights))
         if results.is_file():
             print(f"done before: {results}")
+            results.touch()  # of this sweep too, for its summary
             return None
     resume = _resumed(config)
     data = build_data(config, train=True)
     if config.model.prompts:
-        _check_prompts(data)
-        config.model.prompt_rows = _prompt_tokens(data)
+        config.model.prompt_rows = len(data.tokenizer(one_prompt(data).prompt.caption)["input_ids"])
     if config.shots != "full" and not any(one.dataset.few_shot for one in data.train.values()):
         raise UserError(
             f"shots={config.shots}: no source of these data draws a few; data=custom and odinw do, "
             "others by the setting dataset.few_shot (conf/data/custom.yaml)"
         )
     model = build_model(config, weights)
-    if config.trainer.max_epochs == "auto":
-        _set_epochs(config, data)
     train_only(model, config.tuning.trains)
     if weights is None and resume is None:
-        _warn_of_untrained(model)
+        warn_of_untrained(model)
     if config.tuning.get("lora") is not None:
         add_lora(model, **config.tuning.lora)
     module = build_module(config, model, data)
+    if not can_tell_best(data.val, module.schedule, config.callbacks.get("stop") is not None):
+        config.callbacks.best = None
     trainer = build_trainer(config, train=True)
+    _set_epochs(trainer, config, data)
     trainer.fit(module, data, ckpt_path=resume)
     checkpoint = trainer.checkpoint_callback
     best = checkpoint.best_model_path if isinstance(checkpoint, ModelCheckpoint) else ""
@@ -89,7 +90,7 @@ def train(config: DictConfig) -> float | None:
             write_page(page, config.name, data.test, metrics, module.results)
             for name, metric in metrics.items():
                 write_results(*metric.collected(), results.with_name(f"detections_{name}.json"))
-            mean = float(trainer.callback_metrics["test/AP"])
+            mean = float(trainer.callback_metrics.get("test/AP", nan))  # none of retention alone
             write(reports, mean, Path(best) if best else None, results)  # last: the run is done
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
@@ -104,77 +105,49 @@ LEARNED = 500
 """Steps after which a fine-tuned model knows a small dataset (docs/results.md)."""
 
 
-def _set_epochs(config: DictConfig, data: GroundingDataModule) -> None:
-    """As many epochs as make LEARNED steps, 3 to 100 of them, and 20 validations or so."""
-    samples = sum(source.epoch_length() for source in data.train.values())
-    steps = max(1, samples // data.batch_size)
-    epochs = min(100, max(3, -(-LEARNED // steps)))
-    config.trainer.max_epochs = epochs
-    config.trainer.check_val_every_n_epoch = max(1, epochs // 20)
-    log.info("%d pictures an epoch: %d epochs (trainer.max_epochs)", samples, epochs)
-
-
-def _warn_of_untrained(model: GLIP) -> None:
-    """Tell of frozen parts that no training has touched."""
-    parts = ("fpn", "fusions", "dynamic_convs", "head")
-    frozen = [
-        part
-        for part in parts
-        if not any(weights.requires_grad for weights in getattr(model, part).parameters())
-        and any(True for _ in getattr(model, part).parameters())
-    ]
-    if frozen:
-        log.warning(
-            "%s stay as they were drawn at random, for nothing trained them and `tuning` freezes "
-            "them: start from a trained model, ckpt=...",
-            " and ".join(frozen),
-        )
-
-
-def _check_prompts(data: GroundingDataModule) -> None:
-    """Raise UserError if prompts vary: what is learned belongs to places in one prompt."""
-    for name, source in data.train.items():
-        dataset = source.dataset
-        always = dataset.sampler is not None and dataset.sampler.always_all(dataset.lengths)
-        if not always:
-            raise UserError(
-                f"tuning.prompts learns one prompt with all names in order, and data.train.{name} "
-                "has others; its names must fit one prompt, with dataset.sampler.shuffle=false, "
-                f"full_probability=1 and max_negatives={len(dataset.names)} or more"
-            )
-
-
-def _prompt_tokens(data: GroundingDataModule) -> int:
-    """Tokens of the longest prompt that is learned."""
-    prompts = [detection_prompt(source.dataset.wordings) for source in data.train.values()]
-    return max(len(data.tokenizer(prompt.caption)["input_ids"]) for prompt in prompts)
+def _set_epochs(trainer: pl.Trainer, config: DictConfig, data: GroundingDataModule) -> None:
+    """As many epochs as make LEARNED steps, 3 to 100 of them; 20 validations or so."""
+    if config.trainer.max_epochs == "auto":
+        samples = sum(source.epoch_length() for source in data.train.values())
+        step = data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+        epochs = min(100, max(3, -(-LEARNED // max(1, samples // step))))
+        trainer.fit_loop.max_epochs = epochs
+        log.info("%d pictures an epoch: %d epochs (trainer.max_epochs)", samples, epochs)
+    if config.trainer.check_val_every_n_epoch == "auto":
+        trainer.check_val_every_n_epoch = max(1, (trainer.max_epochs or 1) // 20)
 
 
 def _write_prompt(module: GroundingModule, data: GroundingDataModule, path: Path) -> None:
-    """The learned prompt of the first set of categories, in a file of its own."""
-    for one in {**data.val, **data.test}.values():
-        if len(one.vocabulary) == 1:
-            model = module.model.eval()  # no dropout in what is kept
-            with torch.no_grad():
-                questions = read_questions(model, data.tokenizer, one.vocabulary, module.device)
-            learned = learned_prompt(one.all_names, questions[0], model)
-            learned.write(path)
-            numbers = sum(weights.numel() for weights in model.prompts.parameters())
-            share = numbers / sum(weights.numel() for weights in model.parameters())
-            print(f"learned prompt: {path} ({numbers:,} numbers, {share:.3%} of the model)")
-            return
+    """The learned prompt in a file of its own."""
+    chunk = one_prompt(data)
+    model = module.model.eval()  # no dropout in what is kept
+    with torch.no_grad():
+        (question,) = read_questions(model, data.tokenizer, [chunk], module.device)
+    learned_prompt(chunk.prompt, question, model).write(path)
+    numbers = sum(weights.numel() for weights in model.prompts.parameters())
+    share = numbers / sum(weights.numel() for weights in model.parameters())
+    print(f"learned prompt: {path} ({numbers:,} numbers, {share:.3%} of the model)")
 
 
 def _settings_key(config: DictConfig, weights: Path | None) -> str:
     """Equal for runs that train the same, wherever they are kept."""
     anywhere = copy.deepcopy(config)
     anywhere.paths.output = ""  # which others follow, such as trainer.default_root_dir
-    asked = {key: value for key, value in plain(anywhere).items() if key not in ELSEWHERE}
+    asked = plain(anywhere)
+    asked["callbacks"] = {name: asked["callbacks"].get(name) for name in ("ema", "stop")}
+    for place in NO_MATTER:
+        group, _, name = place.rpartition(".")
+        (asked[group] if group else asked).pop(name, None)
     asked["ckpt"] = None if weights is None else digest(weights)
+    explained = config.data.get("descriptions")
+    asked["descriptions"] = explained and digest(Path(explained).expanduser())
     return key_of(asked)
 
 
-ELSEWHERE = ("resume", "keep_going", "paths", "logger", "callbacks")
+NO_MATTER = (
+    *("resume", "keep_going", "paths", "logger", "prompt_memory_gb"),
+    *("data.workers", "trainer.log_every_n_steps", "trainer.enable_progress_bar"),
+)
 """Settings that do not change what is learned, or that follow from the others."""
 
 

@@ -25,7 +25,7 @@ class FewShot:
     def __post_init__(self) -> None:
         """Raises UserError for anything but a number above zero, or "full"."""
         if self.count != "full" and not (isinstance(self.count, int) and self.count > 0):
-            raise UserError(f"shots={self.count} must be 1 or more, or full for all pictures")
+            raise UserError(f"shots={self.count!r} must be a number from 1 on, or full for all")
 
     def rows(self, index: Index, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The chosen ones of some records, in their order. Raises UserError for captions."""

@@ -100,7 +100,8 @@ def _threshold(matched: Matched, category: int) -> tuple[str, str, str]:
     point = best_f1(matched, category)
     if point is None:
         return "", "", ""
-    return f"{point.score:.2f}", _percent(point.precision), _percent(point.recall)
+    shown = np.floor(100 * point.score) / 100  # not above it: its own box must stay
+    return f"{shown:.2f}", _percent(point.precision), _percent(point.recall)
 
 
 def _percent(value: float) -> str:

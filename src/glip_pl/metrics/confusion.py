@@ -14,7 +14,8 @@ def confusion(truth: Truth, found: Found) -> NDArray[np.int64]:
     """(C + 1, C + 1) counts: rows are what is there, columns what a certain detection said.
 
     The last row holds detections of nothing, the last column boxes that nothing found. The most
-    certain detection takes the box that it covers best, of any category. Crowds do not count.
+    certain detection takes the box that it covers best, of any category. Crowds do not count, nor
+    what is found in one of its category.
     """
     none = len(truth.names)
     matrix = np.zeros((none + 1, none + 1), dtype=np.int64)
@@ -26,14 +27,16 @@ def confusion(truth: Truth, found: Found) -> NDArray[np.int64]:
         free = np.ones(len(boxes), dtype=np.bool_)
         for detection in mine:
             corners = np.broadcast_to(found.boxes[detection], (len(boxes), 4))
-            ious = box_iou(corners, truth.boxes[boxes], truth.crowds[boxes]) * free
-            best = int(ious.argmax()) if len(boxes) else -1
+            ious = box_iou(corners, truth.boxes[boxes], truth.crowds[boxes])
             label = found.labels[detection]
-            if best < 0 or ious[best] < MIN_IOU:
-                matrix[none, label] += 1
-            elif not truth.crowds[boxes[best]]:
+            open_ones = np.where(free & ~truth.crowds[boxes], ious, 0.0)
+            in_crowd = truth.crowds[boxes] & (truth.labels[boxes] == label) & (ious >= MIN_IOU)
+            if open_ones.max(initial=0.0) >= MIN_IOU:
+                best = int(open_ones.argmax())
                 matrix[truth.labels[boxes[best]], label] += 1
                 free[best] = False
+            elif not in_crowd.any():
+                matrix[none, label] += 1
         for box in boxes[free & ~truth.crowds[boxes]]:
             matrix[truth.labels[box], none] += 1
     return matrix

@@ -89,7 +89,7 @@ class Rewording:
                 "Give them one id in the annotations, or different names"
             )
         texts, general = self._descriptions()
-        words = self.words or {}
+        words = {str(name): str(word) for name, word in (self.words or {}).items()}  # 1, 2, ...
         asked = {"data.prompts": words, str(self.descriptions): {} if general else texts}
         for setting, these in asked.items():
             unknown = [name for name in these if name not in names]

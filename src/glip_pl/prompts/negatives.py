@@ -38,7 +38,7 @@ class CategorySampler:
     def always_all(self, lengths: Sequence[int]) -> bool:
         """Whether every prompt has all categories in order; `lengths` as below."""
         enough = self.full_probability == 1 and self.max_negatives >= len(lengths)
-        return enough and not self.shuffle and sum(lengths) <= self.budget
+        return enough and not self.shuffle and sum(lengths) < self.budget
 
     def __call__(
         self, present: Sequence[int], lengths: Sequence[int], random: np.random.Generator

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glip_pl.inference.large_vocabulary import Question
+from glip_pl.inference.learned_prompt import LearnedPrompt
 from glip_pl.metrics.collecting import CollectingMetric
 from glip_pl.prompts.chunking import Chunk
 from glip_pl.prompts.tokens import Tokenizer
+
+RETENTION = "retention_"
+"""Begins the names of sets that tell what is left of zero-shot ability; no mean contains them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,5 +21,5 @@ class Evaluation:
     vocabulary: Sequence[Chunk]  # prompts for all images; without any, each has its own caption
     tokenizer: Tokenizer
     memory_gb: float | None = None  # that prompts asked at the same time may take
-    learned: Question | None = None  # instead of the vocabulary
+    learned: LearnedPrompt | None = None  # instead of the vocabulary
     apart: bool = False  # whether no mean of sets contains its figure

@@ -103,16 +103,19 @@ class GroundingModule(pl.LightningModule):
     def _detect(self, name: str, one: Evaluation, batch: Batch) -> list[Detections]:
         if not one.vocabulary:
             return self.decoder(self(batch), batch)
-        if one.learned is not None:
-            self.questions[name] = [one.learned]
         if name not in self.questions:
-            # A learned prompt belongs to the task's names: zero-shot ability is what is left
-            # without it.
-            self.questions[name] = read_questions(
-                self.model, one.tokenizer, one.vocabulary, self.device, learned=not one.apart
-            )
+            self.questions[name] = self._read(one)
         return detect_categories(
             self.model, self.decoder, self.questions[name], batch, one.memory_gb
+        )
+
+    def _read(self, one: Evaluation) -> list[Question]:
+        if one.learned is not None:
+            return [one.learned.question(self.model)]
+        # What the model has learned to add belongs to the task's names: zero-shot ability is what
+        # is left without it.
+        return read_questions(
+            self.model, one.tokenizer, one.vocabulary, self.device, learned=not one.apart
         )
 
     def _evaluation_step(

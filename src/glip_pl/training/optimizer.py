@@ -92,9 +92,18 @@ class Plateau:
 
     def __call__(self, optimizer: Optimizer, total: int) -> ReduceLROnPlateau:
         """The schedule, to be stepped with a score that should rise."""
-        return ReduceLROnPlateau(
+        return _OnPlateau(
             optimizer, "max", factor=0.1, patience=self.patience, threshold=0, min_lr=self.least
         )
+
+
+class _OnPlateau(ReduceLROnPlateau):
+    """A resumed run counts on by its own settings."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        settings = ("patience", "min_lrs")
+        return {key: value for key, value in super().state_dict().items() if key not in settings}
 
 
 class RateAndDecay(LambdaLR):

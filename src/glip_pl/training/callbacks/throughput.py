@@ -55,7 +55,8 @@ class Throughput(pl.Callback):
         """Count, and log at the trainer's log interval."""
         self.images += len(batch)
         every = trainer.log_every_n_steps  # type: ignore[attr-defined]  # its connector sets it
-        if (batch_idx + 1) % every:
+        # By steps, not by batches of an epoch: epochs of a few pictures are shorter than `every`.
+        if trainer.global_step % every and not trainer.is_last_batch:
             return
         if torch.cuda.is_available():
             torch.cuda.synchronize()
