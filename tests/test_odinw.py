@@ -81,3 +81,9 @@ def test_published_draws_are_trained_on_and_submitted(
     assert again.count("done before") == 2
     assert "fewshot_train_shot3_seed300.json" in again
     assert "no result for Aquarium" in again
+    other = launched([*words, "optimizer.lr=1e-3"], tmp_path)  # the folder's runs are others
+    assert other.count("holds a run with other settings") == 2
+    assert "no result for Aquarium" in other
+    several = launched([*words, "tuning=prompt,head"], tmp_path)
+    assert "error: tuning has several values" in several
+    assert "Launching" not in several

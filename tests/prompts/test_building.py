@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -58,6 +59,8 @@ def test_categories_get_other_words_and_explanations(tmp_path: Path) -> None:
         "WBC",
     ]
     assert Rewording()(names) == wordings_of(names)
+    digits: dict[Any, str] = {1: "one"}  # what Hydra makes of data.prompts={1: one}
+    assert [one.text for one in Rewording(digits)(["1", "2"])] == ["one", "2"]
 
 
 def test_a_released_knowledge_file_explains_the_names_that_it_knows(tmp_path: Path) -> None:

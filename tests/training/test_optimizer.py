@@ -77,3 +77,6 @@ def test_the_rate_drops_when_validation_stays_no_better() -> None:
     assert rates[:8] == pytest.approx([1e-3] * 4 + [1e-4] * 4)
     assert rates[8] == pytest.approx(1e-5)
     assert rates[-1] == pytest.approx(1e-6)
+    resumed = Plateau(patience=5)(optimizer, 100)
+    resumed.load_state_dict(plateau.state_dict())
+    assert (resumed.best, resumed.patience) == (plateau.best, 5)

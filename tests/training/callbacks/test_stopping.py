@@ -25,6 +25,13 @@ def test_as_good_as_the_best_is_not_worse(scores: list[float], ends_after: int |
     assert ended == ends_after
 
 
+def test_a_resumed_run_waits_as_long_as_its_own_settings_say() -> None:
+    old, new = (UntilNoBetter("val/AP", mode="max", patience=one) for one in (2, 20))
+    old.wait_count = 2
+    new.load_state_dict(old.state_dict())
+    assert (new.wait_count, new.patience) == (2, 20)
+
+
 def test_of_equal_weights_the_last_are_the_best() -> None:
     best = BestCheckpoint(monitor="val/AP", mode="max")
     trainer = pl.Trainer(accelerator="cpu", logger=False, barebones=True)
