@@ -52,6 +52,16 @@ def test_forgetting_is_logged_and_replay_trains(
     assert results["score"] == pytest.approx(results["sets"]["custom"]["figures"]["AP"])
 
 
+def test_retention_alone_can_be_tested(words: list[str], settings: Compose, finding: Path) -> None:
+    words += ["experiment=finetune_custom", "tuning=head", f"ckpt={finding}", "trainer.max_steps=1"]
+    words += ["data.val.custom=null", "data.test.custom=null", "data.train_transform.max_side=96"]
+    config = settings(words)
+    train(config)
+    results = json.loads(Path(config.paths.output, "results.json").read_text())
+    assert results["score"] is None
+    assert list(results["sets"]) == ["retention_shapes"]
+
+
 def test_weights_between_two_are_tested_and_written(
     words: list[str], settings: Compose, finding: Path, checkpoint: Path, tmp_path: Path
 ) -> None:

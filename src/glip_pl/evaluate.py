@@ -1,6 +1,7 @@
 """Evaluate: `python -m glip_pl.evaluate experiment=zeroshot_coco ckpt=...`."""
 
 from collections.abc import Mapping
+from math import nan
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -55,7 +56,7 @@ def evaluate(config: DictConfig) -> float:
         one.metric.read_truth()  # what is wrong with it should be told now, not at the end
     trainer = build_trainer(config, train=False, more=[resumed])
     trainer.test(module, data, verbose=False)
-    score = float(trainer.callback_metrics["test/AP"])
+    score = float(trainer.callback_metrics.get("test/AP", nan))  # none of retention alone
     if trainer.is_global_zero:
         reports = reports_of(module.results, module.test, plain(config.published))
         show(reports, f"{path}")
