@@ -53,6 +53,14 @@ def test_seeds_are_pooled_and_unfinished_runs_named(
         assert picture.width > 500
 
 
+def test_a_later_try_that_was_refused_changes_nothing(tmp_path: Path) -> None:
+    run(tmp_path / "0", ["tuning=head"], 0.5)
+    path = tmp_path / "0" / "results.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "overrides": ["tuning=full"]}))
+    (found,) = read_runs(tmp_path)[0]
+    assert found.overrides == {"tuning": "full"}
+
+
 def test_what_follows_from_the_shots_makes_no_lines_of_its_own(sweep: Path) -> None:
     for path in sweep.glob("*/.hydra/overrides.yaml"):
         words = json.loads(path.read_text())

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from glip_pl.settings import given_overrides
 from glip_pl.training.evaluation import Evaluation
 
 LIBRARIES = ("glip_pl", "torch", "torchvision", "timm", "transformers", "pytorch-lightning")
@@ -81,6 +82,7 @@ def write(
         "key": key,
         "score": _number(score),
         "checkpoint": None,
+        "overrides": given_overrides(),
         "versions": {name: version(name) for name in LIBRARIES},
         "sets": {
             one.name: {

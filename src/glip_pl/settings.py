@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 _PACKED = Path(__file__).parent / "conf"
@@ -68,6 +69,11 @@ def register_resolvers() -> None:
 def plain(config: Any) -> Any:
     """Settings as dictionaries and lists, interpolations resolved."""
     return OmegaConf.to_container(config, resolve=True)
+
+
+def given_overrides() -> list[str]:
+    """The words of the command line that runs, of a sweep those of this job; none in Python."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
 def compose_settings(overrides: Sequence[str], name: str = "train") -> DictConfig:

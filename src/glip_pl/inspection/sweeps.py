@@ -63,14 +63,15 @@ def read_runs(folder: Path) -> tuple[list[Run], list[Path]]:
     runs, unfinished = [], []
     for path in sorted(folder.glob("**/.hydra/overrides.yaml"), key=_number):
         place = path.parent.parent
-        words = yaml.safe_load(path.read_text()) or []
-        given = dict(str(word).lstrip("+~").split("=", 1) for word in words if "=" in str(word))
         try:
             content = json.loads((place / "results.json").read_text())
             figures = {name: one["figures"] for name, one in content["sets"].items()}
         except (OSError, ValueError, KeyError, TypeError):
             unfinished.append(place)
             continue
+        # Hydra's file is of the last try in this folder, which may have been refused.
+        words = content.get("overrides") or yaml.safe_load(path.read_text()) or []
+        given = dict(str(word).lstrip("+~").split("=", 1) for word in words if "=" in str(word))
         runs.append(Run(place, given, figures))
     if not runs:
         raise UserError(
