@@ -24,5 +24,8 @@ def test_a_folder_is_one_runs(tmp_path: Path) -> None:
     claim(tmp_path / "run", "these")
     claim(tmp_path / "run", "these")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["settings_key.txt"]
+    claim(tmp_path / "run", "mended")  # the one before has left nothing to go on with
+    (tmp_path / "run" / "checkpoints").mkdir()
+    (tmp_path / "run" / "checkpoints" / "last.ckpt").touch()
     with pytest.raises(UserError, match=r"run holds a run with other settings.*hydra\.sweep\.dir"):
         claim(tmp_path / "run", "others")

@@ -14,6 +14,7 @@ from pytorch_lightning.loggers import WandbLogger
 
 from glip_pl.build import build_data, build_model, build_module, build_trainer
 from glip_pl.checkpoints.trained import read_checkpoint
+from glip_pl.checks import can_tell_best, one_prompt, warn_of_untrained
 from glip_pl.cli import command
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.errors import UserError
@@ -24,7 +25,6 @@ from glip_pl.metrics.results_file import write_results
 from glip_pl.report import digest, key_of, reports_of, show, write
 from glip_pl.runs import claim, find_checkpoint
 from glip_pl.settings import plain
-from glip_pl.training.checks import can_tell_best, one_prompt, warn_of_untrained
 from glip_pl.training.lora import add_lora
 from glip_pl.training.module import GroundingModule
 from glip_pl.training.tuning import train_only

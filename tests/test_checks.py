@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from glip_pl.build import build_data, build_trainer
+from glip_pl.checks import can_tell_best, one_prompt
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.errors import UserError
 from glip_pl.train import _set_epochs
-from glip_pl.training.checks import can_tell_best, one_prompt
 from glip_pl.training.optimizer import Plateau, WarmUpSteps
 from tests.conftest import MINILM, Compose
 
