@@ -81,6 +81,7 @@ def evaluation_key(config: DictConfig, weights: str, sets: Mapping[str, Evaluati
         "tokenizer": config.tokenizer.source,
         "prompt": None if config.prompt is None else digest(Path(config.prompt).expanduser()),
         "precision": str(config.trainer.precision),
+        "limit": config.trainer.get("limit_test_batches"),
     }
     return key_of(asked)
 

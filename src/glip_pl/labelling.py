@@ -1,11 +1,11 @@
 """A job of labelling, as a worker sees it: what to read, who the teacher is, where labels go."""
 
 import json
-import os
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 from hydra.utils import instantiate
@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from glip_pl.data.images import ImageFolder
 from glip_pl.data.index import Index
-from glip_pl.data.indexing import open_index, source_name
+from glip_pl.data.indexing import content_of, open_index, source_name
 from glip_pl.data.records import Images
 from glip_pl.engines import Label
 from glip_pl.errors import UserError
@@ -95,6 +95,9 @@ class Work:
         """What must be the same for all labels in a folder."""
         return {
             "weights": digest(self.teacher),
+            "tokenizer": self.tokenizer,
+            "source": self.source,
+            "annotations": content_of(self.index),
             "records": len(self.index),
             "shards": len(self.rows),
             "phrases": self.phrases,
@@ -137,6 +140,6 @@ def manifest(target: Path) -> Path:
 
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write JSON so that it appears complete or not at all."""
-    half = path.with_suffix(f".{os.getpid()}.tmp")
+    half = path.with_suffix(f".{uuid4().hex}.tmp")  # in containers all processes may be number 1
     half.write_text(json.dumps(content, indent=1))
     half.replace(path)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from rich.progress import track
 
 from glip_pl.boxes import plain
 from glip_pl.cli import command
-from glip_pl.data.images import find_images, load_image
+from glip_pl.data.images import find_images, load_image, upright
 from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.drawing import draw
@@ -29,6 +30,7 @@ def predict(config: DictConfig) -> None:
     names = _names(config)
     learned = None if config.prompt is None else read_prompt(Path(config.prompt).expanduser())
     paths = find_images(config.image)
+    folder = _writable(Path(config.output).expanduser())
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     decoding = {"score_threshold": min(config.threshold, Decoder.score_threshold)}
     predictor = Predictor.load(checkpoint, config.device, config.tokenizer.source, **decoding)
@@ -36,37 +38,50 @@ def predict(config: DictConfig) -> None:
     if learned is not None:
         asked = predictor.learned(learned)
     else:
-        asked = predictor.prompt(config.text) if names is None else predictor.vocabulary(names)
+        asked = predictor.prompt(str(config.text)) if names is None else predictor.vocabulary(names)
     prompt = asked.prompt if isinstance(asked, Vocabulary) else asked
-    folder = Path(config.output)
-    folder.mkdir(parents=True, exist_ok=True)
     entries: list[dict[str, Any]] = []
     broken: list[str] = []
     taken: set[Path] = set()
-    for path in track(paths, description="predicting", disable=len(paths) < 2):
-        try:
-            image = load_image(path)
-        except UserError as error:
-            if len(paths) == 1:
-                raise
-            log.warning("%s", error)
-            broken.append(str(path))
-            continue
-        found = predictor(image, asked).above(config.threshold)
-        picture = folder / f"{path.stem}_{path.suffix[1:]}.png"
-        if picture in taken:  # two folders may hold files of one name
-            picture = folder / f"{len(entries):05d}_{picture.name}"
-        taken.add(picture)
-        drawn(image, found, prompt).save(picture)
-        entries.append(entry(path, picture, image, found, prompt))
+    report = folder / "predictions.json"
+    try:
+        for path in track(paths, description="predicting", disable=len(paths) < 2):
+            try:
+                image = upright(load_image(path))
+            except UserError as error:
+                if len(paths) == 1:
+                    raise
+                log.warning("%s", error)
+                broken.append(str(path))
+                continue
+            found = predictor(image, asked).above(config.threshold)
+            picture = folder / f"{path.stem}_{path.suffix[1:]}.png"
+            if picture in taken:  # two folders may hold files of one name
+                picture = folder / f"{len(entries):05d}_{picture.name}"
+            taken.add(picture)
+            drawn(image, found, prompt).save(picture)
+            entries.append(entry(path, picture, image, found, prompt))
+    finally:  # also of what was done before a Ctrl-C
+        if entries:
+            content = {"prompt": prompt.caption, "images": entries}
+            report.write_text(json.dumps(content, indent=1))
     if not entries:
         raise UserError(f"none of the {len(paths)} pictures could be read")
-    report = folder / "predictions.json"
-    report.write_text(json.dumps({"prompt": prompt.caption, "images": entries}, indent=1))
     total = sum(len(one["boxes"]) for one in entries)
     print(f"{total} boxes in {len(entries)} pictures: {folder} and {report}")
     if broken:
         raise UserError(f"{len(broken)} pictures could not be read: {', '.join(broken[:5])}")
+
+
+def _writable(folder: Path) -> Path:
+    """The folder, made if need be. Raises UserError before anything slow if it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError("it is not yours to write")
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error} (the setting `output`)") from error
+    return folder
 
 
 def _names(config: DictConfig) -> list[str] | None:
@@ -79,7 +94,7 @@ def _names(config: DictConfig) -> list[str] | None:
     if config.prompt is not None:
         return None
     if config.names is None:
-        text_prompt(config.text)  # an empty prompt is told before a model is loaded
+        text_prompt(str(config.text))  # an empty prompt is told before a model is loaded
         return None
     path = Path(config.names).expanduser()
     try:

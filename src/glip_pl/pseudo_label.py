@@ -2,13 +2,13 @@
 
 import json
 import logging
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -94,7 +94,7 @@ def _finish(folder: Path, targets: Sequence[Path]) -> None:
     for message in bad[:5]:
         log.warning("%s", message)
     if targets and targets[0].suffix == ".jsonl":
-        half = folder / f"annotations.{os.getpid()}.tmp"
+        half = folder / f"annotations.{uuid4().hex}.tmp"
         with half.open("wb") as file:
             for target in targets:
                 file.write(target.read_bytes())
@@ -119,7 +119,7 @@ def _draw_some(config: DictConfig, work: Work) -> None:
         reader = OdvgJsonl(folder / "annotations.jsonl", work.source["images"])
     else:
         reader = WebShards(f"{folder}/*.tar")
-    index = open_index(reader, work.index_folder)
+    index = open_index(reader, work.index_folder, "clip", work.tolerate)
     labels = NamedSet("labels", reader, box_filter=BoxFilter())
     (folder / "labels.html").write_text(page([(labels, index)], SHOWN, config.seed))
     print(f"some of them: {folder}/labels.html")

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from glip_pl.checkpoints.trained import between, read_checkpoint, write_weights
 from glip_pl.cli import command
 from glip_pl.errors import UserError
+from glip_pl.labelling import write
 from glip_pl.pseudo_label import pseudo_label
 from glip_pl.report import digest
 from glip_pl.runs import find_checkpoint
@@ -23,19 +24,20 @@ def self_train(config: DictConfig) -> float | None:
     a teacher that moves slowly forgets less. The same command again goes on where it was.
     """
     folder = Path(config.paths.output)
-    teacher = find_checkpoint(config.teacher, Path(config.paths.runs))
+    teacher = _first_teacher(folder, config)
     _claim(folder, config, teacher)
     student, score = teacher, None
     for number in range(1, config.rounds + 1):
         here = folder / f"round_{number}"
         done = here / "done.json"
-        if not done.is_file():
+        if done.is_file():
+            score = json.loads(done.read_text())["val/AP"]
+        else:
             print(f"round {number} of {config.rounds}: {teacher} labels")
             pseudo_label(_label_settings(config, teacher, here / "labels"))
             print(f"round {number} of {config.rounds}: a student learns")
             score = train(_train_settings(config, here, teacher))
-            done.write_text(json.dumps({"teacher": str(teacher), "val/AP": score}))
-        score = json.loads(done.read_text())["val/AP"]
+            write(done, {"teacher": str(teacher), "val/AP": score})
         student = _student(here)
         if config.teacher_decay is None:
             teacher = student
@@ -45,6 +47,14 @@ def self_train(config: DictConfig) -> float | None:
     return score
 
 
+def _first_teacher(folder: Path, config: DictConfig) -> Path:
+    """The checkpoint that the first round began with: later rounds make newer "best" ones."""
+    known = folder / "self_train.json"
+    if config.teacher in ("best", "last") and known.is_file():
+        return Path(json.loads(known.read_text())["file"])
+    return find_checkpoint(config.teacher, Path(config.paths.runs))
+
+
 def _claim(folder: Path, config: DictConfig, teacher: Path) -> None:
     """Raise UserError if the folder holds rounds by other settings or of another teacher."""
     settings: Any = OmegaConf.to_container(config, resolve=False)
@@ -52,24 +62,26 @@ def _claim(folder: Path, config: DictConfig, teacher: Path) -> None:
         settings.pop(key)
     asked = {"teacher": digest(teacher), "settings": settings}
     path = folder / "self_train.json"
-    if path.is_file() and json.loads(path.read_text()) != asked:
+    known = json.loads(path.read_text()) if path.is_file() else asked
+    if any(known.get(key) != value for key, value in asked.items()):
         raise UserError(
             f"{folder} holds rounds by other settings or of another teacher; set hydra.run.dir="
         )
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asked, indent=1))
+    write(path, {**asked, "file": str(teacher.resolve())})
 
 
 def _label_settings(config: DictConfig, teacher: Path, output: Path) -> DictConfig:
-    words = [f"ckpt='{teacher}'", f"output='{output}'"]
-    settings = compose_settings(words, "pseudo_label")
+    settings = compose_settings([], "pseudo_label")
     with open_dict(settings):
+        settings.ckpt, settings.output = str(teacher), str(output)
         settings.paths = plain(config.paths)
         for key, value in plain(config.label).items():
             if key not in (*settings, "scorer"):  # a group that is absent while it is null
                 raise UserError(f"label.{key} is no setting of pseudo_label")
             settings[key] = value
-        settings.tokenizer.source = config.tokenizer.source
+        if not OmegaConf.is_interpolation(config.tokenizer, "source"):  # somebody asked for it
+            settings.tokenizer.source = config.tokenizer.source
     return settings
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.layout import find_split
 from glip_pl.errors import UserError
 
@@ -30,12 +31,29 @@ def test_common_layouts(tmp_path: Path, annotations: str, image: str) -> None:
     make(tmp_path, annotations, image)
     split = find_split(tmp_path, ["val"])
     assert split.annotations == tmp_path / annotations
-    assert split.images == (tmp_path / image).parent
+    assert split.images[0] == (tmp_path / image).parent
+
+
+@pytest.mark.parametrize(
+    ("annotations", "image", "name"),
+    [
+        ("train.json", "images/a.jpg", "images/a.jpg"),  # Label Studio
+        ("train.json", "images/a.jpg", "images\\a.jpg"),  # and on Windows
+        ("train/_annotations.coco.json", "train/cats/a.jpg", "cats/a.jpg"),
+        ("annotations/train.json", "train/a.jpg", "train/a.jpg"),
+    ],
+)
+def test_file_names_may_hold_folders(
+    tmp_path: Path, annotations: str, image: str, name: str
+) -> None:
+    make(tmp_path, annotations, image)
+    images = CocoJson.from_folder(tmp_path, ["train"]).open_images()
+    assert images.find(name) == tmp_path / image
 
 
 def test_the_first_split_that_is_there(tmp_path: Path) -> None:
     make(tmp_path, "annotations/val.json", "val/a.jpg")
-    assert find_split(tmp_path, ["test", "val"]).images == tmp_path / "val"
+    assert find_split(tmp_path, ["test", "val"]).images[0] == tmp_path / "val"
 
 
 def test_what_was_looked_for_is_listed(tmp_path: Path) -> None:
@@ -48,4 +66,4 @@ def test_what_was_looked_for_is_listed(tmp_path: Path) -> None:
 def test_real_blood_cells(bccd: Path) -> None:
     split = find_split(bccd, ["train"])
     assert split.annotations == bccd / "annotations" / "train.json"
-    assert split.images == bccd / "train"
+    assert split.images[0] == bccd / "train"

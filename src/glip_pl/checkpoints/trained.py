@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from hydra.errors import InstantiationException
@@ -43,6 +44,12 @@ TRUSTED = frozenset(
 """What a checkpoint may build, in full: it is data from anywhere, and a prefix of a dotted name
 would let it reach any function through a module's imports.
 """
+
+TRANSFORM = frozenset({"short_sides", "max_side", "flip"})
+"""What a checkpoint says of pictures."""
+
+REMOTE = r"\s*(hf[-_]hub|local[-_]dir):"
+"""Beginnings of timm's names that lead to the hub or the disk, in any letters."""
 
 READS_FILES = frozenset({"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"})
 """Options of timm that would read other files than this one."""
@@ -88,6 +95,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         scale = config.get("lora_scale")
         if scale is not None:
             weights = merged(weights, float(scale))
+        _check_input(config, path)
         return Checkpoint(weights, dict(config), resumable=True)
     state = official.state_dict(content)
     if state is None:
@@ -128,9 +136,11 @@ def _read_converted(path: Path) -> Checkpoint:
             f"{path} was not written by glip_pl.convert: its metadata has no entry {CONFIG_KEY!r}"
         )
     try:
-        return Checkpoint(weights, dict(json.loads(config)))
+        settings = dict(json.loads(config))
     except (ValueError, TypeError) as error:
         raise UserError(f"{path} is no readable checkpoint: its settings are broken") from error
+    _check_input(settings, path)
+    return Checkpoint(weights, settings)
 
 
 def between(old: Checkpoint, new: Checkpoint, share: float) -> dict[str, Tensor]:
@@ -156,7 +166,7 @@ def write_weights(weights: Mapping[str, Tensor], config: dict[str, Any], path: P
 def write_tensors(tensors: Mapping[str, Tensor], about: dict[str, str], path: Path) -> None:
     """Write a file of safetensors whole or not at all; `about` is its metadata."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.with_name(f"{path.name}.{uuid4().hex}.partial")
     # The format wants every tensor to lie in one piece.
     save_file({name: value.contiguous() for name, value in tensors.items()}, partial, about)
     partial.replace(path)
@@ -227,6 +237,25 @@ def _with_rows(table: Tensor, rows: int) -> Tensor:
     return fitted
 
 
+def _check_input(config: Mapping[str, Any], path: Path) -> None:
+    """Raise UserError unless what feeds the model is a name and numbers: settings get them."""
+    tokenizer, transform = config.get("tokenizer", ""), config.get("eval_transform", {})
+    named = isinstance(tokenizer, str) and "${" not in tokenizer
+    numbers = isinstance(transform, Mapping) and set(transform) <= TRANSFORM
+    if numbers:
+        values = [
+            one
+            for value in transform.values()
+            for one in (value if isinstance(value, list | tuple) else [value])
+        ]
+        numbers = all(isinstance(one, int | float) for one in values)
+    if not (named and numbers):
+        raise UserError(
+            f"{path} has a tokenizer or an eval_transform that is more than a name and numbers. Do "
+            "not trust this file"
+        )
+
+
 def _check_recipe(node: Any, path: Path) -> None:
     """Raise UserError if building a recipe would run, or read, anything but our model's parts."""
     asked = None
@@ -239,7 +268,7 @@ def _check_recipe(node: Any, path: Path) -> None:
                 asked = key
             _check_recipe(key, path)
         node = list(node.values())
-    if isinstance(node, str) and ("${" in node or re.match(r"(hf-hub|local-dir|hf_hub):", node)):
+    if isinstance(node, str) and ("${" in node or re.match(REMOTE, node, re.I)):
         # OmegaConf would resolve the one after this check, timm would fetch the other.
         asked = node
     if asked is not None:

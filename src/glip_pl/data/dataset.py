@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch.utils.data import Dataset
 
 from glip_pl.data.few_shot import FewShot
 from glip_pl.data.filtering import BoxFilter
+from glip_pl.data.images import upright
 from glip_pl.data.index_writer import OutOfImage
 from glip_pl.data.indexing import open_index, source_name
 from glip_pl.data.problems import Problems
@@ -107,7 +109,8 @@ class GroundedDataset(Dataset[Sample]):
             kept = np.diff(filled[index.boxes.offsets]) > 0
         if not kept.any():
             raise UserError(
-                f"{source_name(self.reader)} has no image with a box: nothing to train on"
+                f"{source_name(self.reader)} has no image with a box: nothing to train on (crowds, "
+                "iscrowd=1, are left out)"
             )
         return np.flatnonzero(kept)
 
@@ -149,9 +152,11 @@ class GroundedDataset(Dataset[Sample]):
             prompt, phrase_ids = self._categories(targets, draw)
         # A category beyond the token budget is not in the prompt; its boxes cannot be asked for.
         asked = phrase_ids >= 0
-        image = self.images.load(self.index.images[row])
+        image, frame = self._picture(row)
+        height, width = frame
+        scale = torch.tensor([image.width / width, image.height / height] * 2)
         pixels, moved = self.transform(
-            image, torch.from_numpy(boxes[asked]), prompt.caption, random
+            image, torch.from_numpy(boxes[asked]) * scale, prompt.caption, random
         )
         return Sample(
             image=pixels,
@@ -159,9 +164,29 @@ class GroundedDataset(Dataset[Sample]):
             phrase_ids=torch.from_numpy(phrase_ids[asked]),
             prompt=prompt,
             image_id=int(self.index.image_ids[row]),
-            original_size=(image.height, image.width),
+            original_size=frame,
             weights=torch.tensor(scores[asked]) if self.weigh_by_score else None,
         )
+
+    def _picture(self, row: int) -> tuple[Image.Image, tuple[int, int]]:
+        """A picture, and height and width of the frame that its boxes are measured in.
+
+        That is the picture's own, but for copies that were made smaller than what was annotated.
+        Photographs that were annotated upright are turned by their EXIF.
+        """
+        image = self.images.load(self.index.images[row])
+        height, width = self.index.sizes[row].tolist()
+        if image.size == (height, width) != (width, height) and upright(image).size != image.size:
+            return upright(image), (height, width)
+        if image.size != (width, height):
+            if abs(image.width * height - image.height * width) <= max(height, width):
+                return image, (height, width)
+            self.problems.note(
+                "picture of another size",
+                f"{self.index.images[row]} has {image.width}x{image.height} pixels, its annotation "
+                f"says {width}x{height}: its boxes are taken for pixels",
+            )
+        return image, (image.height, image.width)
 
     def _categories(
         self, labels: NDArray[np.int32], random: np.random.Generator

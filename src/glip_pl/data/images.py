@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+import numpy as np
+from PIL import Image, ImageOps
 
 from glip_pl.errors import UserError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
 """What is decoded, whatever a file is called; Pillow would hand EPS to an outside program."""
@@ -57,9 +58,10 @@ class ImageFolder:
     def find(self, name: str) -> Path:
         """The file, in the first root that has it; a path in the first root if none has."""
         paths = [inside(root, name) for root in self.roots]
-        if len(paths) == 1:
-            return paths[0]
-        return next((path for path in paths if path.is_file()), paths[0])
+        if len(paths) > 1 or "\\" in name:  # which some tools write on Windows
+            paths += [inside(root, name.replace("\\", "/")) for root in self.roots]
+            return next((path for path in paths if path.is_file()), paths[0])
+        return paths[0]
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,14 @@ def load_image(path: Path) -> Image.Image:
     return decode_image(read_file(path), str(path))
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """The picture as its camera meant it to be seen, by EXIF."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # as many kinds as there are ways to break EXIF; it is only advice
+        return image
+
+
 def read_file(path: Path) -> bytes:
     """The bytes of a picture file. Raises UserError if it is missing or no picture's size."""
     try:
@@ -142,11 +152,28 @@ def decode_image(content: bytes, name: str) -> Image.Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 image.load()
-                return image if image.mode == "RGB" else image.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"the image {name} is broken or no image: {error}") from error
+                return _rgb(image, name)
+    except UserError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise UserError(f"the image {name} is too large to be safe: {error}") from error
+        raise UserError(
+            f"the image {name} is too large to be safe: {error}. Make it smaller"
+        ) from error
+    except Exception as error:  # Pillow raises many kinds on broken files, TypeError among them
+        raise UserError(f"the image {name} is broken or no image: {error}") from error
+
+
+def _rgb(image: Image.Image, name: str) -> Image.Image:
+    """In 8 bits. Raises UserError for numbers of no known range, which Pillow would cut off."""
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
+        grey = np.asarray(image.convert("I"), dtype=np.int64)
+        return Image.fromarray((grey >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise UserError(
+            f"the image {name} holds numbers of no known range (Pillow's mode {image.mode}): write "
+            "it with 8 or 16 bits a channel"
+        )
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 MAGIC = {
@@ -154,8 +181,11 @@ MAGIC = {
     b"\x89PNG": ".png",
     b"RIFF": ".webp",
     b"BM": ".bmp",
+    b"GIF8": ".gif",
     b"II*\0": ".tif",
     b"MM\0*": ".tif",
+    b"II+\0": ".tif",
+    b"MM\0+": ".tif",
 }
 """First bytes of picture files."""
 

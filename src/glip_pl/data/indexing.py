@@ -42,10 +42,20 @@ def open_index(
     """
     require_files(reader)
     place = folder.expanduser() / _key(reader, out_of_image, tolerate)
-    with _lock(place):
-        if not _fits(place, reader):
-            _build(place, reader, Problems(tolerate), out_of_image)
-        return Index.open(place)
+    found = _current(place, reader)
+    if found is not None:  # also in a folder that may only be read
+        return found
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{place}.lock"):
+            if not _fits(place, reader):
+                _build(place, reader, Problems(tolerate), out_of_image)
+            return Index.open(place)
+    except OSError as error:
+        raise UserError(
+            f"cannot make the index of {source_name(reader)} in {place.parent}: {error}. Set "
+            "paths.index (or the environment variable GLIP_INDEX) to a folder that can be written"
+        ) from error
 
 
 def require_files(reader: Reader) -> None:
@@ -61,17 +71,6 @@ def _key(reader: Reader, out_of_image: OutOfImage, tolerate: float) -> str:
     settings = repr((VERSION, reader, files, out_of_image, tolerate))
     name = re.sub(r"\W+", "-", Path(files[0]).stem if files else type(reader).__name__)
     return f"{name[:60]}-{hashlib.sha256(settings.encode()).hexdigest()[:16]}"
-
-
-def _lock(place: Path) -> FileLock:
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(f"{place}.lock")
-    except OSError as error:
-        raise UserError(
-            f"cannot write the index of the annotations to {place.parent}: {error}. Set "
-            "paths.index (or the environment variable GLIP_INDEX) to a folder that can be written"
-        ) from error
 
 
 def _stamp(reader: Reader) -> dict[str, list[int]]:
@@ -92,13 +91,23 @@ def _content_hash(reader: Reader) -> str:
     return whole.hexdigest()
 
 
+def _current(place: Path, reader: Reader) -> Index | None:
+    """The index, if an undamaged one is there, of files that nobody has touched since."""
+    try:
+        index = Index.open(place)
+        source = json.loads((place / "source.json").read_text())
+        return index if source["stamp"] == _stamp(reader) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _fits(place: Path, reader: Reader) -> bool:
     """Whether an undamaged index of the same content is there."""
     try:
+        if _current(place, reader) is not None:
+            return True
         Index.open(place)
         source: dict[str, Any] = json.loads((place / "source.json").read_text())
-        if source["stamp"] == _stamp(reader):
-            return True
         if source["content"] != _content_hash(reader):
             return False
     except (OSError, ValueError, KeyError, TypeError):

@@ -17,10 +17,10 @@ ALIASES = {
 
 @dataclass(frozen=True)
 class Split:
-    """One annotation file and the folder that its file names start from."""
+    """One annotation file and the folders that its file names may start from, likeliest first."""
 
     annotations: Path
-    images: Path
+    images: Sequence[Path]
 
 
 def find_split(root: Path, splits: Sequence[str]) -> Split:
@@ -36,7 +36,7 @@ def find_split(root: Path, splits: Sequence[str]) -> Split:
             for annotations in _annotation_files(root, name):
                 tried.append(annotations)
                 if annotations.is_file():
-                    return Split(annotations, _image_folder(root, name, annotations))
+                    return Split(annotations, _image_folders(root, name, annotations))
     listing = "\n  ".join(str(path.relative_to(root)) for path in tried)
     raise UserError(
         f"{root} has no {' or '.join(splits)} split. data.root must hold a COCO JSON under one of "
@@ -54,11 +54,12 @@ def _annotation_files(root: Path, name: str) -> Iterator[Path]:
     yield root / name / f"{name}.json"
 
 
-def _image_folder(root: Path, name: str, annotations: Path) -> Path:
-    """The first folder for the split that holds pictures; the root if none does."""
-    for folder in (root / name, root / "images" / name, root / "images", annotations.parent):
-        if folder.is_dir() and any(
-            path.suffix.lower() in SUFFIXES for path in folder.iterdir() if path.is_file()
-        ):
-            return folder
-    return root
+def _image_folders(root: Path, name: str, annotations: Path) -> list[Path]:
+    """Folders for the split, those that hold pictures themselves before those that may not."""
+    places = (root / name, root / "images" / name, root / "images", annotations.parent, root)
+    there = [folder for folder in dict.fromkeys(places) if folder.is_dir()]
+    return sorted(there, key=lambda folder: not _holds_pictures(folder))
+
+
+def _holds_pictures(folder: Path) -> bool:
+    return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir() if path.is_file())

@@ -42,6 +42,10 @@ class Problems:
             log.warning("%s: %s", kind, message)
         self._count(kind, message)
 
+    def leave_out(self, kind: str, message: str) -> None:
+        """Something that is always left out; told in the sum alone."""
+        self._count(kind, message)
+
     def _count(self, kind: str, message: str) -> None:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         examples = self.examples.setdefault(kind, [])

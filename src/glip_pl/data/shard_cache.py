@@ -26,7 +26,7 @@ class ShardCache:
         if "://" not in shard:
             return Path(shard)
         digest = hashlib.sha256(shard.encode()).hexdigest()[:16]
-        place = self.folder.expanduser() / f"{digest}-{Path(shard).name}"
+        place = self.folder.expanduser() / f"{digest}.tar"
         try:
             if not place.is_file():
                 place.parent.mkdir(parents=True, exist_ok=True)

@@ -76,4 +76,6 @@ def phrase_scores(alignment: Tensor, phrase_masks: Tensor) -> Tensor:
     """
     weights = phrase_masks.float()
     weights = weights / weights.sum(1, keepdim=True).clamp(min=1)
-    return alignment.sigmoid() @ weights.T
+    # Under autocast the product would be in bf16, and scores that differ would be equal.
+    with torch.autocast(alignment.device.type, enabled=False):
+        return alignment.sigmoid() @ weights.T

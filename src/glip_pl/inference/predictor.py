@@ -55,6 +55,10 @@ class Predictor:
         `tokenizer` is a hub name or a folder, by default the checkpoint's own; `decoding` is as
         for `Decoder`.
         """
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise UserError(f"device={device} is not there: {error}") from error
         trained = load_trained(checkpoint)
         vocabulary = load_tokenizer(tokenizer or trained.config["tokenizer"])
         transform = ResizeFlip(**trained.config["eval_transform"])

@@ -90,7 +90,9 @@ class Labeller:
             return self._prepared(good, pictures, [prompts[place] for place in good])
 
         for ready in self._ahead(prepared, parts):
-            for place, found in zip(ready.places, self._found(ready), strict=True):
+            for place, picture, found in zip(
+                ready.places, ready.pictures, self._found(ready), strict=True
+            ):
                 found = found.above(STORED)
                 counts.update(pictures=1, boxes=len(found))
                 quality.add(found)
@@ -100,7 +102,8 @@ class Labeller:
                     targets = index.targets[row].tolist()
                     quality.judge(prompts[place], found, gold, targets, index.phrases(row))
                 if len(found):
-                    size = index.sizes[row].tolist()
+                    # Of the picture, not of its entry: the boxes are in its pixels.
+                    size = picture.height, picture.width
                     yield index.images[row], grounding_line(prompts[place], found, size)
 
     def _prepared(

@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from glip_pl.data.filtering import FilteredBoxes
 from glip_pl.data.formats.odvg import grounding
 from glip_pl.data.images import ImageFolder, suffix_of
 from glip_pl.data.index import Index
+from glip_pl.data.problems import Problems
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError
 from glip_pl.inspection.sets import NamedSet, kept_boxes
@@ -50,10 +52,10 @@ def write_shards(
 ) -> list[Path]:
     """Tar files of picture, text and JSON per key; each appears complete or not at all.
 
-    Raises UserError if a picture cannot be read, or if other shards lie there: together they
-    would be read as one source.
+    Raises UserError if more pictures cannot be read than the set tolerates, or if other shards lie
+    there: together they would be read as one source.
     """
-    images = one.reader.open_images()
+    pictures = _Pictures(one.reader.open_images(), index, Problems(one.tolerate))
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.glob("*.tar")):
         raise UserError(f"{folder} holds shards already; remove them, or set another output=")
@@ -64,29 +66,49 @@ def write_shards(
     for row in rows:
         chunk.append(row)
         if len(chunk) == per_shard:
-            shards.append(_write_shard(filtered, index, images, folder, len(shards), chunk))
+            shards.append(_write_shard(filtered, pictures, folder, len(shards), chunk))
             chunk = []
     if chunk:
-        shards.append(_write_shard(filtered, index, images, folder, len(shards), chunk))
+        shards.append(_write_shard(filtered, pictures, folder, len(shards), chunk))
+    pictures.problems.judge(pictures.seen)
     return shards
 
 
+@dataclass
+class _Pictures:
+    """The encoded pictures of records; what cannot be read is told and left out."""
+
+    images: Images
+    index: Index
+    problems: Problems
+    seen: int = 0
+
+    def read(self, row: int) -> tuple[bytes, str] | None:
+        """The file and its suffix. Raises UserError for one too many that cannot be read."""
+        self.seen += 1
+        try:
+            content = self.images.read(self.index.images[row])
+            return content, suffix_of(content)
+        except UserError as error:
+            self.problems.error("picture left out", str(error), self.seen)
+            return None
+
+
 def _write_shard(
-    filtered: FilteredBoxes | None,
-    index: Index,
-    images: Images,
-    folder: Path,
-    number: int,
-    rows: list[int],
+    filtered: FilteredBoxes | None, pictures: _Pictures, folder: Path, number: int, rows: list[int]
 ) -> Path:
+    index = pictures.index
     shard = folder / f"{number:05d}.tar"
     half = shard.with_suffix(".tmp")
     with tarfile.open(half, "w") as tar:
         for place, row in enumerate(rows):
             key = f"{number:05d}{place:04d}"
-            picture = images.read(index.images[row])
+            picture = pictures.read(row)
+            if picture is None:
+                continue
+            content, suffix = picture
             about = {"key": key, "caption": index.captions[row], **odvg(index, row, filtered)}
-            _add(tar, f"{key}{suffix_of(picture)}", picture)
+            _add(tar, f"{key}{suffix}", content)
             _add(tar, f"{key}.json", json.dumps(about).encode())
             if index.captioned[row]:
                 _add(tar, f"{key}.txt", index.captions[row].encode())

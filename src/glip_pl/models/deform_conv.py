@@ -109,6 +109,7 @@ def _corners(
         for column, column_weight in ((left, 1 - right), (left + 1, right)):
             inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
             flat = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
-            rows.append(image + flat.long())
+            # No number has no place; its weight is none either, and the loss will say so.
+            rows.append(image + flat.nan_to_num().long())
             weights.append(row_weight * column_weight * mask * inside)
     return torch.stack(rows, dim=-1).view(-1, 4), torch.stack(weights, dim=-1).view(-1, 4)

@@ -14,6 +14,7 @@ from glip_pl.data.formats.coco_tables import (
     ImageEntries,
     corners_of,
     grouped,
+    is_crowd,
     named,
     read_annotations,
     read_images,
@@ -58,7 +59,7 @@ class CocoJson:
         """Categories in the order of their ids, whatever order the file has them in."""
         path = Path(self.annotations)
         images = read_images(path, problems, self.parts)
-        named_ids = self._categories(path)
+        named_ids, may_be_super = self._categories(path)
         owners, boxes, labels, ids = array("q"), array("d"), array("q"), array("q")
         for row, owner, box, label, entry in self._boxes(images, named_ids, problems):
             owners.append(owner)
@@ -66,7 +67,7 @@ class CocoJson:
             labels.append(label)
             ids.append(entry["id"] if isinstance(entry.get("id"), int) else -1 - row)
         _note_repeated(np.asarray(ids), path, problems)
-        kept, targets = _used(named_ids, np.asarray(labels, dtype=np.int64))
+        kept, targets = _used(named_ids, np.asarray(labels, dtype=np.int64), may_be_super)
         if not kept:
             raise UserError(f"{path} has no `categories`: there is nothing to ask for")
         xywh = np.asarray(boxes).reshape(-1, 4)
@@ -77,7 +78,7 @@ class CocoJson:
         """What evaluation measures against. Bad entries are left out: `read` has judged them."""
         path, problems = Path(self.annotations), Problems(tolerate=1.0)
         images = read_images(path, problems, self.parts)
-        named_ids = self._categories(path)
+        named_ids, may_be_super = self._categories(path)
         owners, boxes, labels = array("q"), array("d"), array("q")
         areas, crowds = array("d"), array("b")
         for _, owner, box, label, entry in self._boxes(images, named_ids, problems, crowds=True):
@@ -86,9 +87,9 @@ class CocoJson:
             labels.append(label)
             area = entry.get("area")
             areas.append(float(area) if isinstance(area, int | float) else box[2] * box[3])
-            crowds.append(bool(entry.get("iscrowd")))
+            crowds.append(is_crowd(entry))
         plain = ~np.asarray(crowds, dtype=np.bool_)
-        kept, _ = _used(named_ids, np.asarray(labels, dtype=np.int64)[plain])
+        kept, _ = _used(named_ids, np.asarray(labels, dtype=np.int64)[plain], may_be_super)
         targets = np.asarray(labels, dtype=np.int64) - (len(named_ids) - len(kept))
         asked = targets >= 0  # not a crowd of the category that nothing else has
         order = np.argsort(np.asarray(images.ids, dtype=np.int64), kind="stable")
@@ -122,20 +123,27 @@ class CocoJson:
         path = Path(self.annotations)
         index_of = {category: index for index, category in enumerate(named_ids)}
         for row, owner, box, entry in read_annotations(path, images, problems, crowds):
-            category = entry.get("category_id")
-            if not isinstance(category, int) or category not in index_of:
+            given = entry.get("category_id")
+            try:
+                category = small(given)  # some tools write 1.0 or "1"
+            except (TypeError, ValueError, OverflowError):
+                category = -1
+            if category not in index_of:
                 known = ", ".join(map(str, sorted(named_ids)[:20])) or "empty"
                 problems.error(
                     "unknown category",
-                    f"{named(path, entry, row)} has the category {category!r:.60}, which is not in "
+                    f"{named(path, entry, row)} has the category {given!r:.60}, which is not in "
                     f"`categories` ({known})",
                     row + 1,
                 )
                 continue
             yield row, owner, box, index_of[category], entry
 
-    def _categories(self, path: Path) -> dict[int, str]:
-        """Names by id, ascending. Raises UserError if one cannot be read or stands twice."""
+    def _categories(self, path: Path) -> tuple[dict[int, str], bool]:
+        """Names by id, ascending, and whether the first may be no category but all others' kind.
+
+        Raises UserError if one cannot be read or stands twice.
+        """
         entries = list(items(path, "categories"))
         try:
             found = {small(entry["id"]): str(entry["name"]) for entry in entries}
@@ -150,7 +158,8 @@ class CocoJson:
             except (ValueError, csv.Error) as error:
                 raise UserError(f"{self.renames} is no CSV: {error}") from error
             found = {key: new.get(str(key), name) for key, name in found.items()}
-        return dict(sorted(found.items()))
+        kinds = {str(entry["supercategory"]) for entry in entries if "supercategory" in entry}
+        return dict(sorted(found.items())), not kinds or found.get(0) in kinds
 
     def _names(self, named_ids: Mapping[int, str]) -> list[str]:
         if self.names is None:
@@ -164,11 +173,11 @@ class CocoJson:
 
 
 def _used(
-    named_ids: Mapping[int, str], labels: NDArray[np.int64]
+    named_ids: Mapping[int, str], labels: NDArray[np.int64], may_be_super: bool
 ) -> tuple[dict[int, str], NDArray[np.int64]]:
     """Names and labels without Roboflow's super-category: the id 0 that no box uses."""
     ids = list(named_ids)
-    if len(ids) > 1 and ids[0] == 0 and not (labels == 0).any():
+    if may_be_super and len(ids) > 1 and ids[0] == 0 and not (labels == 0).any():
         ids, labels = ids[1:], labels - 1
     return {one: named_ids[one] for one in ids}, labels
 

@@ -75,7 +75,8 @@ def read_annotations(
     """
     for row, entry in enumerate(items(path, "annotations")):
         try:
-            if entry.get("iscrowd") and not crowds:
+            if is_crowd(entry) and not crowds:
+                problems.leave_out("crowd left out", f"{named(path, entry, row)} has iscrowd=1")
                 continue
             owner = images.row_of.get(int(entry["image_id"]))
             x, y, width, height = entry["bbox"]
@@ -96,6 +97,11 @@ def read_annotations(
             problems.error("annotation without an image", message, row + 1)
             continue
         yield row, owner, box, entry
+
+
+def is_crowd(entry: Mapping[str, Any]) -> bool:
+    """Whether an annotation is of many things at once; some tools write "0"."""
+    return str(entry.get("iscrowd", 0)) not in ("0", "0.0", "False", "None", "")
 
 
 def small(value: Any) -> int:

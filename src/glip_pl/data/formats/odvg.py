@@ -136,7 +136,10 @@ def record_of(
 
 
 def _scores(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    return np.asarray(values, dtype=np.float32)
+    scores = np.asarray(values, dtype=np.float32)
+    if scores.ndim != 1:
+        raise ValueError("a score is a list")
+    return scores
 
 
 def _grounding(
@@ -193,7 +196,11 @@ def _spans(region: Mapping[str, Any], caption: str) -> Phrase | None:
     """The region's spans: given, or where its phrases first stand in the caption, or None."""
     if "tokens_positive" in region:
         return tuple((int(start), int(end)) for start, end in region["tokens_positive"])
-    found = [re.search(re.escape(text), caption, re.IGNORECASE) for text in _texts(region)]
+    # Whole words: "man" does not stand in "woman".
+    found = [
+        re.search(rf"(?<!\w){re.escape(text)}(?!\w)", caption, re.IGNORECASE)
+        for text in _texts(region)
+    ]
     matches = [match for match in found if match]
     return tuple(match.span() for match in matches) if len(matches) == len(found) else None
 

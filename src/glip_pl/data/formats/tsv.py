@@ -117,9 +117,13 @@ class TsvYaml:
                     name = f"{number}:{pictures[picture]}"
                     image_id = int(key) if key.isdigit() and len(key) < 18 else seen - 1
                     yield _record(content, name, image_id, size, names)
-                except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+                except NONSENSE as error:
                     message = f"{chunk.label}: row {row} makes no sense: {error!r:.200}"
                     problems.error("row that makes no sense", message, seen)
+
+
+NONSENSE = (LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
+"""What reading a row that is damaged raises."""
 
 
 @dataclass(frozen=True)

@@ -53,9 +53,9 @@ class VocXml:
         """One record per XML file."""
         parsed = []
         files = [file for file in self.files if file.suffix == ".xml"]
-        for number, file in enumerate(files):
+        for number, (file, image_id) in enumerate(zip(files, _ids(files), strict=True)):
             try:
-                parsed.append(self._parse(file, number))
+                parsed.append(self._parse(file, image_id))
             except (OSError, ParseError, AttributeError, TypeError, ValueError) as error:
                 problems.error("broken XML", f"{file} is not VOC's XML: {error}", number + 1)
         found = sorted({name for _, names in parsed for name in names})
@@ -79,7 +79,7 @@ class VocXml:
             )
         return Contents(iter(records), names)
 
-    def _parse(self, file: Path, number: int) -> tuple[Record, list[str]]:
+    def _parse(self, file: Path, image_id: int) -> tuple[Record, list[str]]:
         """A record without targets, and the names of its boxes."""
         content = file.read_bytes()
         if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
@@ -98,7 +98,7 @@ class VocXml:
         size = int(_text(tree, "size/height")), int(_text(tree, "size/width"))
         name = tree.findtext("filename", "").strip() or f"{file.stem}.jpg"
         nothing = np.zeros(len(boxes), dtype=np.int64)
-        return Record(name, size, _number(file.stem, number), box_array(boxes), nothing), labels
+        return Record(name, size, image_id, box_array(boxes), nothing), labels
 
 
 def _text(node: Element, path: str) -> str:
@@ -108,7 +108,11 @@ def _text(node: Element, path: str) -> str:
     return found.strip()
 
 
-def _number(stem: str, row: int) -> int:
-    """The picture's own number (2008_000001, 000012), or its place."""
-    digits = stem.replace("_", "")
-    return int(digits) if digits.isdecimal() and len(digits) < 18 else row
+def _ids(files: Sequence[Path]) -> Sequence[int]:
+    """The pictures' own numbers (2008_000001, 000012) if each has another, or their places."""
+    digits = [file.stem.replace("_", "") for file in files]
+    if all(one.isdecimal() and len(one) < 18 for one in digits):
+        numbers = [int(one) for one in digits]
+        if len(set(numbers)) == len(numbers):
+            return numbers
+    return range(len(files))

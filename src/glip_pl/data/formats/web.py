@@ -89,13 +89,23 @@ class WebShards:
                     seen += 1
                     try:
                         yield _record(members, number, seen - 1, categories)
-                    except (KeyError, TypeError, ValueError, AttributeError, UserError) as error:
+                    except (
+                        KeyError,
+                        TypeError,
+                        ArithmeticError,
+                        ValueError,
+                        AttributeError,
+                        UserError,
+                    ) as error:
                         message = f"{shard}: the sample {key!r} makes no sense: {error!s:.200}"
                         problems.error("sample that makes no sense", message, seen)
             except (tarfile.TarError, EOFError, OSError, UserError) as error:
                 message = f"the shard {shard} ends early: {error}"
                 problems.error("shard that is truncated or missing", message)
 
+
+NONSENSE = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, UserError)
+"""What reading a sample that is damaged raises."""
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
@@ -190,5 +200,5 @@ def _record(members: Mapping[str, _Member], shard: int, image_id: int, categorie
     if "grounding" in content or "detection" in content:
         line = {**content, "filename": name, "height": size[0], "width": size[1]}
         return record_of(line, image_id, categories, shard)
-    text = members[".txt"].read().decode() if ".txt" in members else content["caption"]
+    text = members[".txt"].read().decode() if ".txt" in members else content["caption"] or ""
     return captioned(name, size, image_id, box_array([]), str(text).strip(), [], block=shard)
