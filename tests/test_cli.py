@@ -60,6 +60,10 @@ def test_prompts_and_pictures(failing: Failing, tmp_path: Path, checkpoint: Path
     assert "broken.jpg" in failing(predict.main, "image=broken.jpg", "text=a cat", used)
     assert "nothing.png" in failing(predict.main, "image=nothing.png", "text=a cat", used)
     assert "say what to look for" in failing(predict.main, "image=x.png")
+    (tmp_path / "file").touch()
+    words = ("image=x.png", "text=7", used)
+    assert "(the setting `output`)" in failing(predict.main, *words, "output=file")
+    assert "device=cuda:99 is not there" in failing(predict.main, *words, "device=cuda:99")
 
 
 def test_annotations_with_mistakes(failing: Failing, tmp_path: Path) -> None:

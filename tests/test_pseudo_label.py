@@ -205,6 +205,21 @@ def test_labels_of_two_teachers_are_not_mixed(
     assert "holds labels of another job (it differs in: weights" in said
 
 
+def test_labels_of_two_sources_are_not_mixed(
+    world: Path, tmp_path: Path, finding: Path, failing: Failing
+) -> None:
+    tables = []
+    for number in range(2):
+        (name, caption), *_ = captions(world)[number:]
+        tables.append(tmp_path / f"{number}.csv")
+        tables[-1].write_text(f'file,caption\n{name},"{caption}"\n')
+    words = ["source=table", f"source.images={world}/images/captions"]
+    labelled(tmp_path / "out", finding, *words, f"source.annotations={tables[0]}")
+    given = [*words, f"tokenizer.source={MINILM}", f"ckpt={finding}", f"output={tmp_path}/out"]
+    said = failing(pseudo_label.main, *given, f"source.annotations={tables[1]}")
+    assert "it differs in: captions" in said
+
+
 def command(source: Path, output: Path, teacher: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "glip_pl.pseudo_label", f"source.shards={source}/*.tar"),

@@ -10,7 +10,8 @@ import torch
 from glip_pl.checkpoints.trained import read_checkpoint
 from glip_pl.errors import UserError
 from glip_pl.pseudo_label import pseudo_label
-from glip_pl.self_train import self_train
+from glip_pl.runs import find_checkpoint
+from glip_pl.self_train import _claim, _first_teacher, self_train
 from glip_pl.train import train
 from tests.conftest import MINILM, SMALL, Compose
 
@@ -91,6 +92,25 @@ def test_rounds_go_on_where_they_were(rounds: Any, monkeypatch: pytest.MonkeyPat
     assert calls[4:] == ["label", "train"]
     with pytest.raises(UserError, match="holds rounds by other settings"):
         rounds("optimizer.lr=1e-5")
+
+
+def test_the_first_teacher_stays_the_first(
+    settings: Compose, finding: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old" / "checkpoints" / "best.ckpt"
+    old.parent.mkdir(parents=True)
+    old.symlink_to(finding)
+    config = settings(["experiment=shapes_t", "teacher=best"], "self_train")
+    folder = Path(config.paths.output)
+    teacher = _first_teacher(folder, config)
+    _claim(folder, config, teacher)
+    student = folder / "round_1" / "checkpoints" / "best.ckpt"
+    student.parent.mkdir(parents=True)
+    student.symlink_to(tmp_path / "newer")
+    (tmp_path / "newer").touch()
+    assert find_checkpoint("best", tmp_path) == student
+    assert _first_teacher(folder, config) == teacher.resolve() == finding.resolve()
+    _claim(folder, config, _first_teacher(folder, config))
 
 
 def test_the_ablation_adds_one_thing_after_the_other(settings: Compose) -> None:

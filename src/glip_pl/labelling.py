@@ -1,5 +1,6 @@
 """A job of labelling, as a worker sees it: what to read, who the teacher is, where labels go."""
 
+import hashlib
 import json
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -13,7 +14,7 @@ from omegaconf import DictConfig
 
 from glip_pl.data.images import ImageFolder
 from glip_pl.data.index import Index
-from glip_pl.data.indexing import content_of, open_index, source_name
+from glip_pl.data.indexing import open_index, source_name
 from glip_pl.data.records import Images
 from glip_pl.engines import Label
 from glip_pl.errors import UserError
@@ -96,14 +97,20 @@ class Work:
         return {
             "weights": digest(self.teacher),
             "tokenizer": self.tokenizer,
-            "source": self.source,
-            "annotations": content_of(self.index),
+            "captions": self._captions(),
             "records": len(self.index),
             "shards": len(self.rows),
             "phrases": self.phrases,
             "mirror": self.mirror,
             "scorer": self.scorer,
         }
+
+    def _captions(self) -> str:
+        """Hash of captions and of the names of pictures, wherever the source lies."""
+        whole = hashlib.sha256()
+        for texts in (self.index.captions, self.index.images):
+            whole.update(texts.bytes.values.data)
+        return whole.hexdigest()[:16]
 
     def worker(self, wait: bool) -> Label:
         """Load the teacher; what labels the shard of a number.

@@ -38,10 +38,26 @@ def test_a_file_names_classes_of_models_only(tmp_path: Path) -> None:
         {"${oc.env:HOME}": 1},
         {"image_encoder": {"checkpoint_path": "evil.pt"}},
         {"image_encoder": {"name": "local-dir:/tmp/evil"}},
+        {"image_encoder": {"name": " HF-Hub:somebody/evil"}},
     ):
         path = write(tmp_path / "evil.ckpt", state_dict={}, **{CONFIG_KEY: {"model": model}})
         with pytest.raises(UserError, match="asks to run"):
             load_trained(path)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"tokenizer": {"_target_": "torch.load", "f": "evil.pt", "weights_only": False}},
+        {"tokenizer": "${oc.env:HOME}"},
+        {"eval_transform": {"short_sides": [{"_target_": "os.system"}]}},
+        {"eval_transform": {"_target_": "os.system", "command": "true"}},
+    ],
+)
+def test_what_feeds_a_model_is_a_name_and_numbers(bad: dict[str, Any], tmp_path: Path) -> None:
+    path = write(tmp_path / "evil.ckpt", state_dict={}, **{CONFIG_KEY: {"model": {}, **bad}})
+    with pytest.raises(UserError, match="Do not trust this file"):
+        read_checkpoint(path)
 
 
 @pytest.mark.parametrize(

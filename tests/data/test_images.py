@@ -1,9 +1,19 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from glip_pl.data.images import find_images, inside, load_image, matching
+from glip_pl.data.images import (
+    FORMATS,
+    SUFFIXES,
+    find_images,
+    inside,
+    load_image,
+    matching,
+    suffix_of,
+    upright,
+)
 from glip_pl.errors import UserError
 
 
@@ -48,3 +58,31 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
     assert find_images(str(tmp_path / "c.txt")) == [tmp_path / "c.txt"]
     with pytest.raises(UserError, match="names no picture"):
         find_images(str(tmp_path / "*.gif"))
+
+
+def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
+    ramp = np.arange(0, 65536, 257, dtype=np.uint16).reshape(16, 16)
+    for suffix in ("png", "tif"):
+        Image.fromarray(ramp).save(tmp_path / f"ramp.{suffix}")
+        values = np.asarray(load_image(tmp_path / f"ramp.{suffix}"))[..., 0]
+        assert (values == (ramp >> 8)).all()
+    Image.fromarray(np.ones((4, 4), dtype=np.float32)).save(tmp_path / "depth.tif")
+    with pytest.raises(UserError, match=r"depth\.tif holds numbers of no known range"):
+        load_image(tmp_path / "depth.tif")
+
+
+def test_photographs_can_be_seen_as_the_camera_meant_them(tmp_path: Path) -> None:
+    image = Image.new("RGB", (20, 10))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "turned.jpg", exif=exif)
+    stored = load_image(tmp_path / "turned.jpg")
+    assert stored.size == (20, 10)
+    assert upright(stored).size == (10, 20)
+
+
+def test_every_format_that_is_read_can_be_written_into_a_shard(tmp_path: Path) -> None:
+    for kind in FORMATS:
+        path = tmp_path / f"picture.{kind.lower()}"
+        Image.new("RGB", (4, 4)).save(path, format=kind)
+        assert suffix_of(path.read_bytes()) in SUFFIXES

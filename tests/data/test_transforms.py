@@ -42,6 +42,11 @@ def test_sizes_keep_the_shape_and_the_limit(height: int, width: int, short: int,
     assert max(new_height, new_width) <= max(most, short) + ratio
 
 
+def test_a_thread_has_a_width() -> None:
+    pixels, _ = ResizeFlip([48], 100)(Image.new("RGB", (2, 600)), torch.zeros(0, 4), "")
+    assert pixels.shape == (3, 100, 1)
+
+
 def test_official_sizes() -> None:
     assert target_size(480, 640, 800, 1333) == (800, 1066)
     assert target_size(400, 1000, 800, 1333) == (533, 1332)

@@ -50,3 +50,10 @@ def test_gathers_equal_torchvision_in_value_and_gradient(
         gradients = (torch.autograd.grad(out.square().sum(), inputs) for out in (ours, theirs))
         for mine, reference in zip(*gradients, strict=True):
             torch.testing.assert_close(mine, reference, rtol=1e-3, atol=1e-2)
+
+
+def test_offsets_that_are_no_numbers_give_no_numbers() -> None:
+    layer = DeformConv(16, stride=1, groups=4)
+    offsets = torch.full((1, 18, 5, 5), float("nan"))
+    out = layer(torch.randn(1, 16, 5, 5), offsets, torch.ones(1, 9, 5, 5))
+    assert out.isnan().any()

@@ -69,7 +69,9 @@ def target_size(height: int, width: int, short: int, max_side: int) -> tuple[int
     """(height, width) whose short side is `short` unless the long one would pass `max_side`."""
     low, high = min(height, width), max(height, width)
     if high / low * short > max_side:
-        short = max(1, round(max_side * low / high))
+        short = round(max_side * low / high)
+        if short == 0:  # a thread
+            return (max_side, 1) if height > width else (1, max_side)
     if low == short:
         return height, width
     if width < height:

@@ -140,3 +140,70 @@ def test_a_dummy_category_is_dropped_only_if_nothing_uses_it(
             "annotations": [annotation | {"category_id": used}],
         }
         assert write(tokenizer, changes=changes).names == names
+
+
+def test_a_first_category_without_boxes_is_no_dummy_if_others_are_not_of_its_kind(
+    write: Any, tokenizer: Tokenizer
+) -> None:
+    annotation = {"id": 1, "image_id": 7, "bbox": [1, 1, 5, 5], "category_id": 1}
+    for kind, names in (("cells", ["red"]), ("blood", ["cells", "red"])):
+        categories = [
+            {"id": 0, "name": "cells", "supercategory": "none"},
+            {"id": 1, "name": "red", "supercategory": kind},
+        ]
+        changes = {"categories": categories, "annotations": [annotation]}
+        assert write(tokenizer, changes=changes).names == names
+
+
+def test_numbers_may_be_texts(write: Any, tokenizer: Tokenizer) -> None:
+    annotation = {"id": 1, "image_id": 7, "bbox": [1, 1, 5, 5]}
+    for category in ("9", 9.0):
+        changes = {"annotations": [annotation | {"category_id": category, "iscrowd": "0"}]}
+        assert len(write(tokenizer, changes=changes)[0].boxes) == 1
+
+
+def test_crowds_are_told_where_nothing_else_is_there(write: Any, tokenizer: Tokenizer) -> None:
+    annotation = {"id": 1, "image_id": 7, "bbox": [1, 1, 5, 5], "category_id": 9, "iscrowd": 1}
+    with pytest.raises(UserError, match=r"nothing to train on \(crowds, iscrowd=1, are left out"):
+        write(tokenizer, changes={"annotations": [annotation]}, sampler=CategorySampler())
+
+
+def frames(folder: Path, tokenizer: Tokenizer, picture: Image.Image, **saved: Any) -> Any:
+    """A picture that is annotated as 40 high and 60 wide, with a box at [10, 5, 20, 10]."""
+    picture.save(folder / "a.jpg", **saved)
+    content = coco(annotations=coco()["annotations"][:1])
+    content["images"] = [{"id": 7, "file_name": "a.jpg", "height": 40, "width": 60}]
+    (folder / "one.json").write_text(json.dumps(content))
+    return EvaluationSet(
+        CocoJson(folder / "one.json", folder),
+        folder / "index",
+        ResizeFlip([20], 100),
+        tokenizer,
+        COCOAveragePrecision,
+    )[0]
+
+
+def test_boxes_stay_on_pictures_that_were_turned_or_made_smaller(
+    tmp_path: Path, tokenizer: Tokenizer, caplog: pytest.LogCaptureFixture
+) -> None:
+    turned = Image.new("RGB", (40, 60))
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    for place, (picture, saved) in enumerate(
+        [
+            (Image.new("RGB", (60, 40)), {}),
+            (turned, {"exif": exif}),
+            (Image.new("RGB", (30, 20)), {}),
+        ]
+    ):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        sample = frames(folder, tokenizer, picture, **saved)
+        assert tuple(sample.image.shape) == (3, 20, 30)
+        assert sample.boxes.tolist() == [[5.0, 2.5, 14.5, 7.0]]
+        assert sample.original_size == (40, 60)  # detections are told in what was annotated
+    assert not caplog.records
+    (tmp_path / "other").mkdir()
+    sample = frames(tmp_path / "other", tokenizer, Image.new("RGB", (90, 40)))
+    assert sample.original_size == (40, 90)
+    assert "has 90x40 pixels, its annotation says 60x40" in caplog.text
