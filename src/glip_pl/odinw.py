@@ -58,10 +58,9 @@ class ODinWSummary(Callback):
         folder = Path(config.hydra.sweep.dir)
         self.before = {path: path.stat().st_mtime_ns for path in folder.rglob(RESULTS)}
 
+    @rank_zero_only
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Gather the results of the jobs of this sweep."""
-        if rank_zero_only.rank:  # type: ignore[attr-defined]  # Lightning sets it
-            return
         asked = _asked(config)
         folder = Path(config.hydra.sweep.dir)
         if self.tuned:
