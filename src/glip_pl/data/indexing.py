@@ -21,8 +21,8 @@ from glip_pl.errors import UserError
 
 log = logging.getLogger(__name__)
 
-VERSION = 2
-"""Of the arrays and of what is checked; a new one makes old indexes unknown."""
+VERSION = 3
+"""Of the arrays and of what readers make of a file; a new one makes old indexes unknown."""
 
 
 WORTH_TELLING = 5.0

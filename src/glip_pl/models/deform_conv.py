@@ -100,7 +100,8 @@ def _corners(
     base_x = torch.arange(out_width, device=device) * stride + taps % 3 - 1
     y = (base_y + shift[:, :, 0]).permute(0, 2, 3, 1)  # (B, h', w', 9)
     x = (base_x + shift[:, :, 1]).permute(0, 2, 3, 1)
-    top, left = y.detach().floor(), x.detach().floor()
+    # What is no number has no place; its weight is no number either, and the loss will say so.
+    top, left = (place.detach().nan_to_num().floor() for place in (y, x))
     down, right = y - top, x - left
     mask = masks.permute(0, 2, 3, 1)
     image = torch.arange(batch, device=device)[:, None, None, None] * (height * width)
@@ -109,7 +110,6 @@ def _corners(
         for column, column_weight in ((left, 1 - right), (left + 1, right)):
             inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
             flat = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
-            # No number has no place; its weight is none either, and the loss will say so.
-            rows.append(image + flat.nan_to_num().long())
+            rows.append(image + flat.long())
             weights.append(row_weight * column_weight * mask * inside)
     return torch.stack(rows, dim=-1).view(-1, 4), torch.stack(weights, dim=-1).view(-1, 4)
