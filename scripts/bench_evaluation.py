@@ -24,7 +24,7 @@ from pycocotools.cocoeval import COCOeval
 
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.metrics.coco import coco_figures
-from glip_pl.metrics.found import Found
+from glip_pl.metrics.detections_table import Found
 from glip_pl.metrics.lvis import LVISAveragePrecision
 from glip_pl.training.callbacks.throughput import peak_memory_gb
 from glip_pl.types import Detections

@@ -16,7 +16,7 @@ from statistics import median
 from glip_pl.data.formats.captions import CocoCaptions
 from glip_pl.data.indexing import open_index
 from glip_pl.inference.predictor import Predictor
-from glip_pl.inference.pseudo_label import STORED, Labeller
+from glip_pl.labelling.labeller import STORED, Labeller
 from glip_pl.prompts.noun_phrases import NounPhrases
 from glip_pl.types import Prompt
 

@@ -13,12 +13,13 @@ from statistics import median
 import torch
 from hydra.utils import instantiate
 
+from glip_pl.checkpoints.recipes import without_pretrained
 from glip_pl.data.collate import Collate
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.building import names_prompt
 from glip_pl.prompts.tokens import load_tokenizer
-from glip_pl.settings import compose_settings, plain, without_pretrained
+from glip_pl.running.settings import compose_settings, plain
 from glip_pl.training.callbacks.throughput import peak_memory_gb
 from glip_pl.types import Batch, Sample
 

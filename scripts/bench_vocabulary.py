@@ -16,13 +16,14 @@ from statistics import median
 import torch
 from hydra.utils import instantiate
 
+from glip_pl.checkpoints.recipes import without_pretrained
 from glip_pl.data.collate import Collate
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.large_vocabulary import detect_categories, read_questions
 from glip_pl.prompts.building import Wording
 from glip_pl.prompts.chunking import Chunk, chunks
 from glip_pl.prompts.tokens import load_tokenizer, name_lengths
-from glip_pl.settings import compose_settings, plain, without_pretrained
+from glip_pl.running.settings import compose_settings, plain
 from glip_pl.types import Batch, Detections, Sample
 
 ADJECTIVES = ("small red", "electric", "wooden", "old")

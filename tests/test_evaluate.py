@@ -15,7 +15,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from glip_pl import evaluate
-from glip_pl.training.callbacks.resuming import ResumedTest
+from glip_pl.training.callbacks.resumed_evaluation import ResumedTest
 from tests.conftest import MINILM, Compose, launched
 from tests.metrics.test_average_precision import TWELVE
 
@@ -167,7 +167,8 @@ def test_after_torchrun(finding: Path, world: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_killed_evaluation_goes_on(finding: Path, world: Path, tmp_path: Path) -> None:
     """SIGKILL, and the next try with two processes instead of one."""
-    code = "import glip_pl.inference.unfinished as u; u.EVERY = 0; from glip_pl import evaluate; "
+    code = "from glip_pl.inference import evaluation_cache as cache; cache.SAVE_INTERVAL = 0; "
+    code += "from glip_pl import evaluate; "
     words = command(finding, world, "trainer=cpu", f"paths.runs={tmp_path}/runs")
     words[1:3] = ["-c", code + "evaluate.main()"]
     launched([*words, f"hydra.run.dir={tmp_path}/whole"], tmp_path)
@@ -188,7 +189,7 @@ def test_a_killed_evaluation_goes_on(finding: Path, world: Path, tmp_path: Path)
 def test_progress_is_told_without_a_terminal(
     run: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("glip_pl.training.callbacks.resuming.EVERY", 0)
+    monkeypatch.setattr("glip_pl.training.callbacks.resumed_evaluation.EVERY", 0)
     with caplog.at_level("INFO", logger="glip_pl"):
         run()
     assert "batch 16 of 16, about 0 min left" in caplog.text

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from glip_pl.checkpoints.trained import between, read_checkpoint
+from glip_pl.checkpoints.interpolation import interpolated
+from glip_pl.checkpoints.reading import read_checkpoint
 from glip_pl.errors import UserError
 from glip_pl.interpolate import interpolate
 from glip_pl.train import train
@@ -89,4 +90,4 @@ def test_there_is_nothing_between_different_models(finding: Path) -> None:
     other = read_checkpoint(finding)
     smaller = {name: value for name, value in other.weights.items() if "head" not in name}
     with pytest.raises(UserError, match="of different models"):
-        between(one, type(other)(smaller, other.config), 0.5)
+        interpolated(one, type(other)(smaller, other.config), 0.5)

@@ -14,11 +14,11 @@ from glip_pl import pseudo_label
 from glip_pl.data.formats.captions import CaptionTable, CocoCaptions
 from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.formats.odvg import OdvgJsonl
-from glip_pl.data.formats.web import WebShards
+from glip_pl.data.formats.web_shards import WebShards
 from glip_pl.data.indexing import open_index
 from glip_pl.errors import UserError
-from glip_pl.inference.pseudo_label import STORED, Labeller
-from glip_pl.settings import compose_settings
+from glip_pl.labelling.labeller import STORED, Labeller
+from glip_pl.running.settings import compose_settings
 from tests.conftest import MINILM, Failing
 from tests.data.formats.writers import add
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from glip_pl.checkpoints.trained import read_checkpoint
+from glip_pl.checkpoints.reading import read_checkpoint
 from glip_pl.errors import UserError
 from glip_pl.pseudo_label import pseudo_label
-from glip_pl.runs import find_checkpoint
+from glip_pl.running.runs import find_checkpoint
 from glip_pl.self_train import _claim, _first_teacher, self_train
 from glip_pl.train import train
 from tests.conftest import MINILM, SMALL, Compose

@@ -4,12 +4,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from glip_pl.build import build_model
-from glip_pl.checkpoints.trained import read_checkpoint, write_weights
-from glip_pl.cli import command
+from glip_pl.checkpoints.reading import read_checkpoint
+from glip_pl.checkpoints.writing import write_weights
 from glip_pl.errors import UserError
-from glip_pl.runs import find_checkpoint
-from glip_pl.settings import checkpoint_config
+from glip_pl.running.build import build_model
+from glip_pl.running.cli import command
+from glip_pl.running.runs import find_checkpoint
+from glip_pl.running.settings import checkpoint_config
 
 
 def convert(config: DictConfig) -> None:

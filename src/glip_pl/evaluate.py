@@ -8,21 +8,22 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import WandbLogger
 
-from glip_pl.build import build_data, build_module, build_trainer
-from glip_pl.checkpoints.trained import load_trained
-from glip_pl.cli import command
+from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.data.datamodule import GroundingDataModule
-from glip_pl.data.evaluation import EvaluationSet
+from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.indexing import content_of
+from glip_pl.files.hashing import key_of, sha256_of
+from glip_pl.inference.evaluation_cache import EvaluationCache
 from glip_pl.inference.learned_prompt import read_prompt
-from glip_pl.inference.unfinished import Unfinished
 from glip_pl.inspection.final_report import write_page
 from glip_pl.inspection.misses import worst_misses
 from glip_pl.metrics.results_file import write_results
-from glip_pl.report import digest, key_of, reports_of, score_of, show, write
-from glip_pl.runs import find_checkpoint
-from glip_pl.settings import plain
-from glip_pl.training.callbacks.resuming import ResumedTest
+from glip_pl.running.build import build_data, build_module, build_trainer
+from glip_pl.running.cli import command
+from glip_pl.running.results import reports_of, score_of, show, write
+from glip_pl.running.runs import find_checkpoint
+from glip_pl.running.settings import plain
+from glip_pl.training.callbacks.resumed_evaluation import ResumedTest
 from glip_pl.training.module import GroundingModule
 
 
@@ -39,7 +40,7 @@ def evaluate(config: DictConfig) -> float:
     data = build_data(config, train=False)
     if config.prompt is not None:
         read_prompt(Path(config.prompt).expanduser())  # what is wrong with it is told first
-    key = evaluation_key(config, digest(path), data.test)
+    key = evaluation_key(config, sha256_of(path), data.test)
     results = Path(config.paths.output, "results.json")
     known = score_of(results, key)
     if known is not None:
@@ -48,7 +49,7 @@ def evaluate(config: DictConfig) -> float:
         return known
     results.unlink(missing_ok=True)  # of other weights or settings
     folder = Path(config.paths.runs, "unfinished", key)
-    unfinished = {name: Unfinished(folder / name) for name in data.test}
+    unfinished = {name: EvaluationCache(folder / name) for name in data.test}
     resumed = ResumedTest(unfinished)
     data.done = resumed.done
     module = build_module(config, trained.model, data)
@@ -79,7 +80,7 @@ def evaluation_key(config: DictConfig, weights: str, sets: Mapping[str, Evaluati
         "retention": plain(config.data.get("retention") or OmegaConf.create()),
         "decoder": plain(config.decoder),
         "tokenizer": config.tokenizer.source,
-        "prompt": None if config.prompt is None else digest(Path(config.prompt).expanduser()),
+        "prompt": None if config.prompt is None else sha256_of(Path(config.prompt).expanduser()),
         "precision": str(config.trainer.precision),
         "limit": config.trainer.get("limit_test_batches"),
     }

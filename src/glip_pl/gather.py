@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from glip_pl.cli import command
 from glip_pl.inspection.charts import lines
 from glip_pl.inspection.sweeps import FULL, Row, determined, read_runs, rows, spread
+from glip_pl.running.cli import command
 
 
 def gather(config: DictConfig) -> None:

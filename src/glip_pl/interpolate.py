@@ -11,12 +11,14 @@ from omegaconf import DictConfig, open_dict
 from rich.console import Console
 from rich.table import Table
 
-from glip_pl.checkpoints.trained import between, read_checkpoint, write_weights
-from glip_pl.cli import command
+from glip_pl.checkpoints.interpolation import interpolated
+from glip_pl.checkpoints.reading import read_checkpoint
+from glip_pl.checkpoints.writing import write_weights
 from glip_pl.errors import UserError
 from glip_pl.evaluate import evaluate
 from glip_pl.inspection.charts import lines
-from glip_pl.runs import find_checkpoint
+from glip_pl.running.cli import command
+from glip_pl.running.runs import find_checkpoint
 
 
 def interpolate(config: DictConfig) -> None:
@@ -34,7 +36,7 @@ def interpolate(config: DictConfig) -> None:
     if config.out is not None:
         if len(shares) != 1 or Path(config.out).suffix != ".safetensors":
             raise UserError("out=<file>.safetensors writes the weights of one share: shares=[0.5]")
-        write_weights(between(old, new, shares[0]), new.config, Path(config.out).expanduser())
+        write_weights(interpolated(old, new, shares[0]), new.config, Path(config.out).expanduser())
         print(f"weights: {config.out}")
         return
     folder = Path(config.paths.output)
@@ -42,7 +44,7 @@ def interpolate(config: DictConfig) -> None:
     for share in shares:
         here = folder / f"{share:g}"
         weights = here / "weights.safetensors"
-        write_weights(between(old, new, share), new.config, weights)
+        write_weights(interpolated(old, new, share), new.config, weights)
         evaluate(_settings(config, weights, here))
         weights.unlink()  # out= makes it again
         content: Any = json.loads((here / "results.json").read_text())

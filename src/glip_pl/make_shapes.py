@@ -5,7 +5,7 @@ import time
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from glip_pl.cli import command
+from glip_pl.running.cli import command
 
 
 def make_shapes(config: DictConfig) -> None:

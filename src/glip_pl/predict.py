@@ -11,7 +11,6 @@ from PIL import Image
 from rich.progress import track
 
 from glip_pl.boxes import plain
-from glip_pl.cli import command
 from glip_pl.data.images import find_images, load_image, upright
 from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
@@ -19,7 +18,8 @@ from glip_pl.inference.drawing import draw
 from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.inference.predictor import Predictor, Vocabulary
 from glip_pl.prompts.building import text_prompt
-from glip_pl.runs import find_checkpoint
+from glip_pl.running.cli import command
+from glip_pl.running.runs import find_checkpoint
 from glip_pl.types import Detections, Prompt
 
 log = logging.getLogger(__name__)

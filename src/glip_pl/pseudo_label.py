@@ -16,19 +16,20 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from glip_pl.cli import command
 from glip_pl.data.filtering import BoxFilter
 from glip_pl.data.formats.mdetr import write_mdetr
 from glip_pl.data.formats.odvg import OdvgJsonl
-from glip_pl.data.formats.web import WebShards
+from glip_pl.data.formats.web_shards import WebShards
 from glip_pl.data.images import ImageFolder
 from glip_pl.data.indexing import open_index
 from glip_pl.data.records import Reader
 from glip_pl.errors import UserError
-from glip_pl.inference.label_quality import LabelQuality
+from glip_pl.files.writing import write_json
 from glip_pl.inspection.browse import page
-from glip_pl.inspection.sets import NamedSet
-from glip_pl.labelling import Work, manifest, write
+from glip_pl.inspection.named_set import NamedSet
+from glip_pl.labelling.job import Work, manifest
+from glip_pl.labelling.quality import LabelQuality
+from glip_pl.running.cli import command
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def _claim(folder: Path, job: dict[str, Any]) -> None:
             raise UserError(
                 f"{folder} holds labels of another job (it differs in: {other}); set output="
             )
-    write(path, job)
+    write_json(path, job)
 
 
 def _finish(folder: Path, targets: Sequence[Path]) -> None:
@@ -90,7 +91,7 @@ def _finish(folder: Path, targets: Sequence[Path]) -> None:
     quality = LabelQuality()
     for one in manifests:
         quality.plus(one["quality"])
-    write(folder / "report.json", {**totals, "scores": quality.table(), "bad": bad})
+    write_json(folder / "report.json", {**totals, "scores": quality.table(), "bad": bad})
     for message in bad[:5]:
         log.warning("%s", message)
     if targets and targets[0].suffix == ".jsonl":

@@ -6,14 +6,16 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from glip_pl.checkpoints.trained import between, read_checkpoint, write_weights
-from glip_pl.cli import command
+from glip_pl.checkpoints.interpolation import interpolated
+from glip_pl.checkpoints.reading import read_checkpoint
+from glip_pl.checkpoints.writing import write_weights
 from glip_pl.errors import UserError
-from glip_pl.labelling import write
+from glip_pl.files.hashing import sha256_of
+from glip_pl.files.writing import write_json
 from glip_pl.pseudo_label import pseudo_label
-from glip_pl.report import digest
-from glip_pl.runs import find_checkpoint
-from glip_pl.settings import compose_settings, plain
+from glip_pl.running.cli import command
+from glip_pl.running.runs import find_checkpoint
+from glip_pl.running.settings import compose_settings, plain
 from glip_pl.train import train
 
 
@@ -37,7 +39,7 @@ def self_train(config: DictConfig) -> float | None:
             pseudo_label(_label_settings(config, teacher, here / "labels"))
             print(f"round {number} of {config.rounds}: a student learns")
             score = train(_train_settings(config, here, teacher))
-            write(done, {"teacher": str(teacher), "val/AP": score})
+            write_json(done, {"teacher": str(teacher), "val/AP": score})
         student = _student(here)
         if config.teacher_decay is None:
             teacher = student
@@ -60,7 +62,7 @@ def _claim(folder: Path, config: DictConfig, teacher: Path) -> None:
     settings: Any = OmegaConf.to_container(config, resolve=False)
     for key in ("rounds", "paths", "teacher", "trainer", "logger"):  # more rounds may follow
         settings.pop(key)
-    asked = {"teacher": digest(teacher), "settings": settings}
+    asked = {"teacher": sha256_of(teacher), "settings": settings}
     path = folder / "self_train.json"
     known = json.loads(path.read_text()) if path.is_file() else asked
     if any(known.get(key) != value for key, value in asked.items()):
@@ -68,7 +70,7 @@ def _claim(folder: Path, config: DictConfig, teacher: Path) -> None:
             f"{folder} holds rounds by other settings or of another teacher; set hydra.run.dir="
         )
     folder.mkdir(parents=True, exist_ok=True)
-    write(path, {**asked, "file": str(teacher.resolve())})
+    write_json(path, {**asked, "file": str(teacher.resolve())})
 
 
 def _label_settings(config: DictConfig, teacher: Path, output: Path) -> DictConfig:
@@ -106,7 +108,7 @@ def _mean(teacher: Path, student: Path, decay: float, path: Path) -> Path:
     """Write decay x teacher + (1 - decay) x student, unless it is there."""
     if not path.is_file():
         old, new = read_checkpoint(teacher), read_checkpoint(student)
-        write_weights(between(old, new, 1 - decay), new.config, path)
+        write_weights(interpolated(old, new, 1 - decay), new.config, path)
     return path
 
 

@@ -12,22 +12,23 @@ from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import WandbLogger
 
-from glip_pl.build import build_data, build_model, build_module, build_trainer
-from glip_pl.checkpoints.trained import read_checkpoint
-from glip_pl.checks import can_tell_best, one_prompt, warn_of_untrained
-from glip_pl.cli import command
+from glip_pl.checkpoints.reading import read_checkpoint
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.errors import UserError
+from glip_pl.files.hashing import key_of, sha256_of
 from glip_pl.inference.large_vocabulary import read_questions
 from glip_pl.inference.learned_prompt import learned_prompt
 from glip_pl.inspection.final_report import write_page
 from glip_pl.metrics.results_file import write_results
-from glip_pl.report import digest, key_of, reports_of, show, write
-from glip_pl.runs import claim, find_checkpoint
-from glip_pl.settings import plain
+from glip_pl.running.build import build_data, build_model, build_module, build_trainer
+from glip_pl.running.checks import can_tell_best, one_prompt, warn_of_untrained
+from glip_pl.running.cli import command
+from glip_pl.running.results import reports_of, show, write
+from glip_pl.running.runs import claim, find_checkpoint
+from glip_pl.running.settings import plain
+from glip_pl.training.freezing import train_only
 from glip_pl.training.lora import add_lora
 from glip_pl.training.module import GroundingModule
-from glip_pl.training.tuning import train_only
 
 log = logging.getLogger(__name__)
 
@@ -138,9 +139,9 @@ def _settings_key(config: DictConfig, weights: Path | None) -> str:
     for place in NO_MATTER:
         group, _, name = place.rpartition(".")
         (asked[group] if group else asked).pop(name, None)
-    asked["ckpt"] = None if weights is None else digest(weights)
+    asked["ckpt"] = None if weights is None else sha256_of(weights)
     explained = config.data.get("descriptions")
-    asked["descriptions"] = explained and digest(Path(explained).expanduser())
+    asked["descriptions"] = explained and sha256_of(Path(explained).expanduser())
     return key_of(asked)
 
 

@@ -12,6 +12,9 @@ from torch import Tensor
 MAX_TOKENS = 256
 """What GLIP reads of a caption, special tokens included."""
 
+SHOWN_SCORE = 0.3
+"""Score from which a box is shown to people: in pictures, pages and `predict`, by default."""
+
 Span = tuple[int, int]
 """Character positions [start, end) in a caption."""
 

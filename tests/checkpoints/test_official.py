@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from glip_pl.checkpoints import official
-from glip_pl.checkpoints.trained import load_trained
+from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.errors import UserError
 from tests.parity.cases import read
 from tests.parity.weights import filled

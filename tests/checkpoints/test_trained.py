@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 import torch
 
-from glip_pl.checkpoints.trained import CONFIG_KEY, load_trained, read_checkpoint
+from glip_pl.checkpoints.reading import CONFIG_KEY, read_checkpoint
+from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.errors import UserError
 
 

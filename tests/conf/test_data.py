@@ -9,11 +9,12 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from glip_pl.files.shipped_settings import CONF_DIR
 from glip_pl.inspection.check import check
-from glip_pl.inspection.sets import NamedSet
+from glip_pl.inspection.named_set import NamedSet
 from glip_pl.prompts.building import Wording, clean_name, detection_prompt
 from glip_pl.prompts.tokens import Tokenizer, check_budget
-from glip_pl.settings import CONF_DIR, compose_settings
+from glip_pl.running.settings import compose_settings
 from tests.conf.test_experiments import _find, targets
 from tests.conftest import MINILM, SHARED, Compose
 from tests.data.formats.writers import coco, scenes

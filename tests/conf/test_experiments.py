@@ -9,7 +9,8 @@ import pytorch_lightning as pl
 from hydra.utils import get_class, get_method, instantiate
 from omegaconf import OmegaConf
 
-from glip_pl.settings import CONF_DIR, compose_settings, register_resolvers
+from glip_pl.files.shipped_settings import CONF_DIR
+from glip_pl.running.settings import compose_settings, register_resolvers
 from tests.conftest import Compose
 
 EXPERIMENTS = sorted(path.stem for path in (CONF_DIR / "experiment").glob("*.yaml"))

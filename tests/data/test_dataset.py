@@ -11,10 +11,10 @@ from torch.utils.data import DataLoader
 
 from glip_pl.data.collate import Collate
 from glip_pl.data.dataset import GroundedDataset
-from glip_pl.data.evaluation import EvaluationSet
+from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.filtering import BoxFilter
-from glip_pl.data.mixing import Mixture, MixtureSampler, ShareSampler, Source
 from glip_pl.data.records import Reader
+from glip_pl.data.sampling import Mixture, MixtureSampler, ShareSampler, Source
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
 from glip_pl.metrics.coco import COCOAveragePrecision

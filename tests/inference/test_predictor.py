@@ -6,7 +6,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
-from glip_pl.data.evaluation import EvaluationSet
+from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.images import load_image
 from glip_pl.data.transforms import ResizeFlip

@@ -7,7 +7,7 @@ import pytest
 
 from glip_pl.data.records import Reader
 from glip_pl.inspection.check import CROWDED, Finding, Pictures, check
-from glip_pl.inspection.sets import NamedSet
+from glip_pl.inspection.named_set import NamedSet
 from glip_pl.prompts.tokens import Tokenizer
 from tests.data.formats.test_round_trip import by_name
 from tests.data.formats.writers import DETECTION, GROUNDING, Writer, coco, mdetr, scenes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from glip_pl.data import __main__ as data_command
+from glip_pl.inspection import commands as data_command
 from tests.data.formats.writers import coco, mdetr, scenes
 
 SCENES = scenes(6)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from glip_pl.data.formats.odvg import OdvgJsonl
-from glip_pl.data.formats.web import WebShards
+from glip_pl.data.formats.web_shards import WebShards
 from glip_pl.data.images import ImageFolder
 from glip_pl.data.index import Index
 from glip_pl.data.indexing import open_index
 from glip_pl.data.records import Reader
 from glip_pl.errors import UserError
 from glip_pl.inspection.export import LABEL_MAP, write_odvg, write_shards
-from glip_pl.inspection.sets import NamedSet, phrase_texts
+from glip_pl.inspection.named_set import NamedSet, phrase_texts
 from tests.data.formats.test_round_trip import by_name
 from tests.data.formats.writers import DETECTION, GROUNDING, Writer, scenes
 

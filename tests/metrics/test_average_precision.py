@@ -13,7 +13,7 @@ from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.truth import Truth
 from glip_pl.metrics.average_precision import OperatingPoint, best_f1
 from glip_pl.metrics.coco import coco_figures
-from glip_pl.metrics.found import Found
+from glip_pl.metrics.detections_table import Found
 from glip_pl.metrics.lvis import lvis_figures
 from glip_pl.metrics.matching import match
 from tests.metrics import reference

@@ -4,7 +4,7 @@ import numpy as np
 
 from glip_pl.data.truth import Truth
 from glip_pl.metrics.confusion import confusion
-from glip_pl.metrics.found import Found
+from glip_pl.metrics.detections_table import Found
 
 
 def boxes(*corners: float) -> np.ndarray:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glip_pl.data.formats.asked import FlickrJson, ReferringJson
+from glip_pl.data.formats.mdetr_evaluation import FlickrJson, ReferringJson
 from glip_pl.data.truth import PhraseTruth
 from glip_pl.errors import UserError
+from glip_pl.metrics.detections_table import Found
 from glip_pl.metrics.flickr30k import flickr_figures
-from glip_pl.metrics.found import Found
 from glip_pl.metrics.phrases import giou
 from glip_pl.metrics.referring import referring_figures
 from tests.metrics import reference

@@ -10,7 +10,7 @@ import pytest
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.truth import Truth
 from glip_pl.metrics.coco import coco_figures
-from glip_pl.metrics.found import Found
+from glip_pl.metrics.detections_table import Found
 from glip_pl.metrics.lvis import lvis_figures
 from tests.conftest import SHARED
 from tests.metrics.test_average_precision import TWELVE

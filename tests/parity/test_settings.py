@@ -8,6 +8,7 @@ from hydra.utils import instantiate
 
 from glip_pl import boxes
 from glip_pl.checkpoints import official
+from glip_pl.checkpoints.recipes import without_pretrained
 from glip_pl.data.collate import MULTIPLE
 from glip_pl.data.filtering import BoxFilter
 from glip_pl.inference.decoding import Decoder
@@ -15,9 +16,9 @@ from glip_pl.losses import assignment, focal, grounding
 from glip_pl.models import anchors, dynamic_head, grounding_head
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.negatives import CategorySampler
-from glip_pl.settings import compose_settings, plain, without_pretrained
+from glip_pl.running.settings import compose_settings, plain
 from glip_pl.training import optimizer
-from glip_pl.training.tuning import train_only
+from glip_pl.training.freezing import train_only
 from glip_pl.types import MAX_TOKENS
 from tests.parity.cases import MODELS, read
 
@@ -45,7 +46,7 @@ def test_the_yaml_states_the_released_architecture(letter: str) -> None:
     assert image["bgr"] is recorded["input"]["INPUT.TO_BGR255"]
     text = recorded["language"]["MODEL.LANGUAGE_BACKBONE.MODEL_TYPE"]
     assert model["text_encoder"]["source"] == text
-    assert ("Shallow" in model["fusion"]["_target_"]) is not fusion[
+    assert ("NoFusion" in model["fusion"]["_target_"]) is not fusion[
         "MODEL.DYHEAD.FUSE_CONFIG.EARLY_FUSE_ON"
     ]
     if "inner_dim" in model["fusion"]:

@@ -15,16 +15,16 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from glip_pl.build import build_data, build_module, build_trainer
-from glip_pl.checkpoints.trained import load_trained
-from glip_pl.data.evaluation import EvaluationSet
+from glip_pl.checkpoints.rebuilding import load_trained
+from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.indexing import open_index
 from glip_pl.inspection.export import write_shards
-from glip_pl.inspection.sets import NamedSet
+from glip_pl.inspection.named_set import NamedSet
 from glip_pl.metrics.coco import COCOAveragePrecision
+from glip_pl.running.build import build_data, build_module, build_trainer
 from glip_pl.train import train
-from glip_pl.training.tuning import train_only
+from glip_pl.training.freezing import train_only
 from glip_pl.types import Batch
 from tests.conftest import SHARED, SMALL, Compose
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from glip_pl.checkpoints.trained import read_checkpoint
+from glip_pl.checkpoints.reading import read_checkpoint
 from glip_pl.errors import UserError
 from glip_pl.evaluate import evaluate
+from glip_pl.files.shipped_settings import CONF_DIR
 from glip_pl.inference.predictor import Predictor
-from glip_pl.settings import CONF_DIR
 from glip_pl.train import train
 from tests.conftest import MINILM, SMALL, Compose
 

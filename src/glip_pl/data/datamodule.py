@@ -8,8 +8,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from glip_pl.data.collate import Collate
-from glip_pl.data.evaluation import EvaluationSet
-from glip_pl.data.mixing import Mixture, MixtureSampler, ShareSampler, Source
+from glip_pl.data.evaluation_set import EvaluationSet
+from glip_pl.data.sampling import Mixture, MixtureSampler, ShareSampler, Source
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import Sample
 

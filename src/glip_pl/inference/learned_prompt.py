@@ -11,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from glip_pl.checkpoints.trained import PROMPTS, write_tensors
+from glip_pl.checkpoints.reading import PROMPTS
+from glip_pl.checkpoints.writing import write_tensors
 from glip_pl.errors import UserError
 from glip_pl.inference.large_vocabulary import Question
 from glip_pl.models.glip import GLIP

@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 from PIL import Image
 
-from glip_pl.checkpoints.trained import load_trained
+from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.data.collate import Collate
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError

@@ -12,7 +12,7 @@ from glip_pl.data.filtering import FilteredBoxes
 from glip_pl.data.index import Index
 from glip_pl.errors import UserError
 from glip_pl.inference.drawing import colour_of, draw
-from glip_pl.inspection.sets import NamedSet, kept_boxes, phrase_texts, some_rows
+from glip_pl.inspection.named_set import NamedSet, kept_boxes, phrase_texts, some_rows
 
 SIDE = 640
 """Pixels of the longer side on the page."""

@@ -11,9 +11,9 @@ from glip_pl.data.index import Index
 from glip_pl.data.problems import Problems
 from glip_pl.data.truth import Truth, truth_of
 from glip_pl.errors import UserError
-from glip_pl.inspection.sets import NamedSet
+from glip_pl.inspection.named_set import NamedSet
 from glip_pl.metrics.coco import coco_figures
-from glip_pl.metrics.found import Found
+from glip_pl.metrics.detections_table import Found
 from glip_pl.prompts.building import Wording, worded
 from glip_pl.prompts.chunking import LONGEST_NAME
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, tokenize

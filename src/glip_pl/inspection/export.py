@@ -18,7 +18,7 @@ from glip_pl.data.index import Index
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError
-from glip_pl.inspection.sets import NamedSet, kept_boxes
+from glip_pl.inspection.named_set import NamedSet, kept_boxes
 
 LABEL_MAP = "label_map.json"
 

@@ -10,17 +10,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from glip_pl.data.evaluation import EvaluationSet
+from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.truth import Truth
 from glip_pl.inspection.browse import document, embedded, photograph
 from glip_pl.inspection.charts import plain_label
 from glip_pl.inspection.misses import worst_misses
 from glip_pl.metrics.average_precision import RECALLS, best_f1, precisions
+from glip_pl.metrics.base import CollectingMetric
 from glip_pl.metrics.coco import COCOAveragePrecision
-from glip_pl.metrics.collecting import CollectingMetric
 from glip_pl.metrics.confusion import confusion
-from glip_pl.metrics.found import CERTAIN
 from glip_pl.metrics.matching import Matched, match
+from glip_pl.types import SHOWN_SCORE
 
 WORST = 12
 """Pictures."""
@@ -87,7 +87,7 @@ def _section(
     yield "<h3>Precision against recall (IoU 0.5)</h3><div class='wide'>"
     curves = {truth.names[one]: precisions(matched, one) for one in most}
     yield _picture_of(_curves(curves)) + "</div>"
-    yield f"<h3>What is taken for what (boxes of score {CERTAIN} or more)</h3><div class='wide'>"
+    yield f"<h3>Confusion matrix (boxes of score {SHOWN_SCORE} or more)</h3><div class='wide'>"
     yield _confusions(truth, confusion(truth, found), most) + "</div>"
     yield "<h3>Where most was missed</h3><main>"
     for miss in worst_misses(dataset, metric, WORST):

@@ -8,12 +8,11 @@ import torch
 from PIL import Image
 
 from glip_pl.data.collate import Collate
-from glip_pl.data.evaluation import EvaluationSet
+from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.truth import Truth
 from glip_pl.inference.drawing import comparison
-from glip_pl.metrics.collecting import CollectingMetric
-from glip_pl.metrics.found import CERTAIN
-from glip_pl.types import Detections
+from glip_pl.metrics.base import CollectingMetric
+from glip_pl.types import SHOWN_SCORE, Detections
 
 
 class Miss(NamedTuple):
@@ -45,4 +44,4 @@ def worst_misses(
             torch.from_numpy(mine.scores).float(),
             torch.from_numpy(mine.labels),
         )
-        yield Miss(image_id, int(missed[row]), comparison(batch, 0, detections, CERTAIN))
+        yield Miss(image_id, int(missed[row]), comparison(batch, 0, detections, SHOWN_SCORE))

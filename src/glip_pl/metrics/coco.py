@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from glip_pl.data.truth import Truth
 from glip_pl.metrics.average_precision import curves, mean, per_category_figures, summary
-from glip_pl.metrics.collecting import CollectingMetric
-from glip_pl.metrics.found import Found
+from glip_pl.metrics.base import CollectingMetric
+from glip_pl.metrics.detections_table import Found
 from glip_pl.metrics.matching import SIZES, match, missed_boxes
 
 LIMITS = (1, 10, 100)

@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.truth import Truth
-from glip_pl.metrics.found import CERTAIN, Found
+from glip_pl.metrics.detections_table import Found
 from glip_pl.metrics.matching import box_iou
+from glip_pl.types import SHOWN_SCORE
 
 MIN_IOU = 0.5
 
@@ -19,7 +20,7 @@ def confusion(truth: Truth, found: Found) -> NDArray[np.int64]:
     """
     none = len(truth.names)
     matrix = np.zeros((none + 1, none + 1), dtype=np.int64)
-    found = found[found.scores >= CERTAIN]
+    found = found[found.scores >= SHOWN_SCORE]
     found = found[np.argsort(-found.scores, kind="stable")]
     for image in np.unique(np.concatenate([truth.images, found.images])):
         boxes = np.flatnonzero(truth.images == image)

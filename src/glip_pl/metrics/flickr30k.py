@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.truth import PhraseTruth
-from glip_pl.metrics.collecting import CollectingMetric
-from glip_pl.metrics.found import Found
+from glip_pl.metrics.base import CollectingMetric
+from glip_pl.metrics.detections_table import Found
 from glip_pl.metrics.phrases import NEVER, first_right, iou, merged, missed_phrases, share
 
 LIMITS = {"R@1": 1, "R@5": 5, "R@10": 10, "R@all": NEVER}

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.truth import Truth
-from glip_pl.metrics.found import CERTAIN, Found, ranks
+from glip_pl.metrics.detections_table import Found, ranks
+from glip_pl.types import SHOWN_SCORE
 
 IOUS = np.linspace(0.5, 0.95, 10)
 """IoU from which on a detection finds a box; a figure is the mean over them."""
@@ -148,5 +149,5 @@ def box_iou(
 
 def missed_boxes(truth: Truth, found: Found) -> NDArray[np.int64]:
     """(I,) how many boxes of each image no certain detection finds at IoU 0.5."""
-    missed = match(truth, found[found.scores >= CERTAIN]).missed
+    missed = match(truth, found[found.scores >= SHOWN_SCORE]).missed
     return np.bincount(truth.images[missed], minlength=len(truth.image_ids))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from glip_pl.boxes import giou as box_giou
 from glip_pl.data.truth import PhraseTruth
-from glip_pl.metrics.found import Found, ranks
+from glip_pl.metrics.detections_table import Found, ranks
 from glip_pl.metrics.matching import box_iou
 
 Boxes = NDArray[np.float64]

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.truth import PhraseTruth
-from glip_pl.metrics.collecting import CollectingMetric
-from glip_pl.metrics.found import Found
+from glip_pl.metrics.base import CollectingMetric
+from glip_pl.metrics.detections_table import Found
 from glip_pl.metrics.phrases import first_right, giou, iou, missed_phrases, share
 
 LIMITS = {"P@1": 1, "P@5": 5, "P@10": 10}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from glip_pl.data.truth import PhraseTruth, Truth
-from glip_pl.metrics.found import Found
+from glip_pl.metrics.detections_table import Found
 
 
 def write_results(truth: Truth | PhraseTruth, found: Found, path: Path) -> None:

@@ -240,7 +240,7 @@ class DeepFusion(nn.Module):
         return levels, self.text_layer(text)
 
 
-class Shallow(nn.Module):
+class NoFusion(nn.Module):
     """No fusion (GLIP-T A): image and text meet only in the grounding head."""
 
     def __init__(self, image_dim: int, text_dim: int, initial_scale: float) -> None:

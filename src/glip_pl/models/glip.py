@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from glip_pl.errors import UserError
 from glip_pl.models.dynamic_head import DynamicConv
 from glip_pl.models.fpn import FPN
-from glip_pl.models.fusion import Shallow
+from glip_pl.models.fusion import NoFusion
 from glip_pl.models.grounding_head import GroundingHead
 from glip_pl.models.image_encoder import ImageEncoder
-from glip_pl.models.prompt_table import ROWS, PromptTable
+from glip_pl.models.prompt_tuning import ROWS, PromptTable
 from glip_pl.models.text_encoder import TextEncoder
 from glip_pl.types import Output, TextFeatures
 
@@ -73,7 +73,7 @@ class GLIP(nn.Module):
     @property
     def shallow(self) -> bool:
         """Whether pixels meet words in the head alone (GLIP-T A)."""
-        return all(isinstance(fusion, Shallow) for fusion in self.fusions)
+        return all(isinstance(fusion, NoFusion) for fusion in self.fusions)
 
     @property
     def readings(self) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig
 
 from glip_pl.errors import UserError
-from glip_pl.sources import local_files_only, local_path
+from glip_pl.pretrained.locations import local_files_only, local_path
 from glip_pl.types import TextFeatures
 
 DEFAULT_BERT = "bert-base-uncased"

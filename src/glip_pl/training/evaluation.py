@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glip_pl.inference.learned_prompt import LearnedPrompt
-from glip_pl.metrics.collecting import CollectingMetric
+from glip_pl.metrics.base import CollectingMetric
 from glip_pl.prompts.chunking import Chunk
 from glip_pl.prompts.tokens import Tokenizer
 

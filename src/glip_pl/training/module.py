@@ -10,15 +10,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from glip_pl.checkpoints.trained import CONFIG_KEY
+from glip_pl.checkpoints.reading import CONFIG_KEY
 from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.large_vocabulary import Question, detect_categories, read_questions
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.models.glip import GLIP
 from glip_pl.training.evaluation import Evaluation
+from glip_pl.training.freezing import rest_frozen_modules
 from glip_pl.training.optimizer import GroupedAdamW, Plateau, WarmUpSteps
-from glip_pl.training.tuning import rest_frozen_modules
 from glip_pl.types import Batch, Detections, Output
 
 DETECTIONS = "detections"

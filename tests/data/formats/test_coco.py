@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from glip_pl.data.dataset import GroundedDataset
-from glip_pl.data.evaluation import EvaluationSet
+from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError

@@ -20,15 +20,15 @@ from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.formats.odvg import OdvgJsonl
 from glip_pl.data.formats.tsv import TsvYaml
 from glip_pl.data.formats.voc import VocXml
-from glip_pl.data.formats.web import WebShards
+from glip_pl.data.formats.web_shards import WebShards
 from glip_pl.data.images import FORMATS, ImageFolder, load_image
 from glip_pl.data.indexing import open_index
 from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.data.truth import PhraseTruth, Truth, truth_of
 from glip_pl.errors import UserError
+from glip_pl.metrics.detections_table import Found
 from glip_pl.metrics.flickr30k import flickr_figures
-from glip_pl.metrics.found import Found
 from glip_pl.metrics.lvis import lvis_figures
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.tokens import Tokenizer

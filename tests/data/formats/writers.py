@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from glip_pl.data.formats.asked import FlickrJson, ReferringJson
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.formats.mdetr import MdetrJson
+from glip_pl.data.formats.mdetr_evaluation import FlickrJson, ReferringJson
 from glip_pl.data.formats.odvg import OdvgJsonl
 from glip_pl.data.formats.tsv import TsvYaml
 from glip_pl.data.formats.voc import VocXml
-from glip_pl.data.formats.web import WebShards
+from glip_pl.data.formats.web_shards import WebShards
 from glip_pl.data.records import Reader
 
 NAMES = ["cat", "dog_(animal)", "fire hydrant"]

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glip_pl.data.formats.web import WebShards
+from glip_pl.data.formats.web_shards import WebShards
 from glip_pl.data.indexing import open_index
-from glip_pl.data.shapes.drawing import mask
+from glip_pl.data.shapes.painting import mask
 from glip_pl.data.shapes.scenes import SEEN
-from glip_pl.data.shapes.sets import RARITY, draw_pairs
+from glip_pl.data.shapes.subsets import RARITY, draw_pairs
 from glip_pl.data.shapes.vocabulary import COLOURS, RARE, SHAPES, SYNONYMS, UNSEEN
-from glip_pl.data.shapes.web import AFTER, BEFORE
+from glip_pl.data.shapes.web_pairs import AFTER, BEFORE
 from glip_pl.data.shapes.world import World
 from glip_pl.errors import UserError
 

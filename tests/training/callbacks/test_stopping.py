@@ -4,7 +4,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from glip_pl.training.callbacks.best import BestCheckpoint
+from glip_pl.training.callbacks.best_checkpoint import BestCheckpoint
 from glip_pl.training.callbacks.stopping import UntilNoBetter
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from glip_pl.data.shapes.drawing import Thing, ground, mask, paint
+from glip_pl.data.shapes.painting import Thing, ground, mask, paint
 from glip_pl.data.shapes.vocabulary import COLOURS, NUMBERS, SHAPES, SIZES, TEXTURES, UNSEEN
 from glip_pl.types import Span
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from glip_pl.data.shapes import sets
+from glip_pl.data.shapes import subsets
 from glip_pl.data.shapes.scenes import Pair
-from glip_pl.data.shapes.web import write_web
+from glip_pl.data.shapes.web_pairs import write_web
 from glip_pl.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -59,19 +59,19 @@ class World:
     def _fill(self, root: Path) -> None:
         (root / "annotations").mkdir()
         plan: list[tuple[str, int, Callable[..., Any]]] = [
-            ("detection", self.detection, sets.detection),
-            ("captions", self.captions, sets.captions),
-            ("seen", self.evaluation, sets.detection),
-            ("rare", self.evaluation, sets.rare),
-            ("unseen", self.evaluation, sets.unseen),
-            ("synonyms", self.evaluation, sets.synonyms),
-            ("phrases", self.evaluation, sets.captions),
-            ("vocabulary", self.evaluation, sets.vocabulary),
+            ("detection", self.detection, subsets.detection),
+            ("captions", self.captions, subsets.captions),
+            ("seen", self.evaluation, subsets.detection),
+            ("rare", self.evaluation, subsets.rare),
+            ("unseen", self.evaluation, subsets.unseen),
+            ("synonyms", self.evaluation, subsets.synonyms),
+            ("phrases", self.evaluation, subsets.captions),
+            ("vocabulary", self.evaluation, subsets.vocabulary),
         ]
         shown: Counter[Pair] = Counter()  # pictures of captions in which each pair is
         for number, (name, count, annotate) in enumerate(plan):
             (root / "images" / name).mkdir(parents=True)
-            writer = sets.Writer(root / "images" / name, shown)
+            writer = subsets.Writer(root / "images" / name, shown)
             for index in range(count):
                 annotate(writer, self.side, np.random.default_rng((self.seed, number, index)))
             path = root / "annotations" / f"{name}.json"

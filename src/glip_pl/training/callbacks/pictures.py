@@ -8,7 +8,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from glip_pl.inference.drawing import comparison
 from glip_pl.training.module import DETECTIONS, GroundingModule
-from glip_pl.types import Batch, Detections
+from glip_pl.types import SHOWN_SCORE, Batch, Detections
 
 
 class Pictures(pl.Callback):
@@ -16,7 +16,7 @@ class Pictures(pl.Callback):
     Weights & Biases if that logs the run.
     """
 
-    def __init__(self, folder: str, count: int = 8, threshold: float = 0.3) -> None:
+    def __init__(self, folder: str, count: int = 8, threshold: float = SHOWN_SCORE) -> None:
         """Draw boxes that score above `threshold` on `count` images of every set."""
         self.folder = Path(folder)
         self.count = count

@@ -1,0 +1,120 @@
+"""Reads the weights and settings of any file that holds a GLIP, without running code from it.
+
+Three kinds are known: Lightning checkpoints of this package, files that `glip_pl.convert` wrote,
+and the official released files.
+"""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from glip_pl.checkpoints import official
+from glip_pl.checkpoints.low_rank import merged
+from glip_pl.checkpoints.recipes import released_settings
+from glip_pl.checkpoints.trust import check_input_settings
+from glip_pl.errors import UserError
+
+CONFIG_KEY = "glip_pl"
+"""Under which our checkpoints keep the settings of their model."""
+
+MODEL_PREFIX = "model."
+"""How the names of the model's weights begin in a Lightning checkpoint."""
+
+PROMPTS = "prompts."
+"""How the names of a learned prompt's weights begin in a model."""
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a file holds."""
+
+    weights: Mapping[str, Tensor]  # by the model's own names; the moving average if there is one
+    config: dict[str, Any]  # keys model, eval_transform, tokenizer
+    resumable: bool = False  # whether the optimizer's state is there too
+    released: str | None = None  # of an official file: the shipped model= that it belongs to
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """What a file holds. Raises UserError if it is missing, broken, or of no known kind."""
+    if not path.is_file():
+        raise UserError(f"no such checkpoint: {path}")
+    if path.suffix == ".safetensors":
+        return _read_converted(path)
+    content = _load(path)
+    if CONFIG_KEY in content:
+        return _read_own(content, path)
+    return _read_released(content, path)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        # Files from before torch 1.6 are no zip archives and cannot be mapped into memory.
+        content = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
+    except Exception as error:  # torch raises many kinds on a broken or unsafe file
+        raise UserError(f"{path} is no readable checkpoint: {error}") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _read_own(content: Mapping[str, Any], path: Path) -> Checkpoint:
+    """A Lightning checkpoint of this package."""
+    config, state = content[CONFIG_KEY], content.get("state_dict")
+    if not isinstance(config, Mapping) or not isinstance(state, Mapping):
+        raise UserError(f"{path} is no readable checkpoint: it has no weights or no settings")
+    weights = {
+        name.removeprefix(MODEL_PREFIX): value
+        for name, value in state.items()
+        if name.startswith(MODEL_PREFIX)
+    }
+    scale = config.get("lora_scale")
+    if scale is not None:
+        weights = merged(weights, float(scale))
+    check_input_settings(config, path)
+    return Checkpoint(weights, dict(config), resumable=True)
+
+
+def _read_released(content: Mapping[str, Any], path: Path) -> Checkpoint:
+    """An official file."""
+    state = official.state_dict(content)
+    if state is None:
+        raise UserError(
+            f"{path} holds no GLIP: it has neither the entry {CONFIG_KEY!r} of this package's "
+            "checkpoints nor the keys of a released model"
+        )
+    name = official.model_name(state)
+    try:
+        weights = official.convert(state)
+        config = released_settings(name)
+        config["model"]["prompts"] = int(f"{PROMPTS}0.weight" in weights)
+        return Checkpoint(weights, config, released=name)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _read_converted(path: Path) -> Checkpoint:
+    """A file that `glip_pl.convert` wrote."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            config = (file.metadata() or {}).get(CONFIG_KEY)
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise UserError(f"{path} is no readable checkpoint: {error}") from error
+    if config is None:
+        raise UserError(
+            f"{path} was not written by glip_pl.convert: its metadata has no entry {CONFIG_KEY!r}"
+        )
+    try:
+        settings = dict(json.loads(config))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is no readable checkpoint: its settings are broken") from error
+    check_input_settings(settings, path)
+    return Checkpoint(weights, settings)

@@ -1,0 +1,116 @@
+"""Builds the model of a checkpoint again and gives it the checkpoint's weights."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from torch import Tensor, nn
+
+from glip_pl.checkpoints.reading import PROMPTS, Checkpoint, read_checkpoint
+from glip_pl.checkpoints.recipes import without_pretrained
+from glip_pl.checkpoints.trust import trusted_recipe
+from glip_pl.errors import UserError, some
+from glip_pl.models.glip import GLIP
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A model with its weights, and how it wants its input."""
+
+    model: GLIP
+    config: dict[str, Any]  # as in Checkpoint
+
+
+def load_trained(path: str | Path) -> Trained:
+    """The model of a checkpoint, in evaluation mode, and its settings.
+
+    Raises UserError if it cannot be built safely.
+    """
+    path = Path(path)
+    checkpoint = read_checkpoint(path)
+    recipe = trusted_recipe(checkpoint.config.get("model"), path)
+    try:
+        model = rebuild(recipe, checkpoint, path)
+    except (InstantiationException, AttributeError, KeyError, TypeError) as error:
+        if isinstance(error.__cause__, UserError):
+            raise
+        raise UserError(f"{path} does not say how to build its model: {error}") from error
+    if any(bool(table.any()) for table in model.prompts.parameters()):
+        log.warning(
+            "%s contains a learned prompt, which changes the answer to any text: use it for the "
+            "names that it was tuned for, and for other texts the model that it was tuned from",
+            path,
+        )
+    return Trained(model.eval(), checkpoint.config)
+
+
+def rebuild(recipe: Mapping[str, Any], checkpoint: Checkpoint, path: Path) -> GLIP:
+    """The model of a recipe with the weights of a checkpoint, and nothing downloaded.
+
+    The recipe is the checkpoint's own, once it is trusted, or that of the user's settings. Raises
+    UserError if the weights do not fit.
+    """
+    model: GLIP = instantiate(without_pretrained(recipe))
+    load_weights(model, checkpoint, path)
+    return model
+
+
+def load_weights(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
+    """Load the weights of a checkpoint into a model.
+
+    Raises UserError naming weights that are missing, left over, or of another shape.
+    """
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    weights = {
+        name: _with_rows(value, expected[name][0])
+        if name.startswith(PROMPTS) and name in expected
+        else value
+        for name, value in checkpoint.weights.items()
+    }
+    given = {name: tuple(value.shape) for name, value in weights.items()}
+    faults = _faults(expected, given)
+    if faults:
+        raise UserError(
+            f"the weights of {path} do not fit this model; set {_remedy(checkpoint)}, the one "
+            f"that they belong to ({'; '.join(faults)})"
+        )
+    model.load_state_dict(weights, strict=False)  # without a learned prompt its tables stay zero
+
+
+def _faults(
+    expected: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]]
+) -> list[str]:
+    """In words, how the shapes of some weights differ from those of a model."""
+    groups = {
+        # The tables of a learned prompt may be missing: they start at zero and change nothing.
+        "missing": [
+            name for name in expected if name not in given and not name.startswith(PROMPTS)
+        ],
+        "not in the model": [name for name in given if name not in expected],
+        "of another shape": [
+            f"{name} {given[name]} instead of {shape}"
+            for name, shape in expected.items()
+            if given.get(name, shape) != shape
+        ],
+    }
+    return [f"{fault}: {some(names)}" for fault, names in groups.items() if names]
+
+
+def _remedy(checkpoint: Checkpoint) -> str:
+    """The settings of the model that a checkpoint belongs to."""
+    remedy = f"model={checkpoint.released}" if checkpoint.released else "model=..."
+    tables = sum(name.startswith(PROMPTS) for name in checkpoint.weights)
+    return f"{remedy} model.prompts={tables}" if tables else remedy
+
+
+def _with_rows(table: Tensor, rows: int) -> Tensor:
+    """The table of a learned prompt (N, C) as (rows, C): cut, or filled up with zeros."""
+    resized = table.new_zeros(rows, *table.shape[1:])
+    resized[: len(table)] = table[:rows]
+    return resized

@@ -1,0 +1,35 @@
+"""Recipes of models: the settings in a checkpoint from which its model is built again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from glip_pl.files.shipped_settings import compose_shipped
+
+RELEASED_TRANSFORM = {"short_sides": [800], "max_side": 1333}
+"""Picture sizes, in pixels, at which the released models were evaluated."""
+
+
+def without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's settings without the tensors that its image encoder started from."""
+    return {**model, "image_encoder": {**model["image_encoder"], "weights": None}}
+
+
+def without_pretrained(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's settings without any download: for a model whose weights a checkpoint brings."""
+    recipe = without_weights(model)
+    for part in ("image_encoder", "text_encoder"):
+        recipe[part] = {**recipe[part], "pretrained": False}
+    return recipe
+
+
+def released_settings(name: str) -> dict[str, Any]:
+    """What a checkpoint of the shipped model `name` ("glip_t", ...) would keep of its settings."""
+    model: Any = OmegaConf.to_container(compose_shipped(f"model/{name}").model, resolve=True)
+    return {
+        "lora_scale": None,
+        "model": without_weights(model),
+        "eval_transform": dict(RELEASED_TRANSFORM),
+        "tokenizer": model["text_encoder"]["source"],
+    }

@@ -1,0 +1,24 @@
+"""Writes weights alone, with the settings that rebuild their model."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from glip_pl.checkpoints.reading import CONFIG_KEY
+from glip_pl.files.writing import write_whole
+
+
+def write_weights(weights: Mapping[str, Tensor], config: dict[str, Any], path: Path) -> None:
+    """Write weights and their model's settings as safetensors, whole or not at all."""
+    write_tensors(weights, {CONFIG_KEY: json.dumps(config)}, path)
+
+
+def write_tensors(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
+    """Write tensors and texts as safetensors, whole or not at all."""
+    with write_whole(path) as partial:
+        # The format requires contiguous tensors.
+        save_file({name: value.contiguous() for name, value in tensors.items()}, partial, metadata)

@@ -1,0 +1,1 @@
+"""Weights that others trained: where they lie, and how they are fetched."""

@@ -1,0 +1,1 @@
+"""From settings to a run: composing, checking, building, finding runs, writing results."""

@@ -1,0 +1,1 @@
+"""What long jobs tell while they run."""

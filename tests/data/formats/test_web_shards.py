@@ -1,0 +1,133 @@
+import json
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from glip_pl.data.formats.web_shards import WebShards
+from glip_pl.data.indexing import open_index
+from glip_pl.data.shard_cache import ShardCache
+from glip_pl.errors import UserError
+from tests.data.formats.writers import add, scenes, web_shards
+
+SCENES = scenes(8)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder and counts what is asked for."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        super().do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    Quiet.asked.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_samples_of_a_shard_are_a_block(tmp_path: Path, indexes: Path) -> None:
+    index = open_index(web_shards(tmp_path, SCENES, per_shard=3), indexes)
+    assert index.blocks.tolist() == [0, 3, 6, 8]
+
+
+def test_ranges_and_globs_name_shards(tmp_path: Path) -> None:
+    web_shards(tmp_path, SCENES, per_shard=3)
+    listed = WebShards(f"{tmp_path}/{{00000..00002}}.tar").places
+    assert listed == WebShards(str(tmp_path / "*.tar")).places
+    assert [Path(place).name for place in listed] == ["00000.tar", "00001.tar", "00002.tar"]
+    with pytest.raises(UserError, match=r"no such shard: .*\.gz"):
+        _ = WebShards(str(tmp_path / "*.gz")).places
+
+
+def test_plain_captions_without_boxes(tmp_path: Path, indexes: Path) -> None:
+    """What img2dataset writes: text beside the picture; sizes in the JSON, or in the picture."""
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        for number, scene in enumerate(SCENES[:3]):
+            add(tar, f"{number}.jpg", scene.encoded())  # a PNG by its content
+            add(tar, f"{number}.txt", f" a picture, number {number}\n".encode())
+            if number:
+                about = {"width": scene.width, "height": scene.height, "exif": "{}"}
+                add(tar, f"{number}.json", json.dumps(about).encode())
+    index = open_index(WebShards(str(tmp_path / "0.tar")), indexes)
+    assert [index.captions[row] for row in range(3)][1] == "a picture, number 1"
+    assert index.sizes.tolist() == [[scene.height, scene.width] for scene in SCENES[:3]]
+    assert len(index.boxes.values) == 0 and index.captioned.all()
+
+
+def test_a_truncated_shard_gives_what_lies_before_the_cut(
+    tmp_path: Path, indexes: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", "glip_pl.data.problems")  # which `data check` silences
+    reader = web_shards(tmp_path, SCENES, per_shard=4)
+    shard = tmp_path / "00000.tar"
+    with tarfile.open(shard) as tar:
+        third = tar.getmember("000000002.png")
+    with shard.open("r+b") as file:
+        file.truncate(third.offset_data + 10)
+    with pytest.raises(UserError, match=r"00000\.tar ends early"):
+        open_index(reader, indexes)
+    index = open_index(reader, indexes, tolerate=0.2)
+    captions = [index.captions[row] for row in range(len(index))]
+    assert captions == [scene.caption for scene in [*SCENES[:2], *SCENES[4:]]]
+    assert "00000.tar ends early" in caplog.text
+
+
+def test_remote_shards_are_fetched_once(tmp_path: Path, indexes: Path) -> None:
+    (tmp_path / "made").mkdir()
+    web_shards(tmp_path / "made", SCENES)
+    cache = ShardCache(tmp_path / "cache", gigabytes=1)
+    with served(tmp_path / "made") as address:
+        reader = WebShards(f"{address}/{{00000..00002}}.tar", cache=cache)
+        index = open_index(reader, indexes)
+        images = reader.open_images()
+        for row, scene in enumerate(SCENES):
+            assert np.array_equal(
+                np.asarray(images.load(index.images[row])), np.asarray(scene.picture())
+            )
+        assert sorted(Quiet.asked) == ["/00000.tar", "/00001.tar", "/00002.tar"]
+    # Later the server may be gone: index and pictures are here.
+    assert open_index(reader, indexes).captions[7] == SCENES[7].caption
+    assert images.load(index.images[7]).size == (SCENES[7].width, SCENES[7].height)
+
+
+def test_a_small_cache_lets_the_oldest_shard_go(tmp_path: Path, indexes: Path) -> None:
+    (tmp_path / "made").mkdir()
+    web_shards(tmp_path / "made", SCENES)
+    size = (tmp_path / "made/00000.tar").stat().st_size
+    cache = ShardCache(tmp_path / "cache", gigabytes=1.5 * size / 1e9)
+    with served(tmp_path / "made") as address:
+        reader = WebShards(f"{address}/{{00000..00002}}.tar", cache=cache)
+        index = open_index(reader, indexes)
+        assert len(list((tmp_path / "cache").glob("*.tar"))) == 2
+        before = len(Quiet.asked)
+        picture = reader.open_images().load(index.images[0])
+        assert np.array_equal(np.asarray(picture), np.asarray(SCENES[0].picture()))
+        assert len(Quiet.asked) == before + 1
+
+
+def test_a_shard_out_of_reach_is_named(tmp_path: Path, indexes: Path) -> None:
+    with served(tmp_path) as address:
+        reader = WebShards(f"{address}/absent.tar", cache=ShardCache(tmp_path / "cache", 1))
+        with pytest.raises(UserError, match=r"cannot fetch the shard .*absent\.tar"):
+            open_index(reader, indexes)
+    assert not list((tmp_path / "cache").glob("*.tmp"))
