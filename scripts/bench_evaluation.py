@@ -24,7 +24,7 @@ from pycocotools.cocoeval import COCOeval
 
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.metrics.coco import coco_figures
-from glip_pl.metrics.detections_table import Found
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.lvis import LVISAveragePrecision
 from glip_pl.training.callbacks.throughput import peak_memory_gb
 from glip_pl.types import Detections
@@ -137,7 +137,7 @@ def coco(folder: Path, images: int, rounds: int, random: np.random.Generator) ->
     with contextlib.redirect_stdout(io.StringIO()):
         known = COCO(str(path))
         theirs = known.loadRes(results)
-    ours = Found.from_coco(results, truth.image_ids, truth.category_ids)
+    ours = DetectionsTable.from_coco(results, truth.image_ids, truth.category_ids)
     for _ in range(rounds):
         started = time.perf_counter()
         figures = coco_figures(truth, ours)

@@ -94,7 +94,7 @@ def _show_detections(
     wandb = [one for one in trainer.loggers if isinstance(one, WandbLogger)]
     for name, one in module.test.items():
         path = folder / f"detections_{name}.json"
-        write_results(*one.metric.collected(), path)
+        write_results(*one.metric.truth_and_detections(), path)
         print(f"detections: {path}")
         place = folder / "misses" / name
         misses = list(worst_misses(data.test[name], one.metric, MISSES))

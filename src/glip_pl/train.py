@@ -90,7 +90,7 @@ def train(config: DictConfig) -> float | None:
             page = results.with_name("report.html")
             write_page(page, config.name, data.test, metrics, module.results)
             for name, metric in metrics.items():
-                write_results(*metric.collected(), results.with_name(f"detections_{name}.json"))
+                write_results(*metric.truth_and_detections(), results.with_name(f"detections_{name}.json"))
             mean = float(trainer.callback_metrics.get("test/AP", nan))  # none of retention alone
             write(reports, mean, Path(best) if best else None, results)  # last: the run is done
     for logger in trainer.loggers:

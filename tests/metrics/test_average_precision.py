@@ -13,7 +13,7 @@ from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.truth import Truth
 from glip_pl.metrics.average_precision import OperatingPoint, best_f1
 from glip_pl.metrics.coco import coco_figures
-from glip_pl.metrics.detections_table import Found
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.lvis import lvis_figures
 from glip_pl.metrics.matching import match
 from tests.metrics import reference
@@ -23,11 +23,11 @@ TWELVE = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "AR
 
 def opened(
     folder: Path, content: dict[str, Any], results: list[dict[str, Any]]
-) -> tuple[Truth, Found]:
+) -> tuple[Truth, DetectionsTable]:
     path = folder / "truth.json"
     path.write_text(json.dumps(content))
     truth = CocoJson(path, folder).truth()
-    return truth, Found.from_coco(results, truth.image_ids, truth.category_ids)
+    return truth, DetectionsTable.from_coco(results, truth.image_ids, truth.category_ids)
 
 
 def official(content: dict[str, Any], results: list[dict[str, Any]], path: Path) -> list[float]:
@@ -88,7 +88,7 @@ def test_no_threshold_balances_precision_and_recall_better(seed: int, tmp_path: 
     truth, found = opened(tmp_path, content, results)
     whole = match(truth, found)
     for category in range(len(truth.names)):
-        total = int(whole.boxes[0, category])
+        total = int(whole.box_counts[0, category])
         tried = {}
         for score in np.unique(found.scores):
             part = match(truth, found[(found.scores >= score) & (found.labels == category)])
@@ -115,5 +115,5 @@ def test_nothing_to_find_and_nothing_found(tmp_path: Path) -> None:
     assert np.isnan(lvis_figures(*opened(tmp_path, empty, results))["AP"])
     assert coco_figures(*opened(tmp_path, content, []))["AP"] == 0
     truth, _ = opened(tmp_path, empty, [])
-    nothing = Found.from_coco([], truth.image_ids, truth.category_ids)
+    nothing = DetectionsTable.from_coco([], truth.image_ids, truth.category_ids)
     assert np.isnan(coco_figures(truth.of_images(truth.image_ids < 0), nothing)["AP"])

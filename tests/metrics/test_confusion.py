@@ -4,7 +4,7 @@ import numpy as np
 
 from glip_pl.data.truth import Truth
 from glip_pl.metrics.confusion import confusion
-from glip_pl.metrics.detections_table import Found
+from glip_pl.metrics.detections_table import DetectionsTable
 
 
 def boxes(*corners: float) -> np.ndarray:
@@ -24,7 +24,7 @@ def test_every_box_and_every_certain_detection_counts_once() -> None:
         names=["cat", "dog"],
         category_ids=np.array([1, 2]),
     )
-    found = Found(
+    found = DetectionsTable(
         images=np.array([0, 0, 0, 0, 0, 1, 0]),
         labels=np.array([0, 1, 0, 1, 1, 1, 0]),
         # the second is better than the first at the same box; the last is not certain

@@ -11,7 +11,7 @@ import pytest
 from glip_pl.data.formats.mdetr_evaluation import FlickrJson, ReferringJson
 from glip_pl.data.truth import PhraseTruth
 from glip_pl.errors import UserError
-from glip_pl.metrics.detections_table import Found
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.flickr30k import flickr_figures
 from glip_pl.metrics.phrases import giou
 from glip_pl.metrics.referring import referring_figures
@@ -47,7 +47,7 @@ def flickr(draw: random.Random, captions: int) -> dict[str, Any]:
     return content
 
 
-def answers(draw: random.Random, truth: PhraseTruth) -> Found:
+def answers(draw: random.Random, truth: PhraseTruth) -> DetectionsTable:
     """Scores with ties; some phrases without an answer."""
     rows = []
     for image, (first, end) in enumerate(zip(truth.phrases, truth.phrases[1:], strict=False)):
@@ -57,7 +57,7 @@ def answers(draw: random.Random, truth: PhraseTruth) -> Found:
                 box = (x, y, x + 20, y + draw.randint(20, 40))
                 rows.append((image, phrase, draw.choice([0.2, 0.5, 0.9]), box))
     images, labels, scores, boxes = zip(*rows, strict=True)
-    return Found(
+    return DetectionsTable(
         np.asarray(images), np.asarray(labels), np.asarray(scores), np.asarray(boxes, dtype=float)
     )
 
@@ -137,7 +137,9 @@ def test_boxes_and_kinds_of_the_original_annotations(tmp_path: Path) -> None:
     assert truth.boxes.tolist() == [[1, 2, 30, 40], [5, 5, 9, 9], [5, 5, 9, 9]]
     assert truth.box_offsets.tolist() == [0, 2, 3]
     assert truth.kinds == [["people"], ["animals", "other"]]
-    found = Found(np.zeros(1, int), np.ones(1, int), np.ones(1), np.asarray([[5.0, 5, 9, 9]]))
+    found = DetectionsTable(
+        np.zeros(1, int), np.ones(1, int), np.ones(1), np.asarray([[5.0, 5, 9, 9]])
+    )
     figures = flickr_figures(truth, found)
     assert figures["R@1"] == 0.5
     assert figures["R@1/animals"] == 1
@@ -177,7 +179,7 @@ def test_a_sentence_means_one_box(tmp_path: Path) -> None:
     truth = ReferringJson(path, tmp_path).truth()
     assert truth.image_ids.tolist() == [7, 8, 9]
     # Right at once; right at the second place; IoU 0.6, but not so by the generalised one.
-    found = Found(
+    found = DetectionsTable(
         np.asarray([0, 1, 1, 2]),
         np.zeros(4, int),
         np.asarray([0.9, 0.2, 0.8, 0.5]),

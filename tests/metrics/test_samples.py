@@ -10,7 +10,7 @@ import pytest
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.truth import Truth
 from glip_pl.metrics.coco import coco_figures
-from glip_pl.metrics.detections_table import Found
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.lvis import lvis_figures
 from tests.conftest import SHARED
 from tests.metrics.test_average_precision import TWELVE
@@ -31,10 +31,12 @@ def content(name: str) -> Any:
     return json.loads((SAMPLES / name).read_text())
 
 
-def opened(truth_file: str, results_file: str) -> tuple[Truth, Found]:
+def opened(truth_file: str, results_file: str) -> tuple[Truth, DetectionsTable]:
     content(truth_file)
     truth = CocoJson(SAMPLES / truth_file, SAMPLES).truth()
-    return truth, Found.from_coco(content(results_file), truth.image_ids, truth.category_ids)
+    return truth, DetectionsTable.from_coco(
+        content(results_file), truth.image_ids, truth.category_ids
+    )
 
 
 def agree(figures: dict[str, float], expected: dict[str, float]) -> None:

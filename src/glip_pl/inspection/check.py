@@ -13,7 +13,7 @@ from glip_pl.data.truth import Truth, truth_of
 from glip_pl.errors import UserError
 from glip_pl.inspection.named_set import NamedSet
 from glip_pl.metrics.coco import coco_figures
-from glip_pl.metrics.detections_table import Found
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.prompts.building import Wording, worded
 from glip_pl.prompts.chunking import LONGEST_NAME
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, tokenize
@@ -150,5 +150,5 @@ def _most(truth: Truth) -> int:
 def ground_truth_ap(truth: Truth, images: int) -> float:
     """AP (COCO) of the first images' boxes as their own predictions; below 1 something is wrong."""
     truth = truth.of_images(np.arange(len(truth.image_ids)) < images)
-    found = Found(truth.images, truth.labels, np.ones(len(truth.labels)), truth.boxes)
+    found = DetectionsTable(truth.images, truth.labels, np.ones(len(truth.labels)), truth.boxes)
     return coco_figures(truth, found[~truth.crowds])["AP"]

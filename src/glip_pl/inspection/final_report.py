@@ -15,11 +15,11 @@ from glip_pl.data.truth import Truth
 from glip_pl.inspection.browse import document, embedded, photograph
 from glip_pl.inspection.charts import plain_label
 from glip_pl.inspection.misses import worst_misses
-from glip_pl.metrics.average_precision import RECALLS, best_f1, precisions
-from glip_pl.metrics.base import CollectingMetric
+from glip_pl.metrics.average_precision import RECALLS, best_f1, precision_curve
+from glip_pl.metrics.base import DetectionMetric
 from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.metrics.confusion import confusion
-from glip_pl.metrics.matching import Matched, match
+from glip_pl.metrics.matching import MatchedDetections, match
 from glip_pl.types import SHOWN_SCORE
 
 WORST = 12
@@ -41,7 +41,7 @@ def write_page(
     path: Path,
     title: str,
     sets: Mapping[str, EvaluationSet],
-    metrics: Mapping[str, CollectingMetric[Any]],
+    metrics: Mapping[str, DetectionMetric[Any]],
     figures: Mapping[str, Mapping[str, float]],
 ) -> None:
     """Figures, curves, confusions and the worst pictures of sets of categories, if there is one."""
@@ -61,12 +61,12 @@ def write_page(
 def _section(
     name: str, dataset: EvaluationSet, metric: COCOAveragePrecision, figures: Mapping[str, float]
 ) -> Iterator[str]:
-    truth, found = metric.collected()
+    truth, found = metric.truth_and_detections()
     matched = match(truth, found, 100)
     yield f"<h2>{html.escape(name)}</h2><p>{html.escape(metric.protocol)}; "
     yield f"{len(truth.image_ids)} images, {len(truth.labels)} boxes.</p>"
     yield _table([*metric.columns], [[_percent(figures[one]) for one in metric.columns]])
-    counts = matched.boxes[0]
+    counts = matched.box_counts[0]
     yield "<h3>Categories</h3>"
     yield _table(
         ["category", "boxes", "AP", "AP50", "best threshold", "precision", "recall"],
@@ -75,7 +75,7 @@ def _section(
                 category,
                 str(counts[number]),
                 _percent(figures.get(f"AP/{category}", float("nan"))),
-                _percent(float(precisions(matched, number).mean())),
+                _percent(float(precision_curve(matched, number).mean())),
                 *_threshold(matched, number),
             ]
             for number, category in enumerate(truth.names)
@@ -85,7 +85,7 @@ def _section(
     yield "<p><small>Of all thresholds, the best one has the largest F1 at IoU 0.5.</small></p>"
     most = [int(one) for one in np.argsort(-counts, kind="stable")[:SHOWN] if counts[one]]
     yield "<h3>Precision against recall (IoU 0.5)</h3><div class='wide'>"
-    curves = {truth.names[one]: precisions(matched, one) for one in most}
+    curves = {truth.names[one]: precision_curve(matched, one) for one in most}
     yield _picture_of(_curves(curves)) + "</div>"
     yield f"<h3>Confusion matrix (boxes of score {SHOWN_SCORE} or more)</h3><div class='wide'>"
     yield _confusions(truth, confusion(truth, found), most) + "</div>"
@@ -96,7 +96,7 @@ def _section(
     yield "</main>"
 
 
-def _threshold(matched: Matched, category: int) -> tuple[str, str, str]:
+def _threshold(matched: MatchedDetections, category: int) -> tuple[str, str, str]:
     point = best_f1(matched, category)
     if point is None:
         return "", "", ""

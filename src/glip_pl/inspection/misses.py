@@ -11,7 +11,7 @@ from glip_pl.data.collate import Collate
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.truth import Truth
 from glip_pl.inference.drawing import comparison
-from glip_pl.metrics.base import CollectingMetric
+from glip_pl.metrics.base import DetectionMetric
 from glip_pl.types import SHOWN_SCORE, Detections
 
 
@@ -24,11 +24,11 @@ class Miss(NamedTuple):
 
 
 def worst_misses(
-    dataset: EvaluationSet, metric: CollectingMetric[Any], count: int
+    dataset: EvaluationSet, metric: DetectionMetric[Any], count: int
 ) -> Iterator[Miss]:
     """The worst first; pictures in which all was found do not come."""
-    truth, found = metric.collected()
-    missed = metric.misses(truth, found)
+    truth, found = metric.truth_and_detections()
+    missed = metric.missed_per_image(truth, found)
     collate = Collate(dataset.tokenizer)
     for row in np.argsort(-missed, kind="stable")[:count]:
         if missed[row] == 0:

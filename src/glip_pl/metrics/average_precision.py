@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glip_pl.metrics.matching import IOUS, SIZES, Matched
+from glip_pl.metrics.matching import IOUS, SIZES, MatchedDetections
 
 RECALLS = np.linspace(0.0, 1.0, 101)
 """Recalls at which precision is read."""
@@ -21,17 +21,17 @@ class Curves:
     recalls: Sequence[NDArray[np.float64]]  # per limit (S, T, C) recall of the best so many
 
 
-def curves(matched: Matched, limits: Sequence[int | None] = (None,)) -> Curves:
+def curves(matched: MatchedDetections, limits: Sequence[int | None] = (None,)) -> Curves:
     """Precision of all detections, and recall of the best `limits` of each image and category."""
-    shape = (len(SIZES), len(IOUS), matched.boxes.shape[1])
+    shape = (len(SIZES), len(IOUS), matched.box_counts.shape[1])
     precision = np.full(shape, np.nan)
     recalls = [np.full(shape, np.nan) for _ in limits]
     ends = np.searchsorted(matched.found.labels, np.arange(shape[2] + 1))
-    for category in np.flatnonzero(matched.boxes.any(0)):
+    for category in np.flatnonzero(matched.box_counts.any(0)):
         mine = np.arange(ends[category], ends[category + 1])
         mine = mine[np.argsort(-matched.found.scores[mine], kind="stable")]
-        sizes = np.flatnonzero(matched.boxes[:, category])
-        total = matched.boxes[sizes, category][:, None, None]
+        sizes = np.flatnonzero(matched.box_counts[:, category])
+        total = matched.box_counts[sizes, category][:, None, None]
         counted = ~matched.ignored[:, :, mine][sizes]
         right = matched.right[:, :, mine][sizes] & counted
         hits = np.cumsum(right, axis=-1, dtype=np.float64)
@@ -65,13 +65,13 @@ class OperatingPoint(NamedTuple):
     recall: float
 
 
-def precisions(matched: Matched, category: int) -> NDArray[np.float64]:
+def precision_curve(matched: MatchedDetections, category: int) -> NDArray[np.float64]:
     """(101,) of a category of any size at IoU 0.5."""
     curve = _by_score(matched, category)
     return at_recalls(curve.recall, curve.precision)
 
 
-def best_f1(matched: Matched, category: int) -> OperatingPoint | None:
+def best_f1(matched: MatchedDetections, category: int) -> OperatingPoint | None:
     """Where precision and recall balance best, the highest such score; None if nothing is right."""
     curve = _by_score(matched, category)
     total = np.maximum(np.spacing(1), curve.precision + curve.recall)
@@ -91,11 +91,11 @@ class _ByScore(NamedTuple):
     recall: NDArray[np.float64]
 
 
-def _by_score(matched: Matched, category: int) -> _ByScore:
+def _by_score(matched: MatchedDetections, category: int) -> _ByScore:
     mine = np.flatnonzero((matched.found.labels == category) & ~matched.ignored[0, 0])
     mine = mine[np.argsort(-matched.found.scores[mine], kind="stable")]
     hits = np.cumsum(matched.right[0, 0, mine])
-    total = max(1, int(matched.boxes[0, category]))
+    total = max(1, int(matched.box_counts[0, category]))
     return _ByScore(matched.found.scores[mine], hits / np.arange(1, len(mine) + 1), hits / total)
 
 

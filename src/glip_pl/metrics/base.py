@@ -13,7 +13,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from glip_pl.data.truth import PhraseTruth, Truth
-from glip_pl.metrics.detections_table import Found, places
+from glip_pl.metrics.detections_table import DetectionsTable, places
 from glip_pl.types import Detections
 
 AnyTruth = TypeVar("AnyTruth", Truth, PhraseTruth)
@@ -47,7 +47,7 @@ class Part(NamedTuple):
         return cls(*(torch.cat(column) for column in zip(empty, *parts, strict=True)))
 
 
-class CollectingMetric(Metric, Generic[AnyTruth]):
+class DetectionMetric(Metric, Generic[AnyTruth]):
     """Keeps what was found; `figures` of a subclass says what it is worth.
 
     Figures are of the images that were seen, so that a part of a set can be evaluated. An image
@@ -73,7 +73,7 @@ class CollectingMetric(Metric, Generic[AnyTruth]):
         """How the figures are computed, in a sentence."""
 
     @abstractmethod
-    def figures(self, truth: AnyTruth, found: Found) -> dict[str, float]:
+    def figures(self, truth: AnyTruth, found: DetectionsTable) -> dict[str, float]:
         """Named figures in 0..1; nan where there was nothing to find."""
 
     def flat(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -82,12 +82,12 @@ class CollectingMetric(Metric, Generic[AnyTruth]):
         return np.concatenate([boxes[:, :2], sides], axis=1)
 
     @abstractmethod
-    def misses(self, truth: AnyTruth, found: Found) -> NDArray[np.int64]:
+    def missed_per_image(self, truth: AnyTruth, found: DetectionsTable) -> NDArray[np.int64]:
         """(I,) how much of each image was not found by boxes that people would be shown."""
 
     def _forget(self) -> None:
         self.parts: list[Part] = []
-        self._collected: tuple[AnyTruth, Found] | None = None
+        self._collected: tuple[AnyTruth, DetectionsTable] | None = None
 
     def reset(self) -> None:
         """Forget everything but the annotations."""
@@ -115,9 +115,9 @@ class CollectingMetric(Metric, Generic[AnyTruth]):
 
     def compute(self) -> dict[str, float]:
         """The figures over all processes, the same on each."""
-        return self.figures(*self.collected())
+        return self.figures(*self.truth_and_detections())
 
-    def collected(self) -> tuple[AnyTruth, Found]:
+    def truth_and_detections(self) -> tuple[AnyTruth, DetectionsTable]:
         """The annotations of the seen images, and the detections of all processes in their order.
 
         Every process must call it.
@@ -128,7 +128,7 @@ class CollectingMetric(Metric, Generic[AnyTruth]):
             self._collected = self._ordered(Part(*(over_ranks(column) for column in mine)))
         return self._collected
 
-    def _ordered(self, part: Part) -> tuple[AnyTruth, Found]:
+    def _ordered(self, part: Part) -> tuple[AnyTruth, DetectionsTable]:
         truth = self.read_truth()
         kept = np.zeros(len(truth.image_ids), dtype=np.bool_)
         kept[places(part.image_ids.numpy(), truth.image_ids, "image")] = True
@@ -139,7 +139,7 @@ class CollectingMetric(Metric, Generic[AnyTruth]):
         owners = part.owners().numpy()
         chosen = np.flatnonzero(once[owners])
         chosen = chosen[np.argsort(images[owners[chosen]], kind="stable")]
-        return truth, Found(
+        return truth, DetectionsTable(
             images[owners[chosen]],
             part.labels.numpy()[chosen].astype(np.int64),
             part.scores.numpy()[chosen].astype(np.float64),

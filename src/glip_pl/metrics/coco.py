@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 
 from glip_pl.data.truth import Truth
 from glip_pl.metrics.average_precision import curves, mean, per_category_figures, summary
-from glip_pl.metrics.base import CollectingMetric
-from glip_pl.metrics.detections_table import Found
+from glip_pl.metrics.base import DetectionMetric
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.matching import SIZES, match, missed_boxes
 
 LIMITS = (1, 10, 100)
 """Detections of an image and category that count, at most; AP takes the last."""
 
 
-def coco_figures(truth: Truth, found: Found) -> dict[str, float]:
+def coco_figures(truth: Truth, found: DetectionsTable) -> dict[str, float]:
     """AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, ARs, ARm, ARl in 0..1, and AP/<name>.
 
     nan where there was nothing to find. What LVIS adds to its files does not count.
@@ -31,7 +31,7 @@ def coco_figures(truth: Truth, found: Found) -> dict[str, float]:
     return figures | per_category_figures(result, truth.names)
 
 
-class COCOAveragePrecision(CollectingMetric[Truth]):
+class COCOAveragePrecision(DetectionMetric[Truth]):
     """AP over IoU 0.5 to 0.95, 100 detections of an image and category, crowds ignored."""
 
     headline = "AP"
@@ -42,10 +42,10 @@ class COCOAveragePrecision(CollectingMetric[Truth]):
         """How the figures are computed."""
         return "COCO AP: IoU 0.50:0.95, 100 boxes an image and category"
 
-    def figures(self, truth: Truth, found: Found) -> dict[str, float]:
+    def figures(self, truth: Truth, found: DetectionsTable) -> dict[str, float]:
         """The twelve numbers and AP/<name>."""
         return coco_figures(truth, found)
 
-    def misses(self, truth: Truth, found: Found) -> NDArray[np.int64]:
+    def missed_per_image(self, truth: Truth, found: DetectionsTable) -> NDArray[np.int64]:
         """Boxes that are not found."""
         return missed_boxes(truth, found)

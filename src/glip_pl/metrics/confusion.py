@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.truth import Truth
-from glip_pl.metrics.detections_table import Found
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.matching import box_iou
 from glip_pl.types import SHOWN_SCORE
 
 MIN_IOU = 0.5
 
 
-def confusion(truth: Truth, found: Found) -> NDArray[np.int64]:
+def confusion(truth: Truth, found: DetectionsTable) -> NDArray[np.int64]:
     """(C + 1, C + 1) counts: rows are what is there, columns what a certain detection said.
 
     The last row holds detections of nothing, the last column boxes that nothing found. The most

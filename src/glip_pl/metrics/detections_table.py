@@ -11,7 +11,7 @@ from glip_pl.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class DetectionsTable:
     """D boxes; equal scores rank in this order."""
 
     images: NDArray[np.int64]  # (D,) index into the truth's image_ids
@@ -22,8 +22,8 @@ class Found:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, chosen: NDArray[Any]) -> "Found":
-        return Found(
+    def __getitem__(self, chosen: NDArray[Any]) -> "DetectionsTable":
+        return DetectionsTable(
             self.images[chosen], self.labels[chosen], self.scores[chosen], self.boxes[chosen]
         )
 

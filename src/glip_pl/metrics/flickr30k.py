@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.truth import PhraseTruth
-from glip_pl.metrics.base import CollectingMetric
-from glip_pl.metrics.detections_table import Found
+from glip_pl.metrics.base import DetectionMetric
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.phrases import NEVER, first_right, iou, merged, missed_phrases, share
 
 LIMITS = {"R@1": 1, "R@5": 5, "R@10": 10, "R@all": NEVER}
 
 
-def flickr_figures(truth: PhraseTruth, found: Found) -> dict[str, float]:
+def flickr_figures(truth: PhraseTruth, found: DetectionsTable) -> dict[str, float]:
     """R@1, R@5, R@10, R@all, and of kinds of phrases R@1/<kind>; `*_merged` by merged boxes."""
     figures: dict[str, float] = {}
     for suffix, one in (("", truth), ("_merged", merged(truth))):
@@ -24,7 +24,7 @@ def flickr_figures(truth: PhraseTruth, found: Found) -> dict[str, float]:
     return figures
 
 
-class Flickr30kRecall(CollectingMetric[PhraseTruth]):
+class Flickr30kRecall(DetectionMetric[PhraseTruth]):
     """Share of phrases with a right box among the best 1, 5, 10 or all of its detections.
 
     A box is right at IoU 0.5 with any box of the phrase (what GLIP reports), or, under the names
@@ -43,10 +43,10 @@ class Flickr30kRecall(CollectingMetric[PhraseTruth]):
         """Corners as they are: officially measured against the corners of the XML files."""
         return boxes
 
-    def figures(self, truth: PhraseTruth, found: Found) -> dict[str, float]:
+    def figures(self, truth: PhraseTruth, found: DetectionsTable) -> dict[str, float]:
         """Recalls."""
         return flickr_figures(truth, found)
 
-    def misses(self, truth: PhraseTruth, found: Found) -> NDArray[np.int64]:
+    def missed_per_image(self, truth: PhraseTruth, found: DetectionsTable) -> NDArray[np.int64]:
         """Phrases whose best box is wrong."""
         return missed_phrases(truth, first_right(truth, found, iou))

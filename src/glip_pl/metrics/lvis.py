@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from glip_pl.data.truth import Truth
 from glip_pl.metrics.average_precision import curves, mean, per_category_figures, summary
-from glip_pl.metrics.base import CollectingMetric, Part
-from glip_pl.metrics.detections_table import Found
+from glip_pl.metrics.base import DetectionMetric, Part
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.matching import SIZES, match, missed_boxes
 from glip_pl.types import Detections
 
@@ -29,7 +29,10 @@ TOO_MANY = 8_000_000
 
 
 def lvis_figures(
-    truth: Truth, found: Found, per_category: int | None = None, per_image: int | None = None
+    truth: Truth,
+    found: DetectionsTable,
+    per_category: int | None = None,
+    per_image: int | None = None,
 ) -> dict[str, float]:
     """AP, AP50, AP75, APs, APm, APl, APr, APc, APf, AR, ARs, ARm, ARl in 0..1; nan if empty.
 
@@ -50,7 +53,7 @@ def lvis_figures(
     return figures | per_category_figures(result, truth.names)
 
 
-class LVISAveragePrecision(CollectingMetric[Truth]):
+class LVISAveragePrecision(DetectionMetric[Truth]):
     """Fixed AP, and standard AP of the same detections under names that end in _standard."""
 
     headline = "AP"
@@ -77,7 +80,7 @@ class LVISAveragePrecision(CollectingMetric[Truth]):
             self.held = len(self.parts[0].scores)
             self.room = max(TOO_MANY, 2 * self.held)
 
-    def figures(self, truth: Truth, found: Found) -> dict[str, float]:
+    def figures(self, truth: Truth, found: DetectionsTable) -> dict[str, float]:
         """Those of fixed AP, and of standard AP."""
         counts = np.bincount(found.labels, minlength=len(truth.names))
         few = int((counts < PER_CATEGORY).sum())
@@ -89,14 +92,14 @@ class LVISAveragePrecision(CollectingMetric[Truth]):
             f"{name}_standard": value for name, value in standard.items() if "/" not in name
         }
 
-    def misses(self, truth: Truth, found: Found) -> NDArray[np.int64]:
+    def missed_per_image(self, truth: Truth, found: DetectionsTable) -> NDArray[np.int64]:
         """Boxes that are not found."""
         return missed_boxes(truth, found)
 
 
 def _counted(part: Part) -> Part:
     """What is among the best of its image or of its category so far."""
-    found = Found(
+    found = DetectionsTable(
         part.owners().numpy(),
         part.labels.numpy().astype(np.int64),
         part.scores.numpy().astype(np.float64),

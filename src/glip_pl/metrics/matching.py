@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.truth import Truth
-from glip_pl.metrics.detections_table import Found, ranks
+from glip_pl.metrics.detections_table import DetectionsTable, ranks
 from glip_pl.types import SHOWN_SCORE
 
 IOUS = np.linspace(0.5, 0.95, 10)
@@ -27,18 +27,20 @@ PAIRS = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Matched:
+class MatchedDetections:
     """What became of every detection: S sizes, T IoU thresholds, D detections."""
 
-    found: Found  # sorted by category, then image, then score
+    found: DetectionsTable  # sorted by category, then image, then score
     ranks: NDArray[np.int64]  # (D,) among the detections of its category and image
     right: NDArray[np.bool_]  # (S, T, D) has found a box
     ignored: NDArray[np.bool_]  # (S, T, D) counts neither way
-    boxes: NDArray[np.int64]  # (S, C) that there are to find
+    box_counts: NDArray[np.int64]  # (S, C) that there are to find
     missed: NDArray[np.bool_]  # (N,) boxes of any size that none finds at the lowest threshold
 
 
-def match(truth: Truth, found: Found, per_category: int | None = None) -> Matched:
+def match(
+    truth: Truth, found: DetectionsTable, per_category: int | None = None
+) -> MatchedDetections:
     """Match each image and category by itself, `per_category` detections at most.
 
     Categories that LVIS does not know to be in an image or not are left out there.
@@ -65,7 +67,7 @@ def match(truth: Truth, found: Found, per_category: int | None = None) -> Matche
     ignored |= ~right & forgiven[:, None]
     boxes = [np.bincount(truth.labels[~one], minlength=len(truth.names)) for one in skipped]
     missed = ~taken[0, 0] & ~truth.crowds
-    return Matched(found, places, right, ignored, np.stack(boxes), missed)
+    return MatchedDetections(found, places, right, ignored, np.stack(boxes), missed)
 
 
 def _keys(pairs: NDArray[np.int64], images: int) -> NDArray[np.int64]:
@@ -73,7 +75,7 @@ def _keys(pairs: NDArray[np.int64], images: int) -> NDArray[np.int64]:
 
 
 def _greedy(
-    truth: Truth, found: Found, groups: NDArray[np.int64], skipped: NDArray[np.bool_]
+    truth: Truth, found: DetectionsTable, groups: NDArray[np.int64], skipped: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
     """(S, T, D) which detections take a box, (S, T, D) a skipped one, (S, T, N) boxes taken.
 
@@ -112,7 +114,7 @@ def _greedy(
 
 
 def _overlaps(
-    truth: Truth, found: Found, groups: NDArray[np.int64]
+    truth: Truth, found: DetectionsTable, groups: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
     """Detection, box and IoU of all pairs that overlap by the lowest threshold, in blocks.
 
@@ -147,7 +149,7 @@ def box_iou(
     return np.divide(inside, union, out=np.zeros_like(inside), where=union > 0)
 
 
-def missed_boxes(truth: Truth, found: Found) -> NDArray[np.int64]:
+def missed_boxes(truth: Truth, found: DetectionsTable) -> NDArray[np.int64]:
     """(I,) how many boxes of each image no certain detection finds at IoU 0.5."""
     missed = match(truth, found[found.scores >= SHOWN_SCORE]).missed
     return np.bincount(truth.images[missed], minlength=len(truth.image_ids))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from glip_pl.boxes import giou as box_giou
 from glip_pl.data.truth import PhraseTruth
-from glip_pl.metrics.detections_table import Found, ranks
+from glip_pl.metrics.detections_table import DetectionsTable, ranks
 from glip_pl.metrics.matching import box_iou
 
 Boxes = NDArray[np.float64]
@@ -21,7 +21,7 @@ NEVER = 2**62
 
 
 def first_right(
-    truth: PhraseTruth, found: Found, overlap: Callable[[Boxes, Boxes], Boxes]
+    truth: PhraseTruth, found: DetectionsTable, overlap: Callable[[Boxes, Boxes], Boxes]
 ) -> NDArray[np.int64]:
     """(P,) how many better boxes stand before the first with overlap 0.5 with any of the phrase's.
 

@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.truth import PhraseTruth
-from glip_pl.metrics.base import CollectingMetric
-from glip_pl.metrics.detections_table import Found
+from glip_pl.metrics.base import DetectionMetric
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.phrases import first_right, giou, iou, missed_phrases, share
 
 LIMITS = {"P@1": 1, "P@5": 5, "P@10": 10}
 
 
-def referring_figures(truth: PhraseTruth, found: Found) -> dict[str, float]:
+def referring_figures(truth: PhraseTruth, found: DetectionsTable) -> dict[str, float]:
     """P@1, P@5, P@10 at IoU 0.5; `*_giou` at a generalised IoU of 0.5, as MDETR's program."""
     figures: dict[str, float] = {}
     for suffix, overlap in (("", iou), ("_giou", giou)):
@@ -20,7 +20,7 @@ def referring_figures(truth: PhraseTruth, found: Found) -> dict[str, float]:
     return figures
 
 
-class ReferringAccuracy(CollectingMetric[PhraseTruth]):
+class ReferringAccuracy(DetectionMetric[PhraseTruth]):
     """Share of sentences whose best box (or one of the best 5, 10) is right."""
 
     headline = "P@1"
@@ -36,10 +36,10 @@ class ReferringAccuracy(CollectingMetric[PhraseTruth]):
         moved: NDArray[np.float64] = boxes + np.asarray([0.0, 0.0, 1.0, 1.0])
         return moved
 
-    def figures(self, truth: PhraseTruth, found: Found) -> dict[str, float]:
+    def figures(self, truth: PhraseTruth, found: DetectionsTable) -> dict[str, float]:
         """Accuracies."""
         return referring_figures(truth, found)
 
-    def misses(self, truth: PhraseTruth, found: Found) -> NDArray[np.int64]:
+    def missed_per_image(self, truth: PhraseTruth, found: DetectionsTable) -> NDArray[np.int64]:
         """Phrases whose best box is wrong."""
         return missed_phrases(truth, first_right(truth, found, iou))

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from glip_pl.data.truth import PhraseTruth, Truth
-from glip_pl.metrics.detections_table import Found
+from glip_pl.metrics.detections_table import DetectionsTable
 
 
-def write_results(truth: Truth | PhraseTruth, found: Found, path: Path) -> None:
+def write_results(truth: Truth | PhraseTruth, found: DetectionsTable, path: Path) -> None:
     """One entry a line: image_id, bbox [x, y, width, height], score, and category_id or phrase.
 
     Ids are those of the annotation file.
@@ -25,7 +25,7 @@ def write_results(truth: Truth | PhraseTruth, found: Found, path: Path) -> None:
     half.replace(path)
 
 
-def _entry(truth: Truth | PhraseTruth, found: Found, row: int) -> dict[str, Any]:
+def _entry(truth: Truth | PhraseTruth, found: DetectionsTable, row: int) -> dict[str, Any]:
     label = int(found.labels[row])
     box = found.boxes[row]
     if isinstance(truth, PhraseTruth):

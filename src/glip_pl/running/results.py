@@ -65,7 +65,7 @@ def reports_of(
             figures,
             evaluations[name].metric.columns,
             evaluations[name].metric.protocol,
-            len(evaluations[name].metric.collected()[0].image_ids),
+            len(evaluations[name].metric.truth_and_detections()[0].image_ids),
             published.get(name, {}),
         )
         for name, figures in results.items()

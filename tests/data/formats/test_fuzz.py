@@ -27,7 +27,7 @@ from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.data.truth import PhraseTruth, Truth, truth_of
 from glip_pl.errors import UserError
-from glip_pl.metrics.detections_table import Found
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.flickr30k import flickr_figures
 from glip_pl.metrics.lvis import lvis_figures
 from glip_pl.prompts.negatives import CategorySampler
@@ -71,14 +71,14 @@ def use(reader: Reader, folder: Path, tolerate: float) -> None:
         images.load(index.images[row])
     truth = truth_of(reader, index)
     if isinstance(truth, Truth):
-        lvis_figures(truth, Found(truth.images, truth.labels, truth.areas, truth.boxes))
+        lvis_figures(truth, DetectionsTable(truth.images, truth.labels, truth.areas, truth.boxes))
     elif isinstance(truth, PhraseTruth):
         flickr_figures(truth, nothing())
 
 
-def nothing() -> Found:
+def nothing() -> DetectionsTable:
     none = np.zeros(0, dtype=np.int64)
-    return Found(none, none, np.zeros(0), np.zeros((0, 4)))
+    return DetectionsTable(none, none, np.zeros(0), np.zeros((0, 4)))
 
 
 def only_complains(reader: Any, folder: Path) -> None:
