@@ -92,8 +92,8 @@ def test_no_threshold_balances_precision_and_recall_better(seed: int, tmp_path: 
         tried = {}
         for score in np.unique(found.scores):
             part = match(truth, found[(found.scores >= score) & (found.labels == category)])
-            counted = ~part.ignored[0, 0]
-            right = int((part.right[0, 0] & counted).sum())
+            counted = ~part.is_ignored[0, 0]
+            right = int((part.is_matched[0, 0] & counted).sum())
             if right:
                 point = OperatingPoint(float(score), right / int(counted.sum()), right / total)
                 tried[2 * right / (total + int(counted.sum())), score] = point

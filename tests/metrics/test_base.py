@@ -46,7 +46,7 @@ def counted(path: Path, answers: Answers, kind: type = COCOAveragePrecision) -> 
         metric.update([found], [image_id])
     figures: dict[str, float] = metric.compute()
     metric.reset()
-    assert not metric.parts
+    assert not metric.batches
     return figures
 
 

@@ -1,1 +1,1 @@
-"""Figures of merit."""
+"""Evaluation protocols: from detections and ground truth to average precision and recall."""

@@ -1,4 +1,4 @@
-"""What the evaluators share: detections of all images and processes, as flat arrays."""
+"""Collects the detections of a set over all batches and processes, for any protocol."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -13,59 +13,64 @@ from torchmetrics import Metric
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from glip_pl.data.truth import PhraseTruth, Truth
-from glip_pl.metrics.detections_table import DetectionsTable, places
+from glip_pl.metrics.detections_table import DetectionsTable, rows_of_ids
 from glip_pl.types import Detections
 
 AnyTruth = TypeVar("AnyTruth", Truth, PhraseTruth)
 
 
-class Part(NamedTuple):
-    """Detections of I images, D in all: 24 bytes each."""
+class FlatDetections(NamedTuple):
+    """All D detections of I images as five tensors, which take 24 bytes per detection.
+
+    Detections stand in the order of their images.
+    """
 
     image_ids: Tensor  # (I,) int64
-    counts: Tensor  # (I,) int64
+    counts: Tensor  # (I,) int64, detections of each image
     labels: Tensor  # (D,) int32
     scores: Tensor  # (D,) float32
-    boxes: Tensor  # (D, 4) float32, inclusive corners
+    boxes: Tensor  # (D, 4) float32, corners with both end pixels inside
 
-    def owners(self) -> Tensor:
-        """(D,) index into image_ids."""
+    def image_rows(self) -> Tensor:
+        """(D,) the index into `image_ids` of each detection."""
         return torch.arange(len(self.counts)).repeat_interleave(self.counts)
 
-    def only(self, kept: Tensor) -> "Part":
-        """The kept detections (D,)."""
-        counts = torch.bincount(self.owners()[kept], minlength=len(self.counts))
-        return Part(self.image_ids, counts, self.labels[kept], self.scores[kept], self.boxes[kept])
+    def select(self, mask: Tensor) -> "FlatDetections":
+        """All images with the detections in a mask (D,) only."""
+        counts = torch.bincount(self.image_rows()[mask], minlength=len(self.counts))
+        return FlatDetections(
+            self.image_ids, counts, self.labels[mask], self.scores[mask], self.boxes[mask]
+        )
 
     @classmethod
-    def joined(cls, parts: Sequence["Part"]) -> "Part":
-        """One behind the other, also of none."""
-        whole = torch.zeros(0, dtype=torch.int64)
-        empty = cls(
-            whole, whole, torch.zeros(0, dtype=torch.int32), torch.zeros(0), torch.zeros(0, 4)
-        )
-        return cls(*(torch.cat(column) for column in zip(empty, *parts, strict=True)))
+    def concatenated(cls, batches: Sequence["FlatDetections"]) -> "FlatDetections":
+        """The images of all batches in their order; no batch at all gives no image."""
+        ids = torch.zeros(0, dtype=torch.int64)
+        labels = torch.zeros(0, dtype=torch.int32)
+        empty = cls(ids, ids, labels, torch.zeros(0), torch.zeros(0, 4))
+        return cls(*(torch.cat(tensors) for tensors in zip(empty, *batches, strict=True)))
 
 
 class DetectionMetric(Metric, Generic[AnyTruth]):
-    """Keeps what was found; `figures` of a subclass says what it is worth.
+    """Keeps all detections of a set; a subclass computes the figures of its protocol from them.
 
-    Figures are of the images that were seen, so that a part of a set can be evaluated. An image
-    that was seen twice, by two processes, counts once.
+    The figures are of the images that were added, so that a subset can be evaluated. An image that
+    two processes have added counts once.
     """
 
     full_state_update = False
     headline: ClassVar[str]
-    """The figure that counts."""
+    """Name of the main figure."""
     columns: ClassVar[tuple[str, ...]]
-    """Figures that a table shows."""
+    """Names of the figures that a table shows."""
 
     def __init__(self, truth: Callable[[], AnyTruth]) -> None:
-        """`truth` reads the annotations, at the first computation."""
-        super().__init__(sync_on_compute=False)  # ours gathers flat tensors, also of idle ranks
+        """`truth` reads the annotations; it is called when they are first needed."""
+        # torchmetrics would not gather flat tensors, nor from processes without any detections.
+        super().__init__(sync_on_compute=False)
         self._read: Callable[[], AnyTruth] = truth
         self._truth: AnyTruth | None = None
-        self._forget()
+        self._clear()
 
     @property
     @abstractmethod
@@ -73,83 +78,89 @@ class DetectionMetric(Metric, Generic[AnyTruth]):
         """How the figures are computed, in a sentence."""
 
     @abstractmethod
-    def figures(self, truth: AnyTruth, found: DetectionsTable) -> dict[str, float]:
-        """Named figures in 0..1; nan where there was nothing to find."""
-
-    def flat(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Boxes (D, 4) as the protocol measures them, from inclusive corners."""
-        sides = boxes[:, 2:] - boxes[:, :2] + 1
-        return np.concatenate([boxes[:, :2], sides], axis=1)
+    def figures(self, truth: AnyTruth, detections: DetectionsTable) -> dict[str, float]:
+        """Figures in 0..1 by name; NaN where there are no ground-truth boxes."""
 
     @abstractmethod
-    def missed_per_image(self, truth: AnyTruth, found: DetectionsTable) -> NDArray[np.int64]:
-        """(I,) how much of each image was not found by boxes that people would be shown."""
+    def missed_per_image(self, truth: AnyTruth, detections: DetectionsTable) -> NDArray[np.int64]:
+        """(I,) number of ground-truth boxes, or of phrases, without a correct detection."""
 
-    def _forget(self) -> None:
-        self.parts: list[Part] = []
+    def measured_boxes(self, corners: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Detected boxes as the protocol measures them, from corners (D, 4).
+
+        The corners have both end pixels inside; by default x, y, width, height are returned.
+        """
+        sides = corners[:, 2:] - corners[:, :2] + 1
+        return np.concatenate([corners[:, :2], sides], axis=1)
+
+    def _clear(self) -> None:
+        self.batches: list[FlatDetections] = []
         self._collected: tuple[AnyTruth, DetectionsTable] | None = None
 
     def reset(self) -> None:
-        """Forget everything but the annotations."""
+        """Forget all detections; the annotations stay."""
         super().reset()
-        self._forget()
+        self._clear()
 
-    def update(self, found: Sequence[Detections], image_ids: Sequence[int]) -> None:
-        """Add images and what was found in each."""
+    def update(self, detections: Sequence[Detections], image_ids: Sequence[int]) -> None:
+        """Add images with the detections in each."""
         self._collected = None
-        self.parts.append(
-            Part(
+        self.batches.append(
+            FlatDetections(
                 torch.tensor(image_ids, dtype=torch.int64),
-                torch.tensor([len(one) for one in found], dtype=torch.int64),
-                torch.cat([one.phrase_ids for one in found]).to("cpu", torch.int32),
-                torch.cat([one.scores for one in found]).to("cpu", torch.float32),
-                torch.cat([one.boxes for one in found]).to("cpu", torch.float32),
+                torch.tensor([len(of_image) for of_image in detections], dtype=torch.int64),
+                torch.cat([of_image.phrase_ids for of_image in detections]).to("cpu", torch.int32),
+                torch.cat([of_image.scores for of_image in detections]).to("cpu", torch.float32),
+                torch.cat([of_image.boxes for of_image in detections]).to("cpu", torch.float32),
             )
         )
 
     def read_truth(self) -> AnyTruth:
-        """The annotations, read once. Raises UserError."""
+        """The annotations, which are read once. Raises UserError if they cannot be used."""
         if self._truth is None:
             self._truth = self._read()
         return self._truth
 
     def compute(self) -> dict[str, float]:
-        """The figures over all processes, the same on each."""
+        """The figures over all processes, the same in each process."""
         return self.figures(*self.truth_and_detections())
 
     def truth_and_detections(self) -> tuple[AnyTruth, DetectionsTable]:
-        """The annotations of the seen images, and the detections of all processes in their order.
+        """Ground truth of all added images, and the detections of all processes.
 
-        Every process must call it.
+        Detections are sorted by image. Every process must call this, because they exchange data.
         """
         if self._collected is None:
-            mine = Part.joined(self.parts)
-            self.parts = [mine]
-            self._collected = self._ordered(Part(*(over_ranks(column) for column in mine)))
+            own = FlatDetections.concatenated(self.batches)
+            self.batches = [own]
+            gathered = FlatDetections(*(gather_rows(tensor) for tensor in own))
+            self._collected = self._matching_truth(gathered)
         return self._collected
 
-    def _ordered(self, part: Part) -> tuple[AnyTruth, DetectionsTable]:
+    def _matching_truth(self, flat: FlatDetections) -> tuple[AnyTruth, DetectionsTable]:
+        """The ground truth of the images in `flat`, and its detections by their row in it."""
         truth = self.read_truth()
-        kept = np.zeros(len(truth.image_ids), dtype=np.bool_)
-        kept[places(part.image_ids.numpy(), truth.image_ids, "image")] = True
-        truth = truth.of_images(kept)
-        images = places(part.image_ids.numpy(), truth.image_ids, "image")
-        once = np.zeros(len(images), dtype=np.bool_)
-        once[np.unique(images, return_index=True)[1]] = True
-        owners = part.owners().numpy()
-        chosen = np.flatnonzero(once[owners])
-        chosen = chosen[np.argsort(images[owners[chosen]], kind="stable")]
+        image_ids = flat.image_ids.numpy()
+        is_added = np.zeros(len(truth.image_ids), dtype=np.bool_)
+        is_added[rows_of_ids(image_ids, truth.image_ids, "image")] = True
+        truth = truth.of_images(is_added)
+        images = rows_of_ids(image_ids, truth.image_ids, "image")
+        is_first = np.zeros(len(images), dtype=np.bool_)  # False where an image is added again
+        is_first[np.unique(images, return_index=True)[1]] = True
+        image_rows = flat.image_rows().numpy()
+        order = np.flatnonzero(is_first[image_rows])
+        order = order[np.argsort(images[image_rows[order]], kind="stable")]
         return truth, DetectionsTable(
-            images[owners[chosen]],
-            part.labels.numpy()[chosen].astype(np.int64),
-            part.scores.numpy()[chosen].astype(np.float64),
-            self.flat(part.boxes.numpy()[chosen].astype(np.float64)),
+            images[image_rows[order]],
+            flat.labels.numpy()[order].astype(np.int64),
+            flat.scores.numpy()[order].astype(np.float64),
+            self.measured_boxes(flat.boxes.numpy()[order].astype(np.float64)),
         )
 
 
-def over_ranks(mine: Tensor) -> Tensor:
-    """The rows of all processes, one behind the other, on the CPU."""
+def gather_rows(own: Tensor) -> Tensor:
+    """The rows (N, ...) of all processes, concatenated by rank, on the CPU."""
     if not (dist.is_available() and dist.is_initialized()):
-        return mine
+        return own
     device = torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
-    return torch.cat([part.cpu() for part in gather_all_tensors(mine.to(device))])
+    return torch.cat([rows.cpu() for rows in gather_all_tensors(own.to(device))])

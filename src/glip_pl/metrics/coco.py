@@ -1,4 +1,4 @@
-"""COCO's twelve numbers."""
+"""The twelve figures of COCO's box evaluation."""
 
 from dataclasses import replace
 
@@ -6,33 +6,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.truth import Truth
-from glip_pl.metrics.average_precision import curves, mean, per_category_figures, summary
+from glip_pl.metrics.average_precision import (
+    ap_figures,
+    mean_of_numbers,
+    per_category_figures,
+    precision_and_recall,
+)
 from glip_pl.metrics.base import DetectionMetric
 from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.matching import SIZES, match, missed_boxes
 
 LIMITS = (1, 10, 100)
-"""Detections of an image and category that count, at most; AP takes the last."""
+"""Largest numbers of detections per image and category in AR1, AR10, AR100; AP takes the last."""
 
 
-def coco_figures(truth: Truth, found: DetectionsTable) -> dict[str, float]:
-    """AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, ARs, ARm, ARl in 0..1, and AP/<name>.
+def coco_figures(truth: Truth, detections: DetectionsTable) -> dict[str, float]:
+    """AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, ARs, ARm, ARl and AP/<category>, in 0..1.
 
-    nan where there was nothing to find. What LVIS adds to its files does not count.
+    NaN where there are no ground-truth boxes. Lists of absent and incomplete categories, which
+    only LVIS's files have, are not used.
     """
     truth = replace(truth, absent=None, incomplete=None)
-    result = curves(match(truth, found, LIMITS[-1]), LIMITS)
-    figures = summary(result)
+    result = precision_and_recall(match(truth, detections, LIMITS[-1]), LIMITS)
+    figures = ap_figures(result)
     for limit, recall in zip(LIMITS, result.recalls, strict=True):
-        figures[f"AR{limit}"] = mean(recall[0])
+        figures[f"AR{limit}"] = mean_of_numbers(recall[0])
     for size, letter in enumerate(SIZES):
         if letter:
-            figures[f"AR{letter}"] = mean(result.recalls[-1][size])
+            figures[f"AR{letter}"] = mean_of_numbers(result.recalls[-1][size])
     return figures | per_category_figures(result, truth.names)
 
 
 class COCOAveragePrecision(DetectionMetric[Truth]):
-    """AP over IoU 0.5 to 0.95, 100 detections of an image and category, crowds ignored."""
+    """AP over IoU 0.5 to 0.95; 100 detections per image and category count; crowds are ignored."""
 
     headline = "AP"
     columns = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")
@@ -42,10 +48,10 @@ class COCOAveragePrecision(DetectionMetric[Truth]):
         """How the figures are computed."""
         return "COCO AP: IoU 0.50:0.95, 100 boxes an image and category"
 
-    def figures(self, truth: Truth, found: DetectionsTable) -> dict[str, float]:
-        """The twelve numbers and AP/<name>."""
-        return coco_figures(truth, found)
+    def figures(self, truth: Truth, detections: DetectionsTable) -> dict[str, float]:
+        """COCO's twelve figures and AP/<category>."""
+        return coco_figures(truth, detections)
 
-    def missed_per_image(self, truth: Truth, found: DetectionsTable) -> NDArray[np.int64]:
-        """Boxes that are not found."""
-        return missed_boxes(truth, found)
+    def missed_per_image(self, truth: Truth, detections: DetectionsTable) -> NDArray[np.int64]:
+        """(I,) number of ground-truth boxes that no detection of SHOWN_SCORE or more matches."""
+        return missed_boxes(truth, detections)

@@ -12,19 +12,20 @@ from glip_pl.errors import UserError
 
 @dataclass(frozen=True, eq=False)
 class DetectionsTable:
-    """D boxes; equal scores rank in this order."""
+    """D detections, one per row; of detections with equal scores the earlier row ranks higher."""
 
     images: NDArray[np.int64]  # (D,) index into the truth's image_ids
-    labels: NDArray[np.int64]  # (D,) category or phrase
+    labels: NDArray[np.int64]  # (D,) index of the category, or of the phrase within its caption
     scores: NDArray[np.float64]  # (D,)
-    boxes: NDArray[np.float64]  # (D, 4) x, y, width, height, or corners for phrases
+    boxes: NDArray[np.float64]  # (D, 4) x, y, width, height; for phrases corners
 
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, chosen: NDArray[Any]) -> "DetectionsTable":
+    def __getitem__(self, rows: NDArray[Any]) -> "DetectionsTable":
+        """The rows that a mask or an array of indices selects."""
         return DetectionsTable(
-            self.images[chosen], self.labels[chosen], self.scores[chosen], self.boxes[chosen]
+            self.images[rows], self.labels[rows], self.scores[rows], self.boxes[rows]
         )
 
     @classmethod
@@ -34,39 +35,46 @@ class DetectionsTable:
         image_ids: NDArray[np.int64],
         category_ids: NDArray[np.int64],
     ) -> Self:
-        """COCO's list of results, by the truth's ids (each ascending). Raises UserError."""
+        """The entries of a results file in COCO's format.
+
+        `image_ids` and `category_ids` are those of the truth, ascending. Raises UserError if an
+        entry has another id.
+        """
         entries = list(results)
-        images = np.asarray([one["image_id"] for one in entries], dtype=np.int64)
-        categories = np.asarray([one["category_id"] for one in entries], dtype=np.int64)
+        images = np.asarray([entry["image_id"] for entry in entries], dtype=np.int64)
+        categories = np.asarray([entry["category_id"] for entry in entries], dtype=np.int64)
         return cls(
-            places(images, image_ids, "image"),
-            places(categories, category_ids, "category"),
-            np.asarray([one["score"] for one in entries], dtype=np.float64),
-            np.asarray([one["bbox"] for one in entries], dtype=np.float64).reshape(-1, 4),
+            rows_of_ids(images, image_ids, "image"),
+            rows_of_ids(categories, category_ids, "category"),
+            np.asarray([entry["score"] for entry in entries], dtype=np.float64),
+            np.asarray([entry["bbox"] for entry in entries], dtype=np.float64).reshape(-1, 4),
         )
 
-    def top_per(self, groups: NDArray[np.int64], limit: int) -> NDArray[np.bool_]:
-        """(D,) which are among the `limit` best of their group (D,)."""
+    def best_of_groups(self, groups: NDArray[np.int64], limit: int) -> NDArray[np.bool_]:
+        """Mask (D,) of the `limit` detections with the highest scores in each group (D,)."""
         order = np.lexsort((-self.scores, groups))
-        kept = np.empty(len(order), dtype=np.bool_)
-        kept[order] = ranks(groups[order]) < limit
-        return kept
+        is_best = np.empty(len(order), dtype=np.bool_)
+        is_best[order] = ranks_in_groups(groups[order]) < limit
+        return is_best
 
 
-def ranks(sorted_groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(D,) the place of each within its group, from 0; equal groups stand together."""
+def ranks_in_groups(sorted_groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rank (D,) of each row within its group, from 0; rows of a group are adjacent."""
     starts = np.flatnonzero(np.diff(sorted_groups, prepend=-1) != 0)
     lengths = np.diff(np.append(starts, len(sorted_groups)))
     return np.arange(len(sorted_groups)) - np.repeat(starts, lengths)
 
 
-def places(ids: NDArray[np.int64], known: NDArray[np.int64], noun: str) -> NDArray[np.int64]:
-    """Where each id stands among the known ones (ascending). Raises UserError naming a stranger."""
-    found = np.searchsorted(known, ids)
-    strange = (found == len(known)) | (known[np.minimum(found, len(known) - 1)] != ids)
-    if strange.any():
+def rows_of_ids(ids: NDArray[np.int64], known: NDArray[np.int64], noun: str) -> NDArray[np.int64]:
+    """Index of each id in `known`, which is ascending.
+
+    Raises UserError naming the first id, of a `noun` such as "image", that is not known.
+    """
+    rows = np.searchsorted(known, ids)
+    unknown = (rows == len(known)) | (known[np.minimum(rows, len(known) - 1)] != ids)
+    if unknown.any():
         raise UserError(
-            f"detections of the {noun} {ids[strange][0]}, which is not in the annotations: are "
-            "they of another set?"
+            f"detections of the {noun} {ids[unknown][0]}, which is not in the annotations: do "
+            "they belong to another set?"
         )
-    return found
+    return rows

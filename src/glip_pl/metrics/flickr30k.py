@@ -1,4 +1,4 @@
-"""Flickr30k Entities: recall of phrases."""
+"""Flickr30k Entities: recall of the boxes of phrases."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,29 +6,40 @@ from numpy.typing import NDArray
 from glip_pl.data.truth import PhraseTruth
 from glip_pl.metrics.base import DetectionMetric
 from glip_pl.metrics.detections_table import DetectionsTable
-from glip_pl.metrics.phrases import NEVER, first_right, iou, merged, missed_phrases, share
+from glip_pl.metrics.phrases import (
+    NOT_FOUND,
+    first_correct_ranks,
+    iou,
+    missed_phrases,
+    recall_at,
+    with_merged_boxes,
+)
 
-LIMITS = {"R@1": 1, "R@5": 5, "R@10": 10, "R@all": NEVER}
+LIMITS = {"R@1": 1, "R@5": 5, "R@10": 10, "R@all": NOT_FOUND}
+"""Numbers of best detections of a phrase that count, by the name of the figure."""
 
 
-def flickr_figures(truth: PhraseTruth, found: DetectionsTable) -> dict[str, float]:
-    """R@1, R@5, R@10, R@all, and of kinds of phrases R@1/<kind>; `*_merged` by merged boxes."""
+def flickr_figures(truth: PhraseTruth, detections: DetectionsTable) -> dict[str, float]:
+    """R@1, R@5, R@10, R@all, and the same of each kind of phrase under R@1/<kind> etc.
+
+    Figures with `_merged` are against the box around all boxes of a phrase.
+    """
     figures: dict[str, float] = {}
-    for suffix, one in (("", truth), ("_merged", merged(truth))):
-        places = first_right(one, found, iou)
-        figures |= {f"{name}{suffix}": share(places, limit) for name, limit in LIMITS.items()}
+    for suffix, targets in (("", truth), ("_merged", with_merged_boxes(truth))):
+        ranks = first_correct_ranks(targets, detections, iou)
+        figures |= {f"{name}{suffix}": recall_at(ranks, limit) for name, limit in LIMITS.items()}
         for kind in sorted({kind for kinds in truth.kinds or () for kind in kinds}):
-            mine = np.asarray([kind in kinds for kinds in truth.kinds or ()])
+            is_kind = np.asarray([kind in kinds for kinds in truth.kinds or ()])
             for name, limit in LIMITS.items():
-                figures[f"{name}{suffix}/{kind}"] = share(places[mine], limit)
+                figures[f"{name}{suffix}/{kind}"] = recall_at(ranks[is_kind], limit)
     return figures
 
 
 class Flickr30kRecall(DetectionMetric[PhraseTruth]):
-    """Share of phrases with a right box among the best 1, 5, 10 or all of its detections.
+    """Share of phrases with a correct box among the best 1, 5, 10 or all of their detections.
 
-    A box is right at IoU 0.5 with any box of the phrase (what GLIP reports), or, under the names
-    that end in _merged, with the smallest box around them all.
+    A detection is correct if its IoU with any box of the phrase is at least 0.5, which is what
+    GLIP reports; for the names that end in _merged, with the smallest box around all of them.
     """
 
     headline = "R@1"
@@ -39,14 +50,16 @@ class Flickr30kRecall(DetectionMetric[PhraseTruth]):
         """How the figures are computed."""
         return "Flickr30k recall at IoU 0.5, any box; *_merged: the box around all of a phrase"
 
-    def flat(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Corners as they are: officially measured against the corners of the XML files."""
-        return boxes
+    def measured_boxes(self, corners: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The corners unchanged: the official GLIP code compares them with those of the XML."""
+        return corners
 
-    def figures(self, truth: PhraseTruth, found: DetectionsTable) -> dict[str, float]:
-        """Recalls."""
-        return flickr_figures(truth, found)
+    def figures(self, truth: PhraseTruth, detections: DetectionsTable) -> dict[str, float]:
+        """Recall of all phrases and of each kind of phrase."""
+        return flickr_figures(truth, detections)
 
-    def missed_per_image(self, truth: PhraseTruth, found: DetectionsTable) -> NDArray[np.int64]:
-        """Phrases whose best box is wrong."""
-        return missed_phrases(truth, first_right(truth, found, iou))
+    def missed_per_image(
+        self, truth: PhraseTruth, detections: DetectionsTable
+    ) -> NDArray[np.int64]:
+        """(I,) number of phrases of each caption whose best box is wrong or missing."""
+        return missed_phrases(truth, first_correct_ranks(truth, detections, iou))

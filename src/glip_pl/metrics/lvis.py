@@ -1,8 +1,8 @@
-"""LVIS: average precision among categories known to be there or not, by how rare they are.
+"""LVIS: average precision by the frequency of categories, which are not annotated in every image.
 
-Two protocols, whose figures must never be compared: *fixed AP* counts the best 10,000 detections of
-each category in the whole set (Dave et al. 2021; GLIP and its successors report it), standard AP
-the best 300 of each image.
+There are two protocols, whose figures must never be compared. *Fixed AP* counts the best 10,000
+detections of each category in the whole set (Dave et al. 2021); GLIP and its successors report it.
+*Standard AP* counts the best 300 of each image.
 """
 
 import logging
@@ -13,8 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from glip_pl.data.truth import Truth
-from glip_pl.metrics.average_precision import curves, mean, per_category_figures, summary
-from glip_pl.metrics.base import DetectionMetric, Part
+from glip_pl.metrics.average_precision import (
+    ap_figures,
+    mean_of_numbers,
+    per_category_figures,
+    precision_and_recall,
+)
+from glip_pl.metrics.base import DetectionMetric, FlatDetections
 from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.matching import SIZES, match, missed_boxes
 from glip_pl.types import Detections
@@ -22,34 +27,37 @@ from glip_pl.types import Detections
 log = logging.getLogger(__name__)
 
 PER_CATEGORY = 10_000
+"""Detections of each category in the whole set that fixed AP counts, at most."""
+
 PER_IMAGE = 300
+"""Detections of each image that standard AP counts, at most."""
 
 TOO_MANY = 8_000_000
-"""Detections of one process, 192 MB, from which on those that cannot count are dropped."""
+"""Detections that a process holds (192 MB) before it drops those that cannot count."""
 
 
 def lvis_figures(
     truth: Truth,
-    found: DetectionsTable,
+    detections: DetectionsTable,
     per_category: int | None = None,
     per_image: int | None = None,
 ) -> dict[str, float]:
-    """AP, AP50, AP75, APs, APm, APl, APr, APc, APf, AR, ARs, ARm, ARl in 0..1; nan if empty.
+    """AP, AP50, AP75, APs, APm, APl, APr, APc, APf, AR, ARs, ARm, ARl and AP/<category>, in 0..1.
 
-    Of each category in the whole set, and of each image over all categories, the best so many
-    detections count.
+    Only the best `per_image` detections of each image count, and of these the best `per_category`
+    of each category in the whole set; None: all. NaN where there are no ground-truth boxes.
     """
     if per_image is not None:
-        found = found[found.top_per(found.images, per_image)]
+        detections = detections[detections.best_of_groups(detections.images, per_image)]
     if per_category is not None:
-        found = found[found.top_per(found.labels, per_category)]
-    result = curves(match(truth, found))
-    figures = summary(result)
+        detections = detections[detections.best_of_groups(detections.labels, per_category)]
+    result = precision_and_recall(match(truth, detections))
+    figures = ap_figures(result)
     for letter in "rcf" if truth.frequencies is not None else "":
-        rows = [row for row, one in enumerate(truth.frequencies or ()) if one == letter]
-        figures[f"AP{letter}"] = mean(result.precision[0][:, rows])
+        rows = [row for row, kind in enumerate(truth.frequencies or ()) if kind == letter]
+        figures[f"AP{letter}"] = mean_of_numbers(result.average_precision[0][:, rows])
     for size, letter in enumerate(SIZES):
-        figures[f"AR{letter}"] = mean(result.recalls[0][size])
+        figures[f"AR{letter}"] = mean_of_numbers(result.recalls[0][size])
     return figures | per_category_figures(result, truth.names)
 
 
@@ -67,43 +75,48 @@ class LVISAveragePrecision(DetectionMetric[Truth]):
             f"the set, no limit per image; *_standard: the best {PER_IMAGE} of each image"
         )
 
-    def _forget(self) -> None:
-        super()._forget()
-        self.held, self.room = 0, TOO_MANY
+    def _clear(self) -> None:
+        super()._clear()
+        self.held = 0  # detections in `batches`
+        self.limit = TOO_MANY  # of `held`, before detections are dropped
 
-    def update(self, found: Sequence[Detections], image_ids: Sequence[int]) -> None:
-        """Add images; what neither protocol can count is dropped now and then."""
-        super().update(found, image_ids)
-        self.held += sum(len(one) for one in found)
-        if self.held > self.room:
-            self.parts = [_counted(Part.joined(self.parts))]
-            self.held = len(self.parts[0].scores)
-            self.room = max(TOO_MANY, 2 * self.held)
+    def update(self, detections: Sequence[Detections], image_ids: Sequence[int]) -> None:
+        """Add images with the detections in each.
 
-    def figures(self, truth: Truth, found: DetectionsTable) -> dict[str, float]:
-        """Those of fixed AP, and of standard AP."""
-        counts = np.bincount(found.labels, minlength=len(truth.names))
+        When there are too many, detections that count in neither protocol are dropped.
+        """
+        super().update(detections, image_ids)
+        self.held += sum(len(of_image) for of_image in detections)
+        if self.held > self.limit:
+            self.batches = [_countable(FlatDetections.concatenated(self.batches))]
+            self.held = len(self.batches[0].scores)
+            self.limit = max(TOO_MANY, 2 * self.held)
+
+    def figures(self, truth: Truth, detections: DetectionsTable) -> dict[str, float]:
+        """The figures of fixed AP, and those of standard AP with the suffix _standard."""
+        counts = np.bincount(detections.labels, minlength=len(truth.names))
         few = int((counts < PER_CATEGORY).sum())
         if few:
             message = "%d of %d categories have fewer than %d detections: fixed AP is a lower bound"
             log.info(message, few, len(counts), PER_CATEGORY)
-        standard = lvis_figures(truth, found, per_image=PER_IMAGE)
-        return lvis_figures(truth, found, per_category=PER_CATEGORY) | {
+        standard = lvis_figures(truth, detections, per_image=PER_IMAGE)
+        return lvis_figures(truth, detections, per_category=PER_CATEGORY) | {
             f"{name}_standard": value for name, value in standard.items() if "/" not in name
         }
 
-    def missed_per_image(self, truth: Truth, found: DetectionsTable) -> NDArray[np.int64]:
-        """Boxes that are not found."""
-        return missed_boxes(truth, found)
+    def missed_per_image(self, truth: Truth, detections: DetectionsTable) -> NDArray[np.int64]:
+        """(I,) number of ground-truth boxes that no detection of SHOWN_SCORE or more matches."""
+        return missed_boxes(truth, detections)
 
 
-def _counted(part: Part) -> Part:
-    """What is among the best of its image or of its category so far."""
-    found = DetectionsTable(
-        part.owners().numpy(),
-        part.labels.numpy().astype(np.int64),
-        part.scores.numpy().astype(np.float64),
-        np.zeros((len(part.scores), 0)),
+def _countable(flat: FlatDetections) -> FlatDetections:
+    """The detections among the best of their image, or of their category in all images so far."""
+    table = DetectionsTable(
+        flat.image_rows().numpy(),
+        flat.labels.numpy().astype(np.int64),
+        flat.scores.numpy().astype(np.float64),
+        np.zeros((len(flat.scores), 0)),  # ranking needs no boxes
     )
-    kept = found.top_per(found.images, PER_IMAGE) | found.top_per(found.labels, PER_CATEGORY)
-    return part.only(torch.from_numpy(kept))
+    in_standard = table.best_of_groups(table.images, PER_IMAGE)
+    in_fixed = table.best_of_groups(table.labels, PER_CATEGORY)
+    return flat.select(torch.from_numpy(in_standard | in_fixed))

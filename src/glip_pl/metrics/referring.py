@@ -1,4 +1,4 @@
-"""RefCOCO, RefCOCO+, RefCOCOg: is the best box the one that the sentence means?"""
+"""RefCOCO, RefCOCO+, RefCOCOg: is the best box that of the object that the sentence describes?"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,22 +6,23 @@ from numpy.typing import NDArray
 from glip_pl.data.truth import PhraseTruth
 from glip_pl.metrics.base import DetectionMetric
 from glip_pl.metrics.detections_table import DetectionsTable
-from glip_pl.metrics.phrases import first_right, giou, iou, missed_phrases, share
+from glip_pl.metrics.phrases import first_correct_ranks, giou, iou, missed_phrases, recall_at
 
 LIMITS = {"P@1": 1, "P@5": 5, "P@10": 10}
+"""Numbers of best detections of a sentence that count, by the name of the figure."""
 
 
-def referring_figures(truth: PhraseTruth, found: DetectionsTable) -> dict[str, float]:
-    """P@1, P@5, P@10 at IoU 0.5; `*_giou` at a generalised IoU of 0.5, as MDETR's program."""
+def referring_figures(truth: PhraseTruth, detections: DetectionsTable) -> dict[str, float]:
+    """P@1, P@5, P@10 at IoU 0.5; `*_giou` at a generalised IoU of 0.5, as MDETR computes them."""
     figures: dict[str, float] = {}
     for suffix, overlap in (("", iou), ("_giou", giou)):
-        places = first_right(truth, found, overlap)
-        figures |= {f"{name}{suffix}": share(places, limit) for name, limit in LIMITS.items()}
+        ranks = first_correct_ranks(truth, detections, overlap)
+        figures |= {f"{name}{suffix}": recall_at(ranks, limit) for name, limit in LIMITS.items()}
     return figures
 
 
 class ReferringAccuracy(DetectionMetric[PhraseTruth]):
-    """Share of sentences whose best box (or one of the best 5, 10) is right."""
+    """Share of sentences whose best box, or one of the best 5 or 10, is correct."""
 
     headline = "P@1"
     columns = ("P@1", "P@5", "P@10", "P@1_giou")
@@ -31,15 +32,17 @@ class ReferringAccuracy(DetectionMetric[PhraseTruth]):
         """How the figures are computed."""
         return "accuracy of the best box at IoU 0.5 (*_giou: generalised IoU 0.5)"
 
-    def flat(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def measured_boxes(self, corners: NDArray[np.float64]) -> NDArray[np.float64]:
         """Corners whose width is x2 - x1."""
-        moved: NDArray[np.float64] = boxes + np.asarray([0.0, 0.0, 1.0, 1.0])
-        return moved
+        plain: NDArray[np.float64] = corners + np.asarray([0.0, 0.0, 1.0, 1.0])
+        return plain
 
-    def figures(self, truth: PhraseTruth, found: DetectionsTable) -> dict[str, float]:
-        """Accuracies."""
-        return referring_figures(truth, found)
+    def figures(self, truth: PhraseTruth, detections: DetectionsTable) -> dict[str, float]:
+        """Accuracy of the best 1, 5 and 10 boxes."""
+        return referring_figures(truth, detections)
 
-    def missed_per_image(self, truth: PhraseTruth, found: DetectionsTable) -> NDArray[np.int64]:
-        """Phrases whose best box is wrong."""
-        return missed_phrases(truth, first_right(truth, found, iou))
+    def missed_per_image(
+        self, truth: PhraseTruth, detections: DetectionsTable
+    ) -> NDArray[np.int64]:
+        """(I,) number of phrases of each caption whose best box is wrong or missing."""
+        return missed_phrases(truth, first_correct_ranks(truth, detections, iou))

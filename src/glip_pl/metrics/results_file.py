@@ -1,4 +1,4 @@
-"""Detections as COCO's list of results, which other programs and servers read."""
+"""Writes detections in COCO's results format, which other programs and servers read."""
 
 import json
 from pathlib import Path
@@ -7,35 +7,34 @@ from typing import Any
 import numpy as np
 
 from glip_pl.data.truth import PhraseTruth, Truth
+from glip_pl.files.writing import write_whole
 from glip_pl.metrics.detections_table import DetectionsTable
 
 
-def write_results(truth: Truth | PhraseTruth, found: DetectionsTable, path: Path) -> None:
-    """One entry a line: image_id, bbox [x, y, width, height], score, and category_id or phrase.
+def write_results(truth: Truth | PhraseTruth, detections: DetectionsTable, path: Path) -> None:
+    """Write a JSON list with one detection per line.
 
-    Ids are those of the annotation file.
+    An entry has image_id, bbox [x, y, width, height], score, and category_id or phrase, where
+    ids are those of the annotation file and phrases are numbered within their caption.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".tmp")
-    with half.open("w") as file:
-        for row in range(len(found)):
+    with write_whole(path) as partial, partial.open("w", encoding="utf-8") as file:
+        for row in range(len(detections)):
             file.write("[\n" if row == 0 else ",\n")
-            json.dump(_entry(truth, found, row), file)
-        file.write("\n]\n" if len(found) else "[]\n")
-    half.replace(path)
+            json.dump(_entry(truth, detections, row), file)
+        file.write("\n]\n" if len(detections) else "[]\n")
 
 
-def _entry(truth: Truth | PhraseTruth, found: DetectionsTable, row: int) -> dict[str, Any]:
-    label = int(found.labels[row])
-    box = found.boxes[row]
+def _entry(truth: Truth | PhraseTruth, detections: DetectionsTable, row: int) -> dict[str, Any]:
+    label = int(detections.labels[row])
+    box = detections.boxes[row]
     if isinstance(truth, PhraseTruth):
         box = np.concatenate([box[:2], box[2:] - box[:2]])
-        asked = {"phrase": label}
+        target = {"phrase": label}
     else:
-        asked = {"category_id": int(truth.category_ids[label])}
+        target = {"category_id": int(truth.category_ids[label])}
     return {
-        "image_id": int(truth.image_ids[found.images[row]]),
-        **asked,
+        "image_id": int(truth.image_ids[detections.images[row]]),
+        **target,
         "bbox": [round(float(side), 3) for side in box],
-        "score": round(float(found.scores[row]), 6),
+        "score": round(float(detections.scores[row]), 6),
     }
