@@ -68,9 +68,9 @@ def test_other_programs_compute_the_same_of_the_detections(run: Any, world: Path
 def test_the_same_evaluation_is_not_done_twice(run: Any, capsys: Any) -> None:
     run()
     run()
-    assert "done before" in capsys.readouterr().out
+    assert "finished before" in capsys.readouterr().out
     run("decoder.score_threshold=0.06")
-    assert "done before" not in capsys.readouterr().out
+    assert "finished before" not in capsys.readouterr().out
 
 
 def test_an_interrupted_evaluation_goes_on(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_a_killed_evaluation_goes_on(finding: Path, world: Path, tmp_path: Path)
 def test_progress_is_told_without_a_terminal(
     run: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("glip_pl.training.callbacks.resumed_evaluation.EVERY", 0)
+    monkeypatch.setattr("glip_pl.training.callbacks.resumed_evaluation.INTERVAL", 0)
     with caplog.at_level("INFO", logger="glip_pl"):
         run()
     assert "batch 16 of 16, about 0 min left" in caplog.text

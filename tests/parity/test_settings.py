@@ -17,7 +17,7 @@ from glip_pl.models import anchors, dynamic_head, grounding_head
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.running.settings import compose_settings, plain
-from glip_pl.training import optimizer
+from glip_pl.training import optimizer, schedule
 from glip_pl.training.freezing import train_only
 from glip_pl.types import MAX_TOKENS
 from tests.parity.cases import MODELS, read
@@ -130,8 +130,8 @@ def test_pretraining_follows_the_released_recipe(letter: str) -> None:
     assert config.optimizer.text_lr == solver["SOLVER.LANG_LR"]
     assert config.optimizer.weight_decay == solver["SOLVER.WEIGHT_DECAY"]
     assert solver["SOLVER.BIAS_LR_FACTOR"] == optimizer.BIAS_FACTOR
-    assert list(optimizer.STEPS) == solver["SOLVER.STEPS"]
-    assert solver["SOLVER.WARMUP_FACTOR"] == optimizer.WARM_UP_START
+    assert list(schedule.STEPS) == solver["SOLVER.STEPS"]
+    assert solver["SOLVER.WARMUP_FACTOR"] == schedule.WARM_UP_START
     assert config.schedule.warm_up == solver["SOLVER.WARMUP_ITERS"]
     assert config.trainer.max_epochs == solver["SOLVER.MAX_EPOCH"]
     assert config.trainer.gradient_clip_val == solver["SOLVER.CLIP_GRADIENTS.CLIP_VALUE"]
@@ -151,7 +151,7 @@ def test_the_large_model_follows_its_released_recipe() -> None:
     assert config.optimizer.lr == solver["SOLVER.BASE_LR"]
     assert config.optimizer.weight_decay == solver["SOLVER.WEIGHT_DECAY"]
     assert config.schedule.drops_decay is solver["SOLVER.WEIGHT_DECAY_SCHEDULE"]
-    assert solver["SOLVER.WEIGHT_DECAY_SCHEDULE_RATIO"] == optimizer.DECAY_BEFORE
+    assert solver["SOLVER.WEIGHT_DECAY_SCHEDULE_RATIO"] == schedule.DECAY_BEFORE
     assert config.trainer.max_steps == solver["SOLVER.MAX_ITER"]
     assert config.callbacks.ema is None and config.trainer.precision == "32-true"
     train = config.data.train

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from glip_pl.checkpoints import official
 from glip_pl.losses.assignment import atss
 from glip_pl.losses.grounding import GroundingLoss, centerness_targets
-from glip_pl.training.optimizer import GroupedAdamW, WarmUpSteps
+from glip_pl.training.optimizer import GroupedAdamW
+from glip_pl.training.schedule import WarmUpSteps
 from glip_pl.types import Batch, LossTerms, Output
 from tests.parity.cases import Case, listed, model, read
 from tests.parity.stages import relative

@@ -1,4 +1,4 @@
-"""What is told before a training begins."""
+"""Checks of a training before it begins."""
 
 import json
 import shutil
@@ -10,10 +10,9 @@ import pytest
 
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.errors import UserError
-from glip_pl.running.build import build_data, build_trainer
+from glip_pl.running.build import build_data
 from glip_pl.running.checks import can_tell_best, one_prompt
-from glip_pl.train import _set_epochs
-from glip_pl.training.optimizer import Plateau, WarmUpSteps
+from glip_pl.training.schedule import Plateau, WarmUpSteps
 from tests.conftest import MINILM, Compose
 
 Change = Callable[[dict[str, Any]], object]
@@ -50,34 +49,17 @@ def test_the_prompt_to_learn_is_that_of_all_splits(opened: Opened) -> None:
     assert one_prompt(data).prompt == data.val["custom"].all_names
 
 
-def test_a_validation_without_boxes_tells_nothing(
+def test_validation_without_boxes_cannot_tell_the_best_weights(
     opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = opened(lambda content: content["annotations"].clear())
-    assert not can_tell_best(data.val, WarmUpSteps(), stops=False)
+    assert not can_tell_best(data.val, WarmUpSteps(), stops_early=False)
     assert "of data.val custom has no boxes" in caplog.text
-    with pytest.raises(UserError, match=r"schedule=plateau and callbacks\.stop .* no boxes"):
-        can_tell_best(data.val, Plateau(), stops=True)
-    with pytest.raises(UserError, match=r"callbacks\.stop go by validation.* there is none"):
-        can_tell_best({"retention_custom": data.test["custom"]}, WarmUpSteps(), stops=True)
+    with pytest.raises(UserError, match=r"schedule=plateau and callbacks\.stop need .* no boxes"):
+        can_tell_best(data.val, Plateau(), stops_early=True)
+    data.val["custom"].retention = True
+    with pytest.raises(UserError, match=r"callbacks\.stop need a validation set.* there is none"):
+        can_tell_best(data.val, WarmUpSteps(), stops_early=True)
     caplog.clear()
-    assert not can_tell_best({}, WarmUpSteps(), stops=False)
+    assert not can_tell_best({}, WarmUpSteps(), stops_early=False)
     assert not caplog.records  # nobody asked for one
-
-
-@pytest.mark.parametrize(
-    ("processes", "accumulated", "epochs", "every"), [(1, 1, 13, 1), (2, 1, 25, 1), (2, 2, 50, 2)]
-)
-def test_epochs_go_by_the_steps_of_all_processes(
-    processes: int, accumulated: int, epochs: int, every: int, custom: Path, settings: Compose
-) -> None:
-    words = ["experiment=finetune_custom", f"data.root={custom}", f"tokenizer.source={MINILM}"]
-    words += ["data.workers=0", "data.batch_size=4", "data.train.custom.weight=10"]
-    words += [f"+trainer.accumulate_grad_batches={accumulated}", "callbacks.last=null"]
-    words += ["trainer=ddp", "trainer.accelerator=cpu", f"trainer.devices={processes}"]
-    for given in ([], ["trainer.check_val_every_n_epoch=5"]):
-        config = settings([*words, *given])
-        trainer = build_trainer(config, train=True)
-        _set_epochs(trainer, config, build_data(config, train=True))
-        assert trainer.max_epochs == epochs  # of 160 pictures: 500 steps or a few more
-        assert trainer.check_val_every_n_epoch == (5 if given else every)

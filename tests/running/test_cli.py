@@ -6,12 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from PIL import Image
 
 from glip_pl import evaluate, make_shapes, predict, train
 from tests.conftest import Compose, Failing
-from tests.training.test_fit import short
 
 
 def test_misspelt_overrides_and_experiments(failing: Failing) -> None:
@@ -121,23 +119,6 @@ def test_predictions_are_drawn_and_written(checkpoint: Path, tmp_path: Path, wor
             assert box["phrase"] in ("a red star", "two blue rings")
             x1, y1, x2, y2 = box["box"]
             assert 0 <= x1 < x2 <= one["width"] and 0 <= y1 < y2 <= one["height"]
-
-
-def test_a_sweep_makes_a_run_per_setting(
-    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = [
-        *short(world, "data.val=null", "data.test=null", "callbacks.best=null"),
-        *("trainer.max_steps=1", "callbacks.last=null", f"paths.runs={tmp_path}/runs"),
-    ]
-    sweep = ["-m", "experiment=shapes_pretrain", "optimizer.lr=1e-4,3e-4"]
-    monkeypatch.setattr(sys, "argv", ["train", *sweep, *words])
-    train.main()
-    logs = sorted((tmp_path / "runs" / "sweeps").glob("*/*/csv/metrics.csv"))
-    assert [path.parents[1].name for path in logs] == ["0", "1"]
-    settings = [(path.parents[1] / ".hydra/config.yaml").read_text() for path in logs]
-    assert "lr: 0.0001" in settings[0]
-    assert "lr: 0.0003" in settings[1]
 
 
 def test_evaluation_of_a_checkpoint(checkpoint: Path, world: Path, settings: Compose) -> None:

@@ -51,7 +51,7 @@ def test_odinw_goes_on_past_a_missing_task_and_does_it_later(
     assert {"image_id", "category_id", "bbox", "score"} == set(submission["pistols_export"][0])
     odinw(tmp_path / "data", world, "Packages")
     said = launched(words, tmp_path)
-    assert said.count("done before") == 2
+    assert said.count("finished before") == 2
     assert "no result" not in said
     assert json.loads((folder / "odinw13.json").read_text())["tasks"]["Packages"] is not None
 
@@ -78,11 +78,11 @@ def test_published_draws_are_trained_on_and_submitted(
     (draws_found,) = submission.values()
     assert set(draws_found) == {"3", "30"}, said
     again = launched([*words, "shots_seed=3,30,300"], tmp_path)
-    assert again.count("done before") == 2
+    assert again.count("finished before") == 2
     assert "fewshot_train_shot3_seed300.json" in again
     assert "no result for Aquarium" in again
     other = launched([*words, "optimizer.lr=1e-3"], tmp_path)  # the folder's runs are others
-    assert other.count("holds a run with other settings") == 2
+    assert other.count("belongs to another job") == 2
     assert "no result for Aquarium" in other
     several = launched([*words, "tuning=prompt,head"], tmp_path)
     assert "error: tuning has several values" in several

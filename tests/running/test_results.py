@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from glip_pl.files.hashing import sha256_of
-from glip_pl.running.results import SetReport, score_of, show, write
+from glip_pl.running.results import SetReport, score_of, show, write_results
 
 REPORT = SetReport(
     name="coco",
@@ -31,7 +31,7 @@ def test_programs_read_what_the_figures_are_of(tmp_path: Path) -> None:
     weights = tmp_path / "weights.ckpt"
     weights.write_bytes(b"weights")
     path = tmp_path / "deep" / "results.json"
-    write([REPORT], 0.123456, weights, path, "abc")
+    write_results([REPORT], 0.123456, weights, path, "abc")
     written = json.loads(path.read_text())
     assert written["sets"]["coco"]["figures"]["AP/cat"] == 0.25
     assert written["sets"]["coco"]["figures"]["AP75"] is None

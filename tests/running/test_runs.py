@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from glip_pl.errors import UserError
-from glip_pl.running.runs import claim, find_checkpoint
+from glip_pl.running.runs import find_checkpoint
 
 
 def test_the_newest_run_wins(tmp_path: Path) -> None:
@@ -18,14 +18,3 @@ def test_the_newest_run_wins(tmp_path: Path) -> None:
         find_checkpoint("best", tmp_path)
     with pytest.raises(UserError, match=r"no such checkpoint: x\.ckpt"):
         find_checkpoint("x.ckpt", tmp_path)
-
-
-def test_a_folder_is_one_runs(tmp_path: Path) -> None:
-    claim(tmp_path / "run", "these")
-    claim(tmp_path / "run", "these")
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["settings_key.txt"]
-    claim(tmp_path / "run", "mended")  # the one before has left nothing to go on with
-    (tmp_path / "run" / "checkpoints").mkdir()
-    (tmp_path / "run" / "checkpoints" / "last.ckpt").touch()
-    with pytest.raises(UserError, match=r"run holds a run with other settings.*hydra\.sweep\.dir"):
-        claim(tmp_path / "run", "others")

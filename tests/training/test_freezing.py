@@ -2,7 +2,7 @@ import pytest
 from torch import nn
 
 from glip_pl.errors import UserError
-from glip_pl.training.freezing import rest_frozen_modules, train_only
+from glip_pl.training.freezing import set_frozen_modules_to_eval, train_only
 
 
 def model() -> nn.ModuleDict:
@@ -37,6 +37,6 @@ def test_frozen_modules_rest() -> None:
     network = model()
     train_only(network, ["head.1"])
     network.train()
-    rest_frozen_modules(network)
+    set_frozen_modules_to_eval(network)
     assert not network["text"].training
     assert network["head"].training

@@ -1,1 +1,1 @@
-"""From settings to a run: composing, checking, building, finding runs, writing results."""
+"""From settings to a run: composing and checking settings, building objects, writing results."""

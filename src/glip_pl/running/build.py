@@ -1,4 +1,4 @@
-"""From settings to objects: the only place where entry points call Hydra's `instantiate`."""
+"""Builds the objects of a run from its settings, by Hydra's `instantiate`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,11 +14,11 @@ from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.images import HOW_TO_GET_DATA, matching
 from glip_pl.errors import UserError
-from glip_pl.inference.learned_prompt import read_prompt
+from glip_pl.inference.learned_prompt import LearnedPrompt, read_prompt
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.running.settings import checkpoint_config, plain
-from glip_pl.training.evaluation import RETENTION, Evaluation
+from glip_pl.training.evaluation import Evaluation
 from glip_pl.training.module import GroundingModule
 
 
@@ -27,14 +27,17 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
     data = config.data
     groups = ("train", "val", "test", "retention") if train else ("test", "retention")
     if data.get("prepare") is not None:
-        instantiate(data.prepare)  # by every process: safe, and nobody has to wait
+        instantiate(data.prepare)  # in every process: that is safe, and none has to wait
     for group in groups:
         check_paths(data.get(group) or {}, f"data.{group}")
-    kept = {f"{RETENTION}{name}": one for name, one in _present(data.get("retention")).items()}
+    retention = {
+        f"retention_{name}": dataset
+        for name, dataset in _members(data.get("retention"), retention=True).items()
+    }
     return GroundingDataModule(
-        train=_present(data.train) if train else {},
-        val=_present(data.val) | kept if train else {},
-        test=_present(data.test) | kept,
+        train=_members(data.train) if train else {},
+        val=_members(data.val) | retention if train else {},
+        test=_members(data.test) | retention,
         tokenizer=instantiate(config.tokenizer),
         batch_size=data.batch_size,
         workers=data.workers,
@@ -42,14 +45,14 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
     )
 
 
-def check_paths(node: Any, key: str) -> None:
+def check_paths(node: Mapping[Any, Any] | DictConfig, key: str) -> None:
     """Raise UserError at the first dataset whose files are absent, before anything slow is built.
 
-    `key` is the setting under which `node` stands.
+    `key` is the setting that holds `node`.
     """
     for name, value in node.items():
         if name in ("annotations", "images"):
-            places = [value] if isinstance(value, str) else list(value)
+            places: list[str] = [value] if isinstance(value, str) else list(value)
             if not any(matching(place) for place in places):
                 raise UserError(
                     f"no such file or folder: {' or '.join(places)} (the setting `{key}.{name}`). "
@@ -59,9 +62,24 @@ def check_paths(node: Any, key: str) -> None:
             check_paths(value, f"{key}.{name}")
 
 
-def _present(sets: DictConfig | None) -> dict[str, Any]:
-    """Built members of a group; null switches one, or all, off."""
-    return {str(name): instantiate(one) for name, one in (sets or {}).items() if one is not None}
+def _members(group: DictConfig | None, **options: Any) -> dict[str, Any]:
+    """The datasets of a group; null switches a dataset, or the whole group, off."""
+    return {
+        str(name): instantiate(node, **options)
+        for name, node in (group or {}).items()
+        if node is not None
+    }
+
+
+def build_model(config: DictConfig, weights: Path | None) -> GLIP:
+    """The model of the settings, with its pretrained parts or with a checkpoint's weights.
+
+    Raises UserError if the checkpoint belongs to another model.
+    """
+    if weights is None:
+        model: GLIP = instantiate(config.model)
+        return model
+    return rebuild(plain(config.model), read_checkpoint(weights), weights)
 
 
 def build_module(config: DictConfig, model: GLIP, data: GroundingDataModule) -> GroundingModule:
@@ -81,65 +99,62 @@ def build_module(config: DictConfig, model: GLIP, data: GroundingDataModule) -> 
 def _evaluations(
     config: DictConfig, sets: Mapping[str, EvaluationSet], tokenizer: Tokenizer
 ) -> dict[str, Evaluation]:
-    learned = None
-    if sets and config.get("prompt") is not None:
-        learned = read_prompt(Path(config.prompt).expanduser())
-        for name, one in sets.items():
-            if not name.startswith(RETENTION) and one.all_names != learned.prompt:
-                raise UserError(
-                    f"{config.prompt} was learned for {learned.prompt.caption!r}, and the set "
-                    f"{name} asks for {one.all_names.caption!r} (the setting `prompt`)"
-                )
+    """How each set is evaluated: with its vocabulary, or with the learned prompt of `prompt=`."""
+    learned = _learned_prompt(config, sets) if sets else None
     return {
         name: Evaluation(
-            one.new_metric(),
-            one.vocabulary,
+            dataset.new_metric(),
+            dataset.vocabulary,
             tokenizer,
             config.prompt_memory_gb,
-            None if name.startswith(RETENTION) else learned,
-            apart=name.startswith(RETENTION),
+            None if dataset.retention else learned,
+            retention=dataset.retention,
         )
-        for name, one in sets.items()
+        for name, dataset in sets.items()
     }
 
 
-def build_model(config: DictConfig, weights: Path | None) -> GLIP:
-    """The model of the settings, with its pretrained parts or with a checkpoint's weights.
-
-    Raises UserError if the checkpoint is of another model.
-    """
-    if weights is None:
-        fresh: GLIP = instantiate(config.model)
-        return fresh
-    return rebuild(plain(config.model), read_checkpoint(weights), weights)
+def _learned_prompt(config: DictConfig, sets: Mapping[str, EvaluationSet]) -> LearnedPrompt | None:
+    """The learned prompt of the settings. Raises UserError if a set has other categories."""
+    if config.get("prompt") is None:
+        return None
+    learned = read_prompt(Path(config.prompt).expanduser())
+    for name, dataset in sets.items():
+        if not dataset.retention and dataset.all_names != learned.prompt:
+            raise UserError(
+                f"{config.prompt} was learned for {learned.prompt.caption!r}, and the set "
+                f"{name} asks for {dataset.all_names.caption!r} (the setting `prompt`)"
+            )
+    return learned
 
 
 SHOWING = ("progress", "pictures", "test_progress")
-"""Callbacks that mean something without training."""
+"""Names of the callbacks that are of use without training."""
 
 
-def build_trainer(config: DictConfig, train: bool, more: Sequence[pl.Callback] = ()) -> pl.Trainer:
-    """Lightning's trainer with the loggers and callbacks of the settings, and `more`.
+def build_trainer(
+    config: DictConfig, train: bool, extra_callbacks: Sequence[pl.Callback] = ()
+) -> pl.Trainer:
+    """Lightning's trainer with the loggers and callbacks of the settings and `extra_callbacks`.
 
-    If it is not to `train`, of the settings' callbacks only those that show something.
+    Without `train`, only those callbacks of the settings that show something. The settings must be
+    resolved (running/resolving.py).
     """
-    callbacks = [
-        one
-        for name, one in config.callbacks.items()
-        if one is not None and (train or name in SHOWING)
+    nodes = [
+        node
+        for name, node in config.callbacks.items()
+        if node is not None and (train or name in SHOWING)
     ]
-    loggers = [one for one in config.logger.values() if one is not None]
-    built = [*(instantiate(one) for one in callbacks), *more]
-    settings = config.trainer.copy()
-    for name in ("max_epochs", "check_val_every_n_epoch"):
-        if settings[name] == "auto":
-            settings[name] = 1  # until the number of processes is known, or nothing is trained
+    callbacks = [*map(instantiate, nodes), *extra_callbacks]
+    loggers = [instantiate(node) for node in config.logger.values() if node is not None]
     trainer: pl.Trainer = instantiate(
-        settings,
-        callbacks=built,
+        config.trainer,
+        callbacks=callbacks,
         # Otherwise Lightning adds a checkpoint callback of its own where ours is switched off.
-        enable_checkpointing=any(isinstance(one, pl.callbacks.ModelCheckpoint) for one in built),
-        logger=[instantiate(one) for one in loggers] or False,
+        enable_checkpointing=any(
+            isinstance(callback, pl.callbacks.ModelCheckpoint) for callback in callbacks
+        ),
+        logger=loggers or False,
     )
     for logger in trainer.loggers:
         logger.log_hyperparams(plain(config))

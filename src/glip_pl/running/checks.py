@@ -1,4 +1,4 @@
-"""What is wrong with a training before it begins."""
+"""Checks of a training before it begins."""
 
 import logging
 from collections.abc import Mapping
@@ -9,53 +9,46 @@ from glip_pl.errors import UserError
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.building import detection_prompt
 from glip_pl.prompts.chunking import Chunk
-from glip_pl.training.evaluation import RETENTION
-from glip_pl.training.optimizer import Plateau, WarmUpSteps
+from glip_pl.training.schedule import Plateau, WarmUpSteps
+from glip_pl.types import Prompt
 
 log = logging.getLogger(__name__)
 
 
 def can_tell_best(
-    val: Mapping[str, EvaluationSet], schedule: WarmUpSteps | Plateau, stops: bool
+    val: Mapping[str, EvaluationSet], schedule: WarmUpSteps | Plateau, stops_early: bool
 ) -> bool:
-    """Whether a validation tells which weights are best.
+    """Whether validation can tell which weights are best.
 
-    Raises UserError if the schedule or the end of training waits for that in vain.
+    Raises UserError if it cannot and the schedule or early stopping depends on it.
     """
-    judged = {name: one for name, one in val.items() if not name.startswith(RETENTION)}
-    if any(one.index.boxes.lengths()[one.rows].any() for one in judged.values()):
+    judged = {name: dataset for name, dataset in val.items() if not dataset.retention}
+    if any(dataset.index.boxes.lengths()[dataset.rows].any() for dataset in judged.values()):
         return True
     fault = f"{', '.join(judged)} has no boxes" if judged else "there is none"
-    waiting = {"schedule=plateau": isinstance(schedule, Plateau), "callbacks.stop": stops}
-    asking = [name for name, needs in waiting.items() if needs]
-    if asking:
+    dependent = {"schedule=plateau": isinstance(schedule, Plateau), "callbacks.stop": stops_early}
+    names = [name for name, depends in dependent.items() if depends]
+    if names:
         raise UserError(
-            f"{' and '.join(asking)} go by validation, and of the sets of data.val {fault}. Give "
-            "one, or take schedule=short callbacks=default"
+            f"{' and '.join(names)} need a validation set with boxes, and of data.val {fault}. "
+            "Add one, or use schedule=short callbacks=default"
         )
     if judged:
-        log.warning("no validation tells which weights are best: of data.val %s", fault)
+        log.warning("validation cannot tell which weights are best: of data.val %s", fault)
     return False
 
 
 def one_prompt(data: GroundingDataModule) -> Chunk:
-    """The prompt that is learned. Raises UserError if prompts vary: rows belong to places in it."""
-    asked = {}
-    for name, source in data.train.items():
-        dataset = source.dataset
-        always = dataset.sampler is not None and dataset.sampler.always_all(dataset.lengths)
-        if not always:
-            raise UserError(
-                f"tuning.prompts learns one prompt with all names in order, and data.train.{name} "
-                "has others; its names must fit one prompt, with dataset.sampler.shuffle=false, "
-                f"full_probability=1 and max_negatives={len(dataset.names)} or more"
-            )
-        asked[f"data.train.{name}"] = detection_prompt(dataset.wordings)
+    """The prompt that prompt tuning learns.
+
+    Raises UserError if prompts vary: what is learned is added to a position in the prompt.
+    """
+    prompts = _training_prompts(data)
     for group, sets in (("val", data.val), ("test", data.test)):
-        for name, one in sets.items():
-            if not name.startswith(RETENTION):
-                asked[f"data.{group}.{name}"] = one.all_names
-    (first, prompt), *others = asked.items()
+        for name, dataset in sets.items():
+            if not dataset.retention:
+                prompts[f"data.{group}.{name}"] = dataset.all_names
+    (first, prompt), *others = prompts.items()
     for name, other in others:
         if other != prompt:
             raise UserError(
@@ -66,18 +59,32 @@ def one_prompt(data: GroundingDataModule) -> Chunk:
     return Chunk(0, prompt)
 
 
+def _training_prompts(data: GroundingDataModule) -> dict[str, Prompt]:
+    """The prompt of every training source. Raises UserError if one has random prompts."""
+    prompts = {}
+    for name, source in data.train.items():
+        dataset = source.dataset
+        if dataset.sampler is None or not dataset.sampler.always_all(dataset.lengths):
+            raise UserError(
+                "tuning.prompts learns one prompt with all names in order, and "
+                f"data.train.{name} has others; its names must fit one prompt, with "
+                "dataset.sampler.shuffle=false, full_probability=1 and "
+                f"max_negatives={len(dataset.names)} or more"
+            )
+        prompts[f"data.train.{name}"] = detection_prompt(dataset.wordings)
+    return prompts
+
+
 def warn_of_untrained(model: GLIP) -> None:
-    """Tell of frozen parts that no training has touched."""
-    parts = ("fpn", "fusions", "dynamic_convs", "head")
-    frozen = [
-        part
-        for part in parts
-        if not any(weights.requires_grad for weights in getattr(model, part).parameters())
-        and any(True for _ in getattr(model, part).parameters())
-    ]
+    """Warn of frozen parts that still have their random initial weights."""
+    frozen = []
+    for name in ("fpn", "fusions", "dynamic_convs", "head"):
+        parameters = list(getattr(model, name).parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            frozen.append(name)
     if frozen:
         log.warning(
-            "%s stay as they were drawn at random, for nothing trained them and `tuning` freezes "
-            "them: start from a trained model, ckpt=...",
+            "%s keep their random initial weights, since `tuning` freezes them and no checkpoint "
+            "was given: start from a trained model, ckpt=...",
             " and ".join(frozen),
         )

@@ -1,4 +1,4 @@
-"""What all commands share: where their settings lie, and how their errors are shown."""
+"""What all commands have in common: where their settings are, and how they show errors."""
 
 import sys
 from collections.abc import Callable
@@ -15,14 +15,18 @@ from glip_pl.files.shipped_settings import CONF_DIR
 from glip_pl.running.settings import register_resolvers
 
 EXIT_USER_ERROR = 2
+"""Exit code of a command that stopped at an error of the user."""
 
 
 def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
-    """Make a function of settings a command: composed by Hydra, user errors without traceback."""
+    """A decorator that turns a function of settings into a command.
+
+    Hydra composes its settings; errors of the user are shown without a traceback.
+    """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], Any]:
         @wraps(task)
-        def shown(config: DictConfig) -> Any:
+        def run_task(config: DictConfig) -> Any:
             try:
                 _check_complete(config)
                 return task(config)
@@ -31,14 +35,14 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
                 if message is None:
                     raise
                 print(f"error: {message}", file=sys.stderr)
-                if config.get("keep_going"):  # with the next job of a sweep
+                if config.get("keep_going"):  # a sweep continues with its next job
                     return float("nan")
                 sys.exit(EXIT_USER_ERROR)
 
         register_resolvers()
         decorated: Callable[[], Any] = hydra.main(
             version_base="1.3", config_path=str(CONF_DIR), config_name=config_name
-        )(shown)
+        )(run_task)
         return decorated
 
     return decorate
@@ -48,21 +52,21 @@ def _check_complete(config: DictConfig) -> None:
     """Raise UserError if settings marked ??? were not given."""
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
-        given = " ".join(f"{key}=..." for key in missing)
-        raise UserError(f"missing on the command line: {given}")
+        settings = " ".join(f"{key}=..." for key in missing)
+        raise UserError(f"missing on the command line: {settings}")
 
 
 def user_message(error: BaseException) -> str | None:
-    """What to tell about an error that the user can mend; None if it is a fault of ours."""
+    """The message of an error that the user can correct; None for an error of the program."""
     if isinstance(error, OmegaConfBaseException):
         return str(error.msg or error).splitlines()[0] + f" (setting {error.full_key})"
     if isinstance(error, InstantiationException):
-        # Hydra puts the setting that it was building in the last line.
+        # The last line of Hydra's message names the setting that it was building.
         cause = error.__cause__
         message = user_message(cause) if cause is not None else None
         key = str(error).rpartition("full_key: ")[2]
         return f"{message} (while building the setting `{key}`)" if message else None
     if isinstance(error, UserError):
-        # A loader worker sends its traceback as the message; the last line is what we raised.
+        # The message of a loader worker is its traceback, whose last line is our message.
         return str(error).rpartition("UserError: ")[2].strip()
     return None

@@ -1,8 +1,8 @@
-"""What a sweep over the tasks of ODinW comes to; called by Hydra when the sweep ends."""
+"""The summary of a sweep over the tasks of ODinW, which Hydra calls when the sweep ends."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -15,87 +15,85 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
 
+from glip_pl.files.writing import write_json, write_whole
 from glip_pl.metrics.odinw import average
 from glip_pl.running.cli import EXIT_USER_ERROR
 from glip_pl.running.settings import compose_settings
 
 RESULTS = "results.json"
 DETECTIONS = "detections_task.json"
-"""What `evaluate` and `train` call the detections of the set `task` of data=odinw."""
+"""Name of the file in which `evaluate` and `train` write the detections of data=odinw."""
 
 
 class ODinWSummary(Callback):
     """Prints the mean over the tasks, and writes `<title>.json` and `submission.json`.
 
-    Tasks are the folders of the sweep, below the one of the tuning; where a few pictures were drawn
-    several times, a task has a folder for each. The command fails if one is missing; the next try
-    does that one alone.
+    The results of each task are in a folder of its name below the sweep's (and below that of the
+    tuning); where the few-shot pictures were drawn several times, in a folder for each draw. The
+    command fails if a task has no results; running it again runs only that task.
     """
 
     def __init__(
         self, title: str, published: dict[str, float], tuned: bool = False, draws: str | None = None
     ) -> None:
-        """`published` are means by model, in percent.
+        """`published` are means in percent, by model.
 
-        Jobs that `tuned` have a folder by their tuning; `draws` is the setting that draws pictures.
+        `tuned` tells that the tasks lie below a folder for the tuning; `draws` is the setting whose
+        values draw different pictures.
         """
         self.title = title
         self.published = published
         self.tuned = tuned
         self.draws = draws
-        self.before: dict[Path, int] = {}
+        self.earlier: dict[Path, int] = {}  # times at which results of earlier sweeps were written
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Remember which results were there: jobs that vouch for theirs write or touch them."""
-        for key, values in _asked(config).items():
+        """Note which results exist: the jobs of this sweep write theirs, or renew their time."""
+        for key, values in _swept_values(config).items():
             if len(values) > 1 and key not in ("odinw", self.draws):
                 print(
                     f"error: {key} has several values, and {self.title} is one mean: run it once "
-                    "for each",
+                    "for each value",
                     file=sys.stderr,
                 )
                 sys.exit(EXIT_USER_ERROR)
         folder = Path(config.hydra.sweep.dir)
-        self.before = {path: path.stat().st_mtime_ns for path in folder.rglob(RESULTS)}
+        self.earlier = {path: path.stat().st_mtime_ns for path in folder.rglob(RESULTS)}
 
     @rank_zero_only
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Gather the results of the jobs of this sweep."""
-        asked = _asked(config)
+        """Summarise the results of this sweep."""
+        values = _swept_values(config)
         folder = Path(config.hydra.sweep.dir)
         if self.tuned:
             folder /= config.hydra.runtime.choices["tuning"]
             folder.mkdir(exist_ok=True)
-        draws = asked.get(self.draws or "", [])
-        jobs = {task: [folder / task / draw for draw in draws or [""]] for task in asked["odinw"]}
-        ap = {task: _mean([self._ap(job) for job in places]) for task, places in jobs.items()}
+        draws = values.get(self.draws or "", [])
+        jobs = {task: [folder / task / draw for draw in draws or [""]] for task in values["odinw"]}
+        ap = {task: _mean([self._ap(job) for job in folders]) for task, folders in jobs.items()}
         figures = average(ap)
         self._show(ap, figures)
-        found = {}  # EvalAI's form: COCO results by official task name, and by draw
-        for task, value in ap.items():
-            if value is not None:
-                each = [json.loads((job / DETECTIONS).read_text()) for job in jobs[task]]
-                by_draw = dict(zip(draws, each, strict=True)) if draws else each[0]
-                found[_official_name(task)] = by_draw
-        content = {"figures": figures, "tasks": ap}
-        (folder / f"{self.title}.json").write_text(json.dumps(content, indent=1))
-        (folder / "submission.json").write_text(json.dumps(found))
-        print(f"all numbers: {folder / self.title}.json\nfor EvalAI: {folder / 'submission.json'}")
+        finished = {task: folders for task, folders in jobs.items() if ap[task] is not None}
+        summary, submission = folder / f"{self.title}.json", folder / "submission.json"
+        write_json(summary, {"figures": figures, "tasks": ap})
+        with write_whole(submission) as partial:
+            partial.write_text(json.dumps(_submission(finished, draws)), encoding="utf-8")
+        print(f"all figures: {summary}\nfor EvalAI: {submission}")
         missing = [task for task, value in ap.items() if value is None]
         if missing:
             print(f"error: no result for {', '.join(missing)}: see above", file=sys.stderr)
             sys.exit(EXIT_USER_ERROR)
 
     def _ap(self, folder: Path) -> float | None:
-        """What a job has found; None if it failed, whatever an older one has left there."""
+        """The AP of a job of this sweep; None if it failed, also if older results are there."""
         path = folder / RESULTS
         try:
-            if path.stat().st_mtime_ns == self.before.get(path):
+            if path.stat().st_mtime_ns == self.earlier.get(path):
                 return None
-            found = json.loads(path.read_text())["score"]
+            score = json.loads(path.read_text())["score"]
         except (OSError, ValueError, KeyError):
             return None
-        return None if found is None else float(found)
+        return None if score is None else float(score)
 
     def _show(self, ap: dict[str, float | None], figures: dict[str, float]) -> None:
         table = Table(title=self.title)
@@ -112,22 +110,32 @@ class ODinWSummary(Callback):
         Console().print(table)
 
 
-def _asked(config: DictConfig) -> dict[str, list[str]]:
-    """The values over the sweep of every setting that was given; the command line's count."""
+def _swept_values(config: DictConfig) -> dict[str, list[str]]:
+    """The values of every setting of a sweep; the command line overrides the sweeper's params."""
     words = [f"{key}={values}" for key, values in config.hydra.sweeper.params.items()]
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
     return {
-        one.key_or_group: [str(value) for value in one.sweep_string_iterator()]
-        if one.is_sweep_override()
-        else [one.get_value_element_as_str()]
-        for one in parser.parse_overrides([*words, *config.hydra.overrides.task])
+        override.key_or_group: [str(value) for value in override.sweep_string_iterator()]
+        if override.is_sweep_override()
+        else [override.get_value_element_as_str()]
+        for override in parser.parse_overrides([*words, *config.hydra.overrides.task])
     }
 
 
+def _submission(jobs: Mapping[str, Sequence[Path]], draws: Sequence[str]) -> dict[str, Any]:
+    """EvalAI's form: COCO results by official task name, and by draw if there are any."""
+    submission = {}
+    for task, folders in jobs.items():
+        detections = [json.loads((folder / DETECTIONS).read_text()) for folder in folders]
+        by_draw = dict(zip(draws, detections, strict=True)) if draws else detections[0]
+        submission[_official_name(task)] = by_draw
+    return submission
+
+
 def _mean(values: Sequence[float | None]) -> float | None:
-    """Over the draws of a task; None if one is missing."""
-    there = [value for value in values if value is not None]
-    return mean(there) if len(there) == len(values) else None
+    """The mean over the draws of a task; None if a draw has no result."""
+    known = [value for value in values if value is not None]
+    return mean(known) if len(known) == len(values) else None
 
 
 def _official_name(task: str) -> str:

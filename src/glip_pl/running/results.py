@@ -1,4 +1,4 @@
-"""Results as tables for people, and as JSON files for programs."""
+"""Figures of an evaluation: tables for people, and results.json for programs."""
 
 import json
 import math
@@ -17,7 +17,7 @@ from glip_pl.running.settings import given_overrides
 from glip_pl.training.evaluation import Evaluation
 
 LIBRARIES = ("glip_pl", "torch", "torchvision", "timm", "transformers", "pytorch-lightning")
-"""Whose versions stand beside the figures."""
+"""Packages whose versions results.json contains."""
 
 
 @dataclass(frozen=True)
@@ -32,33 +32,12 @@ class SetReport:
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # percent, by model
 
 
-def show(reports: Sequence[SetReport], title: str) -> None:
-    """Print a row per set, and the published figures below it; a table for each protocol."""
-    console = Console()
-    console.print(title, soft_wrap=True)
-    for columns in dict.fromkeys(tuple(one.columns) for one in reports):
-        table = Table()
-        for column in ("set", *columns):
-            table.add_column(column, justify="left" if column == "set" else "right")
-        for one in reports:
-            if tuple(one.columns) == columns:
-                table.add_row(one.name, *(_percent(one.figures.get(name)) for name in columns))
-                for model, known in one.published.items():
-                    cells = ("" if name not in known else f"{known[name]:.1f}" for name in columns)
-                    table.add_row(f"  published: {model}", *cells, style="dim")
-        console.print(table)
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else f"{100 * value:.1f}"
-
-
 def reports_of(
     results: Mapping[str, Mapping[str, float]],
     evaluations: Mapping[str, Evaluation],
     published: Mapping[str, Mapping[str, Mapping[str, float]]],
 ) -> list[SetReport]:
-    """A report for every set that was evaluated; published figures by set and model."""
+    """A report for every evaluated set; `published` figures are by set and model."""
     return [
         SetReport(
             name,
@@ -72,12 +51,36 @@ def reports_of(
     ]
 
 
-def write(
+def show(reports: Sequence[SetReport], title: str) -> None:
+    """Print a table for each protocol: a row for each set, and published figures below it."""
+    console = Console()
+    console.print(title, soft_wrap=True)
+    for columns in dict.fromkeys(tuple(report.columns) for report in reports):
+        console.print(_table([r for r in reports if tuple(r.columns) == columns], columns))
+
+
+def _table(reports: Sequence[SetReport], columns: Sequence[str]) -> Table:
+    table = Table()
+    for column in ("set", *columns):
+        table.add_column(column, justify="left" if column == "set" else "right")
+    for report in reports:
+        table.add_row(report.name, *(_percent(report.figures.get(name)) for name in columns))
+        for model, known in report.published.items():
+            cells = ("" if name not in known else f"{known[name]:.1f}" for name in columns)
+            table.add_row(f"  published: {model}", *cells, style="dim")
+    return table
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None or math.isnan(value) else f"{100 * value:.1f}"
+
+
+def write_results(
     reports: Sequence[SetReport], score: float, checkpoint: Path | None, path: Path, key: str = ""
 ) -> None:
-    """All figures, with what they were computed by.
+    """Write all figures, and the checkpoint, settings and versions that they were computed with.
 
-    `score` is the mean of the main ones, and `key` tells the same evaluation again.
+    `score` is the mean of the main figures; `key` identifies an equal evaluation (`score_of`).
     """
     content: dict[str, Any] = {
         "key": key,
@@ -86,27 +89,27 @@ def write(
         "overrides": given_overrides(),
         "versions": {name: version(name) for name in LIBRARIES},
         "sets": {
-            one.name: {
-                "protocol": one.protocol,
-                "images": one.images,
-                "figures": {name: _number(value) for name, value in one.figures.items()},
+            report.name: {
+                "protocol": report.protocol,
+                "images": report.images,
+                "figures": {name: _number(value) for name, value in report.figures.items()},
             }
-            for one in reports
+            for report in reports
         },
     }
     if checkpoint is not None:
         content["checkpoint"] = {"file": str(checkpoint), "sha256": sha256_of(checkpoint)}
     write_json(path, content)
-    print(f"all numbers: {path}")
+    print(f"all figures: {path}")
 
 
 def _number(value: float) -> float | None:
-    """JSON has no word for "not a number"; null says that there was nothing to find."""
+    """None for NaN, which JSON cannot hold: the figure of a set without ground truth."""
     return None if math.isnan(value) else value
 
 
 def score_of(path: Path, key: str) -> float | None:
-    """The mean of the main figures, if the results of this very evaluation are there."""
+    """The mean of the main figures, if `path` holds the results of the evaluation with this key."""
     try:
         content = json.loads(path.read_text())
         return float(content["score"]) if content["key"] == key else None

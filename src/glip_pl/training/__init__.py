@@ -1,1 +1,1 @@
-"""Lightning: the training module, optimizer, callbacks."""
+"""Training with Lightning: the module, the evaluator, the optimizer and its schedule, callbacks."""

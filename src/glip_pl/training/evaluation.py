@@ -1,25 +1,94 @@
-"""How one set is evaluated."""
+"""Evaluates a model on named sets: which prompts its images get, and which metric is computed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
+from glip_pl.inference.decoding import Decoder
+from glip_pl.inference.large_vocabulary import Question, detect_categories, read_questions
 from glip_pl.inference.learned_prompt import LearnedPrompt
-from glip_pl.metrics.base import CollectingMetric
+from glip_pl.metrics.base import DetectionMetric
+from glip_pl.models.glip import GLIP
 from glip_pl.prompts.chunking import Chunk
 from glip_pl.prompts.tokens import Tokenizer
-
-RETENTION = "retention_"
-"""Begins the names of sets that tell what is left of zero-shot ability; no mean contains them."""
+from glip_pl.types import Batch, Detections
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What the images of a set are asked, and what counts the answers."""
+    """One set: the prompts for its images, and the metric of its detections."""
 
-    metric: CollectingMetric[Any]
-    vocabulary: Sequence[Chunk]  # prompts for all images; without any, each has its own caption
+    metric: DetectionMetric[Any]
+    vocabulary: Sequence[Chunk]  # prompts for all images; if empty, each image has its own caption
     tokenizer: Tokenizer
-    memory_gb: float | None = None  # that prompts asked at the same time may take
-    learned: LearnedPrompt | None = None  # instead of the vocabulary
-    apart: bool = False  # whether no mean of sets contains its figure
+    memory_gb: float | None = None  # that prompts may take which are asked at the same time
+    learned: LearnedPrompt | None = None  # replaces the vocabulary
+    retention: bool = False  # measures what is left of zero-shot ability; no mean contains it
+
+
+class Evaluator:
+    """Detects in the batches of several sets, and computes the figures of each."""
+
+    def __init__(self, sets: Mapping[str, Evaluation]) -> None:
+        """`sets` are in the order of the data module's loaders."""
+        self.sets = dict(sets)
+        self.questions: dict[str, list[Question]] = {}  # of each set, encoded once per evaluation
+
+    def start(self) -> None:
+        """Forget encoded prompts: the weights may have changed since the last evaluation."""
+        self.questions = {}
+
+    def step(
+        self, model: GLIP, decoder: Decoder, batch: Batch, loader_index: int
+    ) -> list[Detections]:
+        """The detections in each image of a batch; they are added to the metric of its set."""
+        name, evaluation = list(self.sets.items())[loader_index]
+        if evaluation.vocabulary:
+            questions = self._questions(name, model, batch.images.device)
+            detections = detect_categories(model, decoder, questions, batch, evaluation.memory_gb)
+        else:
+            output = model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
+            detections = decoder(output, batch)
+        evaluation.metric.update(detections, batch.image_ids)
+        return detections
+
+    def _questions(self, name: str, model: GLIP, device: torch.device) -> list[Question]:
+        """The encoded prompts of a set, encoded when they are first needed."""
+        if name not in self.questions:
+            evaluation = self.sets[name]
+            if evaluation.learned is not None:
+                self.questions[name] = [evaluation.learned.question(model)]
+            else:
+                # A prompt that the model has learned belongs to the names of its task: what is left
+                # of zero-shot ability is measured without it.
+                self.questions[name] = read_questions(
+                    model,
+                    evaluation.tokenizer,
+                    evaluation.vocabulary,
+                    device,
+                    learned=not evaluation.retention,
+                )
+        return self.questions[name]
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        """The figures of every set over all processes, the same in each process."""
+        return {name: evaluation.metric.compute() for name, evaluation in self.sets.items()}
+
+    def reset(self) -> None:
+        """Forget all detections."""
+        for evaluation in self.sets.values():
+            evaluation.metric.reset()
+
+    def mean(self, figures: Mapping[str, Mapping[str, float]]) -> float | None:
+        """The mean of the sets' main figures; None if there are only retention sets.
+
+        NaN figures, those of sets without ground truth, are left out of the mean.
+        """
+        headlines = [
+            figures[name][evaluation.metric.headline]
+            for name, evaluation in self.sets.items()
+            if not evaluation.retention
+        ]
+        return float(torch.tensor(headlines).nanmean()) if headlines else None

@@ -1,4 +1,4 @@
-"""Which parts of a model train: one list of module paths."""
+"""Which parts of a model train, given as a list of module paths."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,15 @@ from torch import nn
 from glip_pl.errors import UserError
 
 EVERYTHING = "all"
+"""The path that stands for the whole model."""
 
 
 def train_only(model: nn.Module, paths: Sequence[str]) -> None:
-    """Freeze all parameters but those under `paths`, such as "head" or "fusions.0"; "all" is all.
+    """Freeze all parameters except those below `paths`, such as "head" or "fusions.0", or "all".
 
     Raises UserError if a path matches nothing.
     """
-    # A module without parameters counts as a match: a model without fusion has empty ones.
+    # A module without parameters counts as a match: the fusions of a model without fusion are such.
     known = {name for name, _ in [*model.named_modules(), *model.named_parameters()]}
     for path in paths:
         if path != EVERYTHING and path not in known:
@@ -24,18 +25,18 @@ def train_only(model: nn.Module, paths: Sequence[str]) -> None:
                 f"{tops} (and dotted paths inside them), or {EVERYTHING!r}"
             )
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(any(path == EVERYTHING or _under(name, path) for path in paths))
+        parameter.requires_grad_(any(path == EVERYTHING or _below(name, path) for path in paths))
 
 
-def _under(name: str, path: str) -> bool:
+def _below(name: str, path: str) -> bool:
     return name == path or name.startswith(f"{path}.")
 
 
-def rest_frozen_modules(model: nn.Module) -> None:
+def set_frozen_modules_to_eval(model: nn.Module) -> None:
     """Switch off dropout and the like in every module whose parameters are all frozen."""
     for module in model.children():
         parameters = list(module.parameters())
         if parameters and not any(parameter.requires_grad for parameter in parameters):
             module.eval()
         else:
-            rest_frozen_modules(module)
+            set_frozen_modules_to_eval(module)

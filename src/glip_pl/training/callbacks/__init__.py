@@ -1,1 +1,1 @@
-"""What a run shows while it runs."""
+"""Lightning callbacks: checkpoints, the moving average, pictures, progress."""

@@ -1,4 +1,4 @@
-"""The checkpoint with the best validation."""
+"""The checkpoint with the best validation score."""
 
 import logging
 from pathlib import Path
@@ -12,32 +12,32 @@ log = logging.getLogger(__name__)
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Lightning's, but of equal ones the last, as officially.
+    """Lightning's, but the last of several equal scores wins, as in the official GLIP code.
 
-    A resumed run, which has a folder of its own, still knows what to beat.
+    A resumed run in a new folder still knows the score that it has to beat.
     """
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
-        """Whether a validation is at least as good as the best."""
+        """Whether a validation score is at least as good as the best one."""
         best = self.best_model_score
         as_good = current is not None and best is not None and bool(current == best)
         return as_good or super().check_monitor_top_k(trainer, current)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the score over; the older run's file stays where it is until a better one.
+        """Continue with the best score of the resumed run, whose file stays where it is.
 
-        If that run was moved its file is looked for in this one's folder.
+        If that run's folder was moved, the file is looked for in the folder of this run.
         """
         best = Path(state_dict["best_model_path"])
-        known = {**state_dict, "dirpath": self.dirpath}
+        state = {**state_dict, "dirpath": self.dirpath}
         if state_dict["best_model_path"] and not best.is_file():
-            here = Path(str(self.dirpath), best.name)
-            if not here.is_file():
-                log.warning("%s is gone: the best of what follows counts", best)
+            moved = Path(str(self.dirpath), best.name)
+            if not moved.is_file():
+                log.warning("%s does not exist any more: the best later score counts", best)
                 return
-            known |= {
-                "best_model_path": str(here),
-                "kth_best_model_path": str(here),
-                "best_k_models": {str(here): state_dict["best_model_score"]},
+            state |= {
+                "best_model_path": str(moved),
+                "kth_best_model_path": str(moved),
+                "best_k_models": {str(moved): state_dict["best_model_score"]},
             }
-        super().load_state_dict(known)
+        super().load_state_dict(state)

@@ -1,4 +1,4 @@
-"""The checkpoint to resume from, whatever ends the run."""
+"""The checkpoint from which an interrupted run is resumed."""
 
 from pathlib import Path
 from typing import Any
@@ -7,11 +7,11 @@ import pytorch_lightning as pl
 
 
 class LastCheckpoint(pl.Callback):
-    """Keeps `last.ckpt` fresh: every so many steps, before evaluation, at the end, on Ctrl-C.
+    """Saves `last.ckpt` every few steps, before evaluation, at the end, and on Ctrl-C or a crash.
 
-    Lightning's ModelCheckpoint(save_on_exception) would overwrite the *best* file, and its
-    `save_last` follows the best file's rhythm. Stands before the moving average in the settings,
-    so that both sets of weights are in their places when it saves.
+    Lightning's ModelCheckpoint(save_on_exception) would overwrite the *best* checkpoint, and its
+    `save_last` saves only when the best one is saved. The settings list this callback before the
+    moving average, so that the current weights and the average are in their places when it saves.
     """
 
     def __init__(self, folder: str, every_steps: int = 500) -> None:
@@ -20,7 +20,7 @@ class LastCheckpoint(pl.Callback):
         self.before_validation = False
 
     def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Save, unless the weights are no numbers any more: the older file is worth more."""
+        """Save, unless a weight is NaN or infinite: the older checkpoint is worth more then."""
         if all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
             trainer.save_checkpoint(self.path)
 
@@ -32,7 +32,7 @@ class LastCheckpoint(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Save now and then."""
+        """Save every `every_steps` optimizer steps."""
         if trainer.global_step % self.every_steps == 0:
             self._save(trainer, pl_module)
 
@@ -46,16 +46,16 @@ class LastCheckpoint(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Say that a validation is due: a resumed run would go on without it."""
+        """Note that a validation is due, since a resumed run would skip it otherwise."""
         if self.before_validation:
             loops = checkpoint["loops"]["fit_loop"]
             total = loops["epoch_loop.val_loop.batch_progress"]["total"]
-            # What Lightning takes for an evaluation that was interrupted.
+            # By these counters Lightning recognises an evaluation that was interrupted.
             total["ready"] += 1
             total["started"] += 1
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Let a schedule see what a resumed run's first validation found."""
+        """Let the learning-rate schedule use the first validation score of a resumed run."""
         if trainer.state.fn == "fit" and trainer.fit_loop.restarting:
             trainer.fit_loop.restarting = False
 
@@ -66,10 +66,10 @@ class LastCheckpoint(pl.Callback):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Save what a Ctrl-C or a crash in training would lose.
+        """Save what a Ctrl-C or a crash during training would lose.
 
-        Not in evaluation, where the average stands in for the weights (the file is fresh then),
-        and not with several processes, which would wait for one another for ever.
+        Not during evaluation, when the average stands in for the weights and the file is fresh; and
+        not with several processes, which would wait for one another forever.
         """
         if trainer.training and trainer.world_size == 1 and trainer.global_step > 0:
             self._save(trainer, pl_module)

@@ -1,4 +1,4 @@
-"""The table at start-up: which parts train, at which rate, and which are frozen."""
+"""The table at the start of training: which parts of the model train, and at which rates."""
 
 import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_only
@@ -8,11 +8,11 @@ from torch import nn
 
 
 class PartsTable(pl.Callback):
-    """Prints a row per top-level part of the model before the first step."""
+    """Prints a row for each top-level part of the model before the first step."""
 
     @rank_zero_only
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Print it."""
+        """Print the table."""
         model: nn.Module = pl_module.model  # type: ignore[assignment]  # GroundingModule's
         rates = {
             id(parameter): group.get("initial_lr", group["lr"])
@@ -23,7 +23,7 @@ class PartsTable(pl.Callback):
 
 
 def parts_table(model: nn.Module, rates: dict[int, float]) -> Table:
-    """Parameters, trainable ones and learning rates (by parameter id) of every part."""
+    """Parameters, trainable parameters and learning rates (by parameter id) of every part."""
     table = Table(title="What trains")
     for name in ("part", "parameters", "trainable", "learning rate"):
         table.add_column(name, justify="left" if name == "part" else "right")
@@ -32,9 +32,9 @@ def parts_table(model: nn.Module, rates: dict[int, float]) -> Table:
         parameters = list(part.parameters())
         count = sum(parameter.numel() for parameter in parameters)
         trainable = sum(p.numel() for p in parameters if p.requires_grad)
-        used = sorted({rates[id(p)] for p in parameters if id(p) in rates})
-        rate = " / ".join(f"{value:g}" for value in used) if used else "frozen"
-        table.add_row(name, f"{count:,}", f"{trainable:,}", rate)
+        part_rates = sorted({rates[id(p)] for p in parameters if id(p) in rates})
+        shown = " / ".join(f"{rate:g}" for rate in part_rates) if part_rates else "frozen"
+        table.add_row(name, f"{count:,}", f"{trainable:,}", shown)
         totals = [totals[0] + count, totals[1] + trainable]
     table.add_section()
     table.add_row("all", *(f"{total:,}" for total in totals), "")

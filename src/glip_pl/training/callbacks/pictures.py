@@ -1,4 +1,4 @@
-"""Validation pictures: what was found beside what is there."""
+"""Evaluation pictures: ground truth beside detections."""
 
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from glip_pl.types import SHOWN_SCORE, Batch, Detections
 
 
 class Pictures(pl.Callback):
-    """Saves the first images of every evaluation set after each evaluation, and sends them to
-    Weights & Biases if that logs the run.
+    """Saves pictures of the first images of every set in each evaluation.
+
+    They are also sent to Weights & Biases if it logs the run.
     """
 
     def __init__(self, folder: str, count: int = 8, threshold: float = SHOWN_SCORE) -> None:
@@ -21,14 +22,14 @@ class Pictures(pl.Callback):
         self.folder = Path(folder)
         self.count = count
         self.threshold = threshold
-        self.drawn: dict[tuple[str, str], int] = {}
+        self.drawn: dict[tuple[str, str], int] = {}  # images so far, by stage and set
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begin with the first image again."""
+        """Start again with the first image of each set."""
         self.drawn = {}
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begin with the first image again."""
+        """Start again with the first image of each set."""
         self.drawn = {}
 
     def on_validation_batch_end(
@@ -40,9 +41,9 @@ class Pictures(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Draw what is still wanted."""
+        """Draw the images of a batch until `count` are drawn."""
         assert isinstance(pl_module, GroundingModule)
-        name = list(pl_module.val)[dataloader_idx]
+        name = list(pl_module.val.sets)[dataloader_idx]
         if not trainer.sanity_checking:
             self._draw(trainer, "val", name, outputs[DETECTIONS], batch)
 
@@ -55,19 +56,19 @@ class Pictures(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Draw what is still wanted."""
+        """Draw the images of a batch until `count` are drawn."""
         assert isinstance(pl_module, GroundingModule)
-        name = list(pl_module.test)[dataloader_idx]
+        name = list(pl_module.test.sets)[dataloader_idx]
         self._draw(trainer, "test", name, outputs[DETECTIONS], batch)
 
     @rank_zero_only
     def _draw(
-        self, trainer: pl.Trainer, stage: str, name: str, found: list[Detections], batch: Batch
+        self, trainer: pl.Trainer, stage: str, name: str, detections: list[Detections], batch: Batch
     ) -> None:
         done = self.drawn.get((stage, name), 0)
         pictures = []
         for index in range(min(len(batch), self.count - done)):
-            picture = comparison(batch, index, found[index], self.threshold)
+            picture = comparison(batch, index, detections[index], self.threshold)
             step = f"step_{trainer.global_step:06d}" if stage == "val" else "test"
             path = self.folder / step / f"{name}_{done + index:02d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,14 +1,13 @@
-"""An evaluation that goes on where it was interrupted, and tells how far it is."""
+"""A test that continues where an interrupted one stopped, and reports its progress."""
 
 import logging
-import sys
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
 
-from glip_pl.inference.evaluation_cache import SAVE_INTERVAL, EvaluationCache
+from glip_pl.inference.evaluation_cache import EvaluationCache
+from glip_pl.terminal.progress import ProgressLine
 from glip_pl.training.module import DETECTIONS, GroundingModule
 from glip_pl.types import Batch, Detections
 
@@ -16,26 +15,31 @@ log = logging.getLogger(__name__)
 
 
 class ResumedTest(pl.Callback):
-    """Keeps what a test finds on disk, and counts what an earlier try has found."""
+    """Saves the detections of a test on disk, and reuses those that an earlier try has saved."""
 
-    def __init__(self, unfinished: Mapping[str, EvaluationCache]) -> None:
-        """One for every test set. What they hold now is what the loaders must leave out."""
-        self.unfinished = dict(unfinished)
-        self.found = {name: one.load() for name, one in self.unfinished.items()}
+    def __init__(self, caches: Mapping[str, EvaluationCache]) -> None:
+        """`caches` are those of the test sets, in their order.
+
+        The loaders must leave out the images whose detections are in a cache now (`done`).
+        """
+        self.caches = dict(caches)
+        self.cached = {name: cache.load() for name, cache in self.caches.items()}
 
     @property
     def done(self) -> dict[str, frozenset[int]]:
-        """Images of every set that need not be done again."""
-        return {name: frozenset(found) for name, found in self.found.items()}
+        """Ids of the images of every set whose detections are already known."""
+        return {name: frozenset(detections) for name, detections in self.cached.items()}
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Count the earlier try, in one process."""
+        """Add the cached detections to the metrics, in one process only."""
         assert isinstance(pl_module, GroundingModule)
-        for name, found in self.found.items():
-            if found and trainer.is_global_zero:
-                log.info("%s: %d images were done by an interrupted evaluation", name, len(found))
-                pl_module.test[name].metric.update(list(found.values()), list(found))
-        self.found = {}
+        for name, detections in self.cached.items():
+            if detections and trainer.is_global_zero:
+                message = "%s: %d images were done by an interrupted evaluation"
+                log.info(message, name, len(detections))
+                metric = pl_module.test.sets[name].metric
+                metric.update(list(detections.values()), list(detections))
+        self.cached = {}
 
     def on_test_batch_end(
         self,
@@ -46,16 +50,16 @@ class ResumedTest(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Remember a batch."""
-        one = list(self.unfinished.values())[dataloader_idx]
-        one.add(batch.image_ids, outputs[DETECTIONS])
+        """Add the detections of a batch to the cache of its set."""
+        cache = list(self.caches.values())[dataloader_idx]
+        cache.add(batch.image_ids, outputs[DETECTIONS])
 
     def _save(self) -> None:
-        for one in self.unfinished.values():
-            one.save()
+        for cache in self.caches.values():
+            cache.save()
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save all before the figures are computed, which may take a minute."""
+        """Save all detections before the figures are computed, which may take a minute."""
         self._save()
 
     def on_exception(
@@ -66,14 +70,11 @@ class ResumedTest(pl.Callback):
 
 
 class EvaluationProgress(pl.Callback):
-    """A line now and then where no progress bar shows: in files, and under a scheduler."""
-
-    def __init__(self) -> None:
-        self.begun = self.told = 0.0
+    """Logs the progress of a test where no progress bar is shown."""
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""
-        self.begun = self.told = time.monotonic()
+        self.line = ProgressLine()
         self.batches = 0
 
     def on_test_batch_end(
@@ -85,12 +86,7 @@ class EvaluationProgress(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Tell how far it is."""
+        """Log how many batches of all sets are done, if a line is due."""
         self.batches += 1
-        now = time.monotonic()
-        if sys.stdout.isatty() or not trainer.is_global_zero or now - self.told < SAVE_INTERVAL:
-            return
-        self.told = now
-        total = int(sum(trainer.num_test_batches))
-        left = (now - self.begun) * (total - self.batches) / self.batches
-        log.info("batch %d of %d, about %.0f min left", self.batches, total, left / 60)
+        if trainer.is_global_zero:
+            self.line.update(self.batches, int(sum(trainer.num_test_batches)), "batch")

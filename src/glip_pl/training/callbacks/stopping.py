@@ -1,4 +1,4 @@
-"""The end of a training that gets no better."""
+"""Ends a training whose validation score no longer improves."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,21 +10,21 @@ from torch import Tensor
 
 
 class UntilNoBetter(EarlyStopping):
-    """Lightning's, by the official recipe: as good counts as better.
+    """Lightning's, but a score equal to the best one counts as better, as in the official code.
 
-    A resumed run that had ended does not begin another epoch.
+    A resumed run that had already ended does not begin another epoch.
     """
 
     @property
     def monitor_op(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """What tells whether a validation resets the count."""
+        """The comparison that decides whether a score resets the count of worse validations."""
         return torch.le if self.mode == "min" else torch.ge
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on counting; the patience is the settings'."""
+        """Continue the count of worse validations; the patience comes from the settings."""
         super().load_state_dict({**state_dict, "patience": self.patience})
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Stop at once if validations were worse for long enough."""
+        """Stop at once if the resumed run had already run out of patience."""
         if self.wait_count >= self.patience:
             trainer.should_stop = True

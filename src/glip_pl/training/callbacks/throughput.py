@@ -1,6 +1,5 @@
-"""Images per second and memory, in the progress bar and in every logger."""
+"""Images per second and memory use, in the progress bar and in every logger."""
 
-import logging
 import resource
 import sys
 import time
@@ -9,29 +8,25 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from glip_pl.terminal.progress import INTERVAL, ProgressLine
 from glip_pl.types import Batch
-
-log = logging.getLogger(__name__)
 
 
 class Throughput(pl.Callback):
-    """Counts training images over all processes between two log steps, evaluation left out.
+    """Counts the training images of all processes between two log steps, without evaluation.
 
-    Lightning's ThroughputMonitor writes to loggers only; people look at the progress bar.
+    Lightning's ThroughputMonitor writes to loggers only, not to the progress bar.
     """
 
-    def __init__(self, every: float = 30.0) -> None:
-        """Without a terminal, write a line every so many seconds."""
+    def __init__(self, every: float = INTERVAL) -> None:
+        """Without a terminal, log a line every so many seconds."""
         self.every = every
-        self.told = 0.0
         self.images = 0
         self.started = 0.0
-        self.begun = 0.0
-        self.first_step = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Remember where a resumed run begins, for the time left."""
-        self.begun, self.first_step = time.monotonic(), trainer.global_step
+        """Start to estimate the time left, without the steps that a resumed run has done before."""
+        self.line = ProgressLine(self.every, delay=0, already_done=trainer.global_step)
 
     def _restart(self) -> None:
         self.images, self.started = 0, time.perf_counter()
@@ -41,7 +36,7 @@ class Throughput(pl.Callback):
         self._restart()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock anew after an evaluation in the middle of an epoch."""
+        """Start the clock again after an evaluation within an epoch."""
         self._restart()
 
     def on_train_batch_end(
@@ -52,10 +47,10 @@ class Throughput(pl.Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        """Count, and log at the trainer's log interval."""
+        """Count the images of a batch, and log at the trainer's log interval."""
         self.images += len(batch)
         every = trainer.log_every_n_steps  # type: ignore[attr-defined]  # its connector sets it
-        # By steps, not by batches of an epoch: epochs of a few pictures are shorter than `every`.
+        # By steps, not by batches of an epoch: an epoch of few pictures is shorter than `every`.
         if trainer.global_step % every and not trainer.is_last_batch:
             return
         if torch.cuda.is_available():
@@ -64,29 +59,15 @@ class Throughput(pl.Callback):
         pl_module.log("images/s", rate, prog_bar=True, batch_size=len(batch))
         pl_module.log("memory_gb", peak_memory_gb(), batch_size=len(batch))
         self._restart()
-        self._tell(trainer, rate)
-
-    def _tell(self, trainer: pl.Trainer, rate: float) -> None:
-        """One line now and then where no progress bar shows: in files, and under a scheduler."""
-        now = time.monotonic()
-        if sys.stdout.isatty() or not trainer.is_global_zero or now - self.told < self.every:
-            return
-        self.told = now
-        step, total = trainer.global_step, trainer.estimated_stepping_batches
-        left = (now - self.begun) * (total - step) / max(1, step - self.first_step)
-        loss = float(trainer.callback_metrics.get("train/loss", float("nan")))
-        log.info(
-            "step %d of %d, loss %.3f, %.1f images/s, about %.0f min left",
-            step,
-            total,
-            loss,
-            rate,
-            left / 60,
-        )
+        if trainer.is_global_zero:
+            loss = float(trainer.callback_metrics.get("train/loss", float("nan")))
+            total = int(trainer.estimated_stepping_batches)
+            details = f", loss {loss:.3f}, {rate:.1f} images/s"
+            self.line.update(trainer.global_step, total, "step", details)
 
 
 def peak_memory_gb() -> float:
-    """Largest memory of this process so far: of its GPU if it has one, else of main memory."""
+    """Largest memory of this process so far: of its GPU if it has one, else main memory."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e9
     unit = 1 if sys.platform == "darwin" else 1024

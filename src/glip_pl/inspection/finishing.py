@@ -1,0 +1,70 @@
+"""What a test leaves for people and programs; training and evaluation end with it."""
+
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.loggers import WandbLogger
+
+from glip_pl.data.datamodule import GroundingDataModule
+from glip_pl.inspection.final_report import write_page
+from glip_pl.inspection.misses import Miss, worst_misses
+from glip_pl.metrics.results_file import write_results as write_detections
+from glip_pl.running.results import reports_of, show, write_results
+from glip_pl.training.module import GroundingModule
+
+MISSES = 16
+"""Pictures that are drawn of each set, those with the most missed boxes."""
+
+
+def finish_test(
+    trainer: pl.Trainer,
+    module: GroundingModule,
+    data: GroundingDataModule,
+    results: Path,
+    title: str,
+    checkpoint: Path | None,
+    published: dict[str, Any] | None = None,
+    key: str = "",
+) -> float:
+    """Show the figures of a test and write its detections, pictures, page and `results`.
+
+    Returns the mean of the main figures; NaN if all sets measure retention. results.json is written
+    last: where it exists, nothing is missing. Every process calls it; the first one writes.
+    """
+    score = float(trainer.callback_metrics.get("test/AP", nan))
+    if trainer.is_global_zero:
+        reports = reports_of(module.results, module.test.sets, published or {})
+        show(reports, f"test of {title}")
+        for name, evaluation in module.test.sets.items():
+            path = results.with_name(f"detections_{name}.json")
+            write_detections(*evaluation.metric.truth_and_detections(), path)
+            print(f"detections: {path}")
+            misses = list(worst_misses(data.test[name], evaluation.metric, MISSES))
+            _write_misses(misses, results.parent / "misses" / name)
+            _log_to_wandb(trainer, name, module.results[name], misses)
+        metrics = {name: evaluation.metric for name, evaluation in module.test.sets.items()}
+        page = results.with_name("report.html")
+        write_page(page, title, data.test, metrics, module.results)
+        write_results(reports, score, checkpoint, results, key)
+    return score
+
+
+def _write_misses(misses: list[Miss], folder: Path) -> None:
+    for rank, miss in enumerate(misses):
+        folder.mkdir(parents=True, exist_ok=True)
+        miss.picture.save(folder / f"{rank:02d}_{miss.missed}_missed_{miss.image_id}.png")
+    if misses:
+        print(f"images with the most missed boxes: {folder}")
+
+
+def _log_to_wandb(
+    trainer: pl.Trainer, name: str, figures: dict[str, float], misses: list[Miss]
+) -> None:
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_table(f"test/{name}", ["figure", "value"], list(map(list, figures.items())))
+            pictures = [miss.picture for miss in misses]
+            captions = [f"image {miss.image_id}: {miss.missed} missed" for miss in misses]
+            logger.log_image(f"misses/{name}", pictures, caption=captions)

@@ -1,0 +1,101 @@
+"""Replaces settings that depend on the data or the machine, so that what is logged is what runs."""
+
+import logging
+from pathlib import Path
+
+import pytorch_lightning as pl
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from glip_pl.data.datamodule import GroundingDataModule
+from glip_pl.errors import UserError
+from glip_pl.files.writing import write_whole
+from glip_pl.running.checks import can_tell_best, one_prompt
+
+log = logging.getLogger(__name__)
+
+AUTO = "auto"
+"""Value of a setting that is to be chosen by the number of training pictures."""
+
+SUFFICIENT_STEPS = 500
+"""Optimizer steps after which a fine-tuned model has learned a small dataset (docs/results.md)."""
+
+MIN_EPOCHS, MAX_EPOCHS = 3, 100
+"""Bounds of the number of epochs that `auto` chooses."""
+
+VALIDATIONS = 20
+"""About how often a training with `check_val_every_n_epoch=auto` is validated."""
+
+
+def resolve_training(config: DictConfig, data: GroundingDataModule) -> DictConfig:
+    """A copy of a training's settings in which every value is the one that is used.
+
+    Raises UserError if the data do not fit the settings.
+    """
+    config = config.copy()
+    if config.shots != "full" and not any(
+        source.dataset.few_shot for source in data.train.values()
+    ):
+        raise UserError(
+            f"shots={config.shots}: no source of these data draws a few; data=custom and odinw do, "
+            "others by the setting dataset.few_shot (conf/data/custom.yaml)"
+        )
+    if config.model.prompts:  # a learned prompt has a row for each token of its names
+        caption = one_prompt(data).prompt.caption
+        config.model.prompt_rows = len(data.tokenizer(caption)["input_ids"])
+    stops_early = config.callbacks.get("stop") is not None
+    if not can_tell_best(data.val, instantiate(config.schedule), stops_early):
+        config.callbacks.best = None
+    _resolve_epochs(config.trainer, data)
+    return config
+
+
+def resolve_evaluation(config: DictConfig, tokenizer: str) -> DictConfig:
+    """A copy of an evaluation's settings in which every value is the one that is used.
+
+    `tokenizer` is the checkpoint's, which counts unless the user has named another one.
+    """
+    config = config.copy()
+    if OmegaConf.is_interpolation(config.tokenizer, "source"):
+        config.tokenizer.source = tokenizer
+    for name in ("max_epochs", "check_val_every_n_epoch"):
+        if config.trainer[name] == AUTO:
+            config.trainer[name] = 1  # nothing is trained
+    return config
+
+
+def _resolve_epochs(trainer: DictConfig, data: GroundingDataModule) -> None:
+    """Choose as many epochs as make SUFFICIENT_STEPS, and about VALIDATIONS validations."""
+    if trainer.max_epochs == AUTO:
+        pictures = sum(source.epoch_length() for source in data.train.values())
+        batch = data.batch_size * process_count(trainer) * trainer.get("accumulate_grad_batches", 1)
+        epochs = -(-SUFFICIENT_STEPS // max(1, pictures // batch))
+        trainer.max_epochs = min(MAX_EPOCHS, max(MIN_EPOCHS, epochs))
+        message = "%d pictures an epoch: %d epochs (trainer.max_epochs)"
+        log.info(message, pictures, trainer.max_epochs)
+    if trainer.check_val_every_n_epoch == AUTO:
+        trainer.check_val_every_n_epoch = max(1, (trainer.max_epochs or 1) // VALIDATIONS)
+
+
+def process_count(trainer: DictConfig) -> int:
+    """How many processes a trainer of these settings uses, on all machines.
+
+    Lightning knows accelerators, launchers and schedulers: a trainer without any callbacks is made
+    to ask it.
+    """
+    probe: pl.Trainer = instantiate(
+        trainer,
+        max_epochs=1,
+        check_val_every_n_epoch=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    return probe.world_size
+
+
+def write_settings(config: DictConfig) -> None:
+    """Write the resolved settings of a run to `config.yaml` in its folder."""
+    with write_whole(Path(config.paths.output, "config.yaml")) as partial:
+        partial.write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")

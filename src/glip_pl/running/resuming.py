@@ -1,0 +1,71 @@
+"""Which run a training continues, and which folder belongs to it."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from glip_pl.checkpoints.reading import read_checkpoint
+from glip_pl.errors import UserError
+from glip_pl.files.claim import claim
+from glip_pl.files.hashing import key_of, sha256_of
+from glip_pl.running.runs import find_checkpoint
+from glip_pl.running.settings import plain
+
+WITHOUT_EFFECT = (
+    *("resume", "keep_going", "paths", "logger", "prompt_memory_gb"),
+    *("data.workers", "trainer.log_every_n_steps", "trainer.enable_progress_bar"),
+)
+"""Settings that do not change what is learned, or that follow from the others."""
+
+
+def find_resumed(config: DictConfig) -> Path | None:
+    """The checkpoint from which `resume` continues; None if the training starts anew.
+
+    Raises UserError if it holds weights only.
+    """
+    if config.resume is None:
+        return None
+    if config.resume == "auto":
+        path = Path(config.paths.output, "checkpoints", "last.ckpt")
+        return path if path.is_file() else None
+    path = find_checkpoint(config.resume, Path(config.paths.runs, config.name))
+    if not read_checkpoint(path).resumable:
+        raise UserError(
+            f"{path} holds weights only, without the state of a training; start a new training "
+            f"from them: ckpt={path}"
+        )
+    return path
+
+
+def claim_run(config: DictConfig, weights: Path | None) -> None:
+    """Claim the run's folder for these settings (resume=auto).
+
+    Raises UserError if it holds a run with other settings. A run that has left neither results
+    nor a checkpoint gives up its claim.
+    """
+    folder = Path(config.paths.output)
+    left = (folder / "results.json", folder / "checkpoints" / "last.ckpt")
+    claim(
+        folder / "claim.json",
+        {"settings": settings_key(config, weights)},
+        "Remove the folder, or choose another one (hydra.sweep.dir or hydra.run.dir)",
+        in_use=any(path.is_file() for path in left),
+    )
+
+
+def settings_key(config: DictConfig, weights: Path | None) -> str:
+    """A key that is equal for trainings that learn the same, wherever their files are."""
+    config = copy.deepcopy(config)
+    config.paths.output = ""  # other settings follow it, such as trainer.default_root_dir
+    settings: dict[str, Any] = plain(config)
+    callbacks = settings["callbacks"]
+    settings["callbacks"] = {name: callbacks.get(name) for name in ("ema", "stop")}
+    for key in WITHOUT_EFFECT:
+        group, _, name = key.rpartition(".")
+        (settings[group] if group else settings).pop(name, None)
+    settings["ckpt"] = None if weights is None else sha256_of(weights)
+    descriptions = config.data.get("descriptions")
+    settings["descriptions"] = descriptions and sha256_of(Path(descriptions).expanduser())
+    return key_of(settings)

@@ -1,0 +1,89 @@
+"""Settings that depend on the data are replaced before anything is built."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from glip_pl.errors import UserError
+from glip_pl.running.build import build_data
+from glip_pl.running.resolving import (
+    process_count,
+    resolve_evaluation,
+    resolve_training,
+    write_settings,
+)
+from tests.conftest import MINILM, SMALL, Compose
+
+
+def tuned(custom: Path, *more: str) -> list[str]:
+    """Overrides of a fine-tuning on a user's folder of 16 pictures."""
+    words = ["experiment=finetune_custom", f"data.root={custom}", f"tokenizer.source={MINILM}"]
+    return [*words, "data.workers=0", "data.batch_size=4", *more]
+
+
+def resolved(config: DictConfig) -> DictConfig:
+    return resolve_training(config, build_data(config, train=True))
+
+
+@pytest.mark.parametrize(
+    ("processes", "accumulated", "epochs", "every"), [(1, 1, 13, 1), (2, 1, 25, 1), (2, 2, 50, 2)]
+)
+def test_epochs_are_chosen_by_the_steps_of_all_processes(
+    processes: int, accumulated: int, epochs: int, every: int, custom: Path, settings: Compose
+) -> None:
+    words = tuned(custom, "data.train.custom.weight=10")  # 160 pictures: 500 steps or a few more
+    words += [f"+trainer.accumulate_grad_batches={accumulated}"]
+    words += ["trainer=ddp", "trainer.accelerator=cpu", f"trainer.devices={processes}"]
+    for overrides in ([], ["trainer.check_val_every_n_epoch=5"]):
+        config = settings([*words, *overrides])
+        assert process_count(config.trainer) == processes
+        trainer = resolved(config).trainer
+        assert trainer.max_epochs == epochs
+        assert trainer.check_val_every_n_epoch == (5 if overrides else every)
+        assert config.trainer.max_epochs == "auto"
+
+
+def test_epochs_that_are_given_stay(custom: Path, settings: Compose) -> None:
+    trainer = resolved(settings(tuned(custom, "trainer.max_epochs=40"))).trainer
+    assert (trainer.max_epochs, trainer.check_val_every_n_epoch) == (40, 2)
+
+
+def test_a_learned_prompt_has_a_row_for_each_token(custom: Path, settings: Compose) -> None:
+    config = settings(tuned(custom, "tuning=prompt"))
+    data = build_data(config, train=True)
+    caption = data.val["custom"].all_names.caption
+    rows = resolve_training(config, data).model.prompt_rows
+    assert rows == len(data.tokenizer(caption)["input_ids"]) < 1000
+
+
+def test_the_best_weights_are_not_saved_without_a_validation(
+    custom: Path, settings: Compose
+) -> None:
+    assert resolved(settings(tuned(custom))).callbacks.best is not None
+    assert resolved(settings(tuned(custom, "data.val=null"))).callbacks.best is None
+
+
+def test_shots_that_no_source_draws_are_refused(settings: Compose, world: Path) -> None:
+    words = [*SMALL, f"data.root={world}", f"tokenizer.source={MINILM}", "shots=1"]
+    with pytest.raises(UserError, match=r"shots=1: no source of these data draws a few"):
+        resolved(settings(words))
+
+
+def test_an_evaluation_takes_the_tokenizer_of_the_checkpoint(
+    custom: Path, settings: Compose
+) -> None:
+    words = ["experiment=finetune_custom", f"data.root={custom}"]
+    config = resolve_evaluation(settings(words, "evaluate"), "checkpoint's")
+    assert config.tokenizer.source == "checkpoint's"
+    assert config.trainer.max_epochs == config.trainer.check_val_every_n_epoch == 1
+    config = settings([*words, "tokenizer.source=user's"], "evaluate")
+    assert resolve_evaluation(config, "checkpoint's").tokenizer.source == "user's"
+
+
+def test_settings_are_written_without_interpolations(custom: Path, settings: Compose) -> None:
+    config = resolved(settings(tuned(custom)))
+    write_settings(config)
+    text = Path(config.paths.output, "config.yaml").read_text()
+    assert "${" not in text
+    assert OmegaConf.create(text).trainer.max_epochs == config.trainer.max_epochs

@@ -1,0 +1,61 @@
+"""Which run a training continues, and which folder belongs to it."""
+
+from pathlib import Path
+
+import pytest
+
+from glip_pl.checkpoints.reading import read_checkpoint
+from glip_pl.checkpoints.writing import write_weights
+from glip_pl.errors import UserError
+from glip_pl.running.resuming import claim_run, find_resumed, settings_key
+from tests.conftest import Compose
+
+
+def test_the_checkpoint_to_continue_from(
+    settings: Compose, checkpoint: Path, tmp_path: Path
+) -> None:
+    assert find_resumed(settings()) is None
+    assert find_resumed(settings([f"resume={checkpoint}"])) == checkpoint
+    config = settings(["resume=auto"])
+    assert find_resumed(config) is None  # nothing there yet: a new training
+    last = Path(config.paths.output, "checkpoints", "last.ckpt")
+    last.parent.mkdir(parents=True)
+    last.symlink_to(checkpoint)
+    assert find_resumed(config) == last
+
+
+def test_weights_alone_cannot_be_continued(
+    settings: Compose, checkpoint: Path, tmp_path: Path
+) -> None:
+    content = read_checkpoint(checkpoint)
+    path = tmp_path / "weights.safetensors"
+    write_weights(content.weights, content.config, path)
+    with pytest.raises(UserError, match=r"holds weights only.*start a new training.*ckpt="):
+        find_resumed(settings([f"resume={path}"]))
+
+
+def test_a_folder_belongs_to_the_settings_that_it_was_claimed_for(
+    settings: Compose, checkpoint: Path
+) -> None:
+    config = settings()
+    claim_run(config, None)
+    claim_run(config, None)
+    changed = settings(["optimizer.lr=1e-3"])
+    claim_run(changed, None)  # nothing was left that could be continued
+    last = Path(config.paths.output, "checkpoints", "last.ckpt")
+    last.parent.mkdir()
+    last.touch()
+    claim_run(changed, None)
+    with pytest.raises(UserError, match=r"run belongs to another job.*hydra\.sweep\.dir"):
+        claim_run(config, None)
+
+
+def test_the_key_follows_what_is_learned_and_nothing_else(
+    settings: Compose, checkpoint: Path, tmp_path: Path
+) -> None:
+    key = settings_key(settings(), None)
+    for same in ("paths.output=elsewhere", "data.workers=7", "callbacks.pictures=null"):
+        assert settings_key(settings([same]), None) == key, same
+    for other in ("optimizer.lr=1e-3", "seed=1", "callbacks.ema=null", "data.batch_size=2"):
+        assert settings_key(settings([other]), None) != key, other
+    assert settings_key(settings(), checkpoint) != key

@@ -1,0 +1,27 @@
+"""Ground truth beside detections, for the first images of a set."""
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from PIL import Image
+
+from glip_pl.running.build import build_data
+from glip_pl.training.callbacks.pictures import Pictures
+from glip_pl.types import Detections
+from tests.conftest import SMALL, Compose
+
+
+def test_the_first_images_are_drawn_once(world: Path, settings: Compose, tmp_path: Path) -> None:
+    data = build_data(settings([*SMALL, f"data.root={world}"]), train=False)
+    batch = data.collate([data.test["seen"][row] for row in range(2)])
+    boxes = torch.tensor([[10.0, 10.0, 60.0, 60.0]])
+    detections = [Detections(boxes, torch.tensor([0.9]), torch.tensor([0]))] * 2
+    trainer = pl.Trainer(accelerator="cpu", logger=False, barebones=True)
+    pictures = Pictures(str(tmp_path), count=3)
+    for _ in range(2):  # two batches of two images
+        pictures._draw(trainer, "test", "seen", detections, batch)
+    drawn = sorted((tmp_path / "test").iterdir())
+    assert [path.name for path in drawn] == ["seen_00.png", "seen_01.png", "seen_02.png"]
+    with Image.open(drawn[0]) as sheet:
+        assert sheet.width > 2 * 96  # ground truth to the left, detections to the right

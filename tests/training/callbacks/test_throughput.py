@@ -1,0 +1,16 @@
+import pytest
+
+from glip_pl.training.callbacks.throughput import Throughput, peak_memory_gb
+from tests.training.callbacks.lines import Line, trained
+
+
+def test_a_line_tells_the_rate_and_the_time_left(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="glip_pl"):
+        trained(Line(), [Throughput(every=0)])
+    lines = [record.getMessage() for record in caplog.records if "images/s" in record.getMessage()]
+    assert lines[-1].startswith("step 6 of 6, loss nan, ")
+    assert lines[-1].endswith("about 0 min left")
+
+
+def test_memory_is_that_of_this_process() -> None:
+    assert 0.05 < peak_memory_gb() < 100  # gigabytes: torch alone takes more than 50 MB
