@@ -1,10 +1,10 @@
-"""How long figures take: LVIS minival's size with all detections, and COCO beside pycocotools.
+"""How long metrics take: LVIS on a set of minival's size, and COCO beside pycocotools.
 
     python -m scripts.bench_evaluation
 
-Random boxes of a set of LVIS minival's size (4,809 images, 300 detections each) go through the
-metric image by image, as an evaluation hands them over. Then both programs compute COCO's twelve
-numbers of the same detections, in turn; the ratio is the one to read.
+Random detections on a set of LVIS minival's size (4,809 images, 300 detections each) go through the
+metric image by image, as in an evaluation. Then this package and pycocotools compute COCO's twelve
+figures from the same detections, in turn; the ratio of their times is the result.
 """
 
 import argparse
@@ -12,7 +12,6 @@ import contextlib
 import io
 import json
 import tempfile
-import time
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,37 +27,41 @@ from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.lvis import LVISAveragePrecision
 from glip_pl.training.callbacks.throughput import peak_memory_gb
 from glip_pl.types import Detections
+from scripts.benchmarking import now, seconds_of, timed
 
-BOXES = 12  # an image has on average, in LVIS val
-KNOWN = 8  # categories that an image is known not to have
+BOXES_PER_IMAGE = 12  # the average in LVIS val
+ABSENT_PER_IMAGE = 8  # categories that are listed as absent from an image
+LVIS_DETECTIONS, COCO_DETECTIONS = 300, 100  # per image
+LVIS_CATEGORIES, COCO_CATEGORIES = 1203, 80
 
 
 def annotations(images: int, categories: int, random: np.random.Generator) -> dict[str, Any]:
-    """A file of LVIS's form."""
-    content: dict[str, Any] = {
+    """An annotation file in LVIS's format."""
+    document: dict[str, Any] = {
         "images": [],
         "annotations": [],
         "categories": [
-            {"id": one + 1, "name": f"c{one}", "frequency": "rcf"[one % 3]}
-            for one in range(categories)
+            {"id": label + 1, "name": f"c{label}", "frequency": "rcf"[label % 3]}
+            for label in range(categories)
         ],
     }
     for image in range(images):
         present = random.integers(1, categories + 1, size=4)
-        content["images"].append(
+        absent = random.integers(1, categories + 1, size=ABSENT_PER_IMAGE)
+        document["images"].append(
             {
                 "id": image + 1,
                 "file_name": f"{image}.jpg",
                 "height": 480,
                 "width": 640,
-                "neg_category_ids": random.integers(1, categories + 1, size=KNOWN).tolist(),
+                "neg_category_ids": absent.tolist(),
                 "not_exhaustive_category_ids": present[:1].tolist(),
             }
         )
-        for box in some_boxes(int(random.poisson(BOXES)), random):
-            content["annotations"].append(
+        for box in random_boxes(int(random.poisson(BOXES_PER_IMAGE)), random):
+            document["annotations"].append(
                 {
-                    "id": len(content["annotations"]) + 1,
+                    "id": len(document["annotations"]) + 1,
                     "image_id": image + 1,
                     "category_id": int(random.choice(present)),
                     "bbox": box.round(2).tolist(),
@@ -66,105 +69,110 @@ def annotations(images: int, categories: int, random: np.random.Generator) -> di
                     "iscrowd": 0,
                 }
             )
-    return content
+    return document
 
 
-def some_boxes(count: int, random: np.random.Generator) -> Any:
+def random_boxes(count: int, random: np.random.Generator) -> Any:
     """x, y, width, height of large and small boxes."""
     sides = np.exp(random.uniform(2, 5.5, (count, 2)))
     return np.concatenate([random.uniform(0, 400, (count, 2)), sides], axis=1)
 
 
-def answers(content: dict[str, Any], count: int, random: np.random.Generator) -> list[Detections]:
-    """Half of each image's detections lie near its boxes."""
-    boxes_of: dict[int, list[tuple[list[float], int]]] = {}
-    for one in content["annotations"]:
-        boxes_of.setdefault(one["image_id"], []).append((one["bbox"], one["category_id"] - 1))
-    found = []
-    for image in content["images"]:
-        boxes = some_boxes(count, random)
-        labels = random.integers(len(content["categories"]), size=count)
-        mine = boxes_of.get(image["id"], [])
-        for row in range(count // 2 if mine else 0):
-            box, labels[row] = mine[row % len(mine)]
+def random_detections(
+    document: dict[str, Any], count: int, random: np.random.Generator
+) -> list[Detections]:
+    """`count` detections in each image, half of them near its ground-truth boxes."""
+    truth: dict[int, list[tuple[list[float], int]]] = {}
+    for annotation in document["annotations"]:
+        box_and_label = annotation["bbox"], annotation["category_id"] - 1
+        truth.setdefault(annotation["image_id"], []).append(box_and_label)
+    detections = []
+    for image in document["images"]:
+        boxes = random_boxes(count, random)
+        labels = random.integers(len(document["categories"]), size=count)
+        own = truth.get(image["id"], [])
+        for row in range(count // 2 if own else 0):
+            box, labels[row] = own[row % len(own)]
             boxes[row] = np.asarray(box) * random.uniform(0.85, 1.15, 4)
         corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:] - 1], axis=1)
         scores = np.sort(random.random(count))[::-1].copy()
         order = random.permutation(count)
-        found.append(
+        detections.append(
             Detections(
                 torch.from_numpy(corners[order]).float(),
                 torch.from_numpy(scores).float(),
                 torch.from_numpy(labels[order]),
             )
         )
-    return found
+    return detections
 
 
-def lvis(folder: Path, images: int, random: np.random.Generator) -> None:
-    content = annotations(images, 1203, random)
+def results_list(
+    document: dict[str, Any], detections_of_images: list[Detections]
+) -> list[dict[str, Any]]:
+    """Detections in the form of COCO's results file."""
+    results = []
+    for image, detections in zip(document["images"], detections_of_images, strict=True):
+        corners = detections.boxes.double()
+        sides = corners[:, 2:] - corners[:, :2] + 1
+        boxes = torch.cat([corners[:, :2], sides], 1).tolist()
+        labels, scores = detections.phrase_ids.tolist(), detections.scores.tolist()
+        results += [
+            {"image_id": image["id"], "category_id": label + 1, "bbox": box, "score": score}
+            for label, score, box in zip(labels, scores, boxes, strict=True)
+        ]
+    return results
+
+
+def bench_lvis(folder: Path, images: int, random: np.random.Generator) -> None:
+    """Time LVIS's fixed and standard AP, with all detections in memory."""
+    document = annotations(images, LVIS_CATEGORIES, random)
     path = folder / "lvis.json"
-    path.write_text(json.dumps(content))
-    found = answers(content, 300, random)
-    before = peak_memory_gb()
-    started = time.perf_counter()
+    path.write_text(json.dumps(document))
+    detections_of_images = random_detections(document, LVIS_DETECTIONS, random)
+    memory_before = peak_memory_gb()
+    started = now()
     metric = LVISAveragePrecision(CocoJson(path, folder).truth)
-    for image, one in zip(content["images"], found, strict=True):
-        metric.update([one], [image["id"]])
-    updated = time.perf_counter()
+    for image, detections in zip(document["images"], detections_of_images, strict=True):
+        metric.update([detections], [image["id"]])
+    updated = now()
     figures = metric.compute()
-    seconds = time.perf_counter() - started
-    print(f"LVIS, {images} images x 300 detections: {seconds:.1f} s in all")
+    seconds = now() - started
+    print(f"LVIS, {images} images x {LVIS_DETECTIONS} detections: {seconds:.1f} s in all")
     print(f"  of which collecting {updated - started:.1f} s")
-    print(f"  peak memory {peak_memory_gb():.2f} GB, {before:.2f} of it before")
+    print(f"  peak memory {peak_memory_gb():.2f} GB, {memory_before:.2f} of it before")
     print(f"  AP {100 * figures['AP']:.2f}, standard {100 * figures['AP_standard']:.2f}")
 
 
-def coco(folder: Path, images: int, rounds: int, random: np.random.Generator) -> None:
-    content = annotations(images, 80, random)
+def bench_coco(folder: Path, images: int, rounds: int, random: np.random.Generator) -> None:
+    """Time COCO's figures and pycocotools, in turn, and compare what they give."""
+    document = annotations(images, COCO_CATEGORIES, random)
     path = folder / "coco.json"
-    path.write_text(json.dumps(content))
-    found = answers(content, 100, random)
+    path.write_text(json.dumps(document))
+    results = results_list(document, random_detections(document, COCO_DETECTIONS, random))
     truth = CocoJson(path, folder).truth()
-    results = [
-        {"image_id": image["id"], "category_id": int(label) + 1, "bbox": box, "score": score}
-        for image, one in zip(content["images"], found, strict=True)
-        for label, score, box in zip(
-            one.phrase_ids, one.scores.tolist(), plain_boxes(one), strict=True
-        )
-    ]
-    times: dict[str, list[float]] = {"ours": [], "pycocotools": []}
     with contextlib.redirect_stdout(io.StringIO()):
-        known = COCO(str(path))
-        theirs = known.loadRes(results)
-    ours = DetectionsTable.from_coco(results, truth.image_ids, truth.category_ids)
+        coco = COCO(str(path))
+        evaluator = COCOeval(coco, coco.loadRes(results), "bbox")
+    table = DetectionsTable.from_coco(results, truth.image_ids, truth.category_ids)
+
+    def pycocotools() -> None:
+        evaluator.evaluate()
+        evaluator.accumulate()
+
+    ours, theirs = [], []
     for _ in range(rounds):
-        started = time.perf_counter()
-        figures = coco_figures(truth, ours)
-        times["ours"].append(time.perf_counter() - started)
+        seconds, figures = timed(lambda: coco_figures(truth, table))
+        ours.append(seconds)
         with contextlib.redirect_stdout(io.StringIO()):
-            started = time.perf_counter()
-            evaluator = COCOeval(known, theirs, "bbox")
-            evaluator.evaluate()
-            evaluator.accumulate()
-            times["pycocotools"].append(time.perf_counter() - started)
+            theirs.append(seconds_of(pycocotools))
             evaluator.summarize()
-    apart = max(
-        abs(one - other)
-        for one, other in zip(list(figures.values())[:12], evaluator.stats, strict=True)
-    )
-    print(f"COCO, {images} images x 100 detections, 80 categories")
-    for name, seconds in times.items():
-        print(f"  {name:12}{median(seconds):8.2f} s")
-    ratios = [b / a for a, b in zip(times["ours"], times["pycocotools"], strict=True)]
-    print(f"  ratio {median(ratios):.1f}; the twelve numbers differ by {apart:.1e} at most")
-
-
-def plain_boxes(found: Detections) -> list[list[float]]:
-    boxes = found.boxes.double()
-    sides = boxes[:, 2:] - boxes[:, :2] + 1
-    rows: list[list[float]] = torch.cat([boxes[:, :2], sides], 1).tolist()
-    return rows
+    largest = np.abs(np.array(list(figures.values())[:12]) - evaluator.stats).max()
+    print(f"COCO, {images} images x {COCO_DETECTIONS} detections, {COCO_CATEGORIES} categories")
+    print(f"  {'ours':12}{median(ours):8.2f} s")
+    print(f"  {'pycocotools':12}{median(theirs):8.2f} s")
+    ratio = median(np.array(theirs) / np.array(ours))
+    print(f"  ratio {ratio:.1f}; the twelve numbers differ by {largest:.1e} at most")
 
 
 def main() -> None:
@@ -172,11 +180,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=4809, help="of the LVIS part")
     parser.add_argument("--coco-images", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    options = parser.parse_args()
     random = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        lvis(Path(folder), given.images, random)
-        coco(Path(folder), given.coco_images, given.rounds, random)
+        bench_lvis(Path(folder), options.images, random)
+        bench_coco(Path(folder), options.coco_images, options.rounds, random)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""How much faster our forms of four layers are: `python -m scripts.bench_layers`.
+"""How much faster this package's forms of four layers are: `python -m scripts.bench_layers`.
 
-Both sides alternate in one run, on the same inputs; medians and their ratio are printed.
+Both forms of a layer alternate on the same inputs; medians and their ratio are printed.
 """
 
 import time
@@ -14,16 +14,16 @@ from torch import Tensor
 from torchvision.ops import deform_conv2d
 
 from glip_pl.models import swin
+from glip_pl.models.bi_attention import BiAttention
 from glip_pl.models.deform_conv import gather_convolution
-from glip_pl.models.fusion import BiAttention
 from glip_pl.models.pointwise import pointwise
-from tests.models.test_fusion import plain_attention
+from tests.models.test_bi_attention import plain_attention
 
 ROUNDS = 7
 
 
 def compare(name: str, ours: Callable[[], Tensor], other: Callable[[], Tensor]) -> None:
-    """Time both, forward and backward, and print medians in milliseconds and their ratio."""
+    """Time both forms, forward and backward; print medians in milliseconds and their ratio."""
     times: dict[str, list[float]] = {}
     for _ in range(ROUNDS + 1):
         for side, function in (("ours", ours), ("other", other)):
@@ -35,12 +35,12 @@ def compare(name: str, ours: Callable[[], Tensor], other: Callable[[], Tensor]) 
             times.setdefault(f"{side} forward", []).append(middle - start)
             times.setdefault(f"{side} backward", []).append(end - middle)
     for step in ("forward", "backward"):
-        mine, theirs = (median(times[f"{side} {step}"][1:]) * 1e3 for side in ("ours", "other"))
-        print(f"{name:42s} {step:9s} {mine:8.1f} ms  {theirs:8.1f} ms  ratio {theirs / mine:5.1f}")
+        here, there = (median(times[f"{side} {step}"][1:]) * 1e3 for side in ("ours", "other"))
+        print(f"{name:42s} {step:9s} {here:8.1f} ms  {there:8.1f} ms  ratio {there / here:5.1f}")
 
 
 def fusion(words: int, pixels: int) -> None:
-    """Projected-text attention against the paper's equations written out (sizes of GLIP-T)."""
+    """Attention with projected text against the paper's equations as written (GLIP-T's sizes)."""
     layer = BiAttention(256, 768, 2048, heads=8, dropout=0.0)
     image = torch.randn(1, pixels, 256, requires_grad=True)
     text = torch.randn(1, words, 768, requires_grad=True)
@@ -58,7 +58,7 @@ def fusion(words: int, pixels: int) -> None:
 
 
 def deformable(batch: int, channels: int, side: int) -> None:
-    """Gathers against torchvision's CPU kernel."""
+    """Deformable convolution as gathered rows against torchvision's CPU kernel."""
     features = torch.randn(batch, channels, side, side, requires_grad=True)
     offsets = torch.randn(batch, 18, side, side, requires_grad=True)
     masks = torch.rand(batch, 9, side, side, requires_grad=True)
@@ -74,7 +74,7 @@ def deformable(batch: int, channels: int, side: int) -> None:
 
 
 def product(rows: int, inputs: int, outputs: int) -> None:
-    """A linear layer by oneDNN's convolution against PyTorch's own."""
+    """A linear layer as oneDNN's 1x1 convolution against PyTorch's own form."""
     features = torch.randn(rows, inputs, requires_grad=True)
     weight = torch.randn(outputs, inputs, requires_grad=True)
     bias = torch.zeros(outputs, requires_grad=True)
@@ -86,7 +86,7 @@ def product(rows: int, inputs: int, outputs: int) -> None:
 
 
 def swin_stage(height: int, width: int) -> None:
-    """Two Swin-T blocks of the first stage, in parts against the whole map (inference only)."""
+    """Two Swin-T blocks of the first stage, some windows at a time against the whole map."""
     blocks = torch.nn.Sequential(
         *(
             SwinTransformerBlock(
@@ -106,7 +106,7 @@ def swin_stage(height: int, width: int) -> None:
     features = torch.randn(1, height, width, 96)
     times: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(ROUNDS + 1):
-        for whole in times:  # a map is taken whole where gradients are enabled
+        for whole in times:  # with gradients enabled, the blocks take the whole map
             start = time.perf_counter()
             with torch.set_grad_enabled(whole):
                 blocks(features)

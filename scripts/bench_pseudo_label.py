@@ -2,26 +2,35 @@
 
     python -m scripts.bench_pseudo_label --ckpt runs/shapes_pretrain/.../checkpoints/best.ckpt
 
-Both sides read the same pictures and ask for the same phrases, in turn; plain inference neither
-parses captions nor writes anything. The ratio is the one to read. Captions parsed alone come last.
+Both sides read the same pictures with the same prompts, in turn; plain inference neither looks for
+noun phrases nor writes anything. The ratio of their times is the result. At the end the search for
+noun phrases is timed alone.
 """
 
 import argparse
 import json
 import tempfile
-import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from glip_pl.data.formats.captions import CocoCaptions
+from glip_pl.data.index import Index
 from glip_pl.data.indexing import open_index
+from glip_pl.data.records import Images
 from glip_pl.inference.predictor import Predictor
 from glip_pl.labelling.labeller import STORED, Labeller
 from glip_pl.prompts.noun_phrases import NounPhrases
 from glip_pl.types import Prompt
+from scripts.benchmarking import seconds_of, timed
+
+REPEATS = 20
+"""How often the captions are parsed when the search for noun phrases is timed alone."""
 
 
-def main() -> None:
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ckpt", required=True)
     parser.add_argument("--captions", default="data/shapes/annotations/phrases.json")
@@ -30,52 +39,81 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--count", type=int, default=160)
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
-    teacher = Predictor.load(given.ckpt, given.device, score_threshold=STORED**2)
-    phrases = NounPhrases.load()
-    labeller = Labeller(teacher, phrases, given.batch)
-    with tempfile.TemporaryDirectory() as folder:
-        reader = CocoCaptions(_captions(Path(given.captions), Path(folder)), given.images)
-        index, images = open_index(reader, Path(folder)), reader.open_images()
-        rows = range(min(given.count, len(index)))
-        texts = [index.captions[row] for row in rows]
-        prompts = [Prompt(*one) for one in zip(texts, phrases(texts), strict=True)]
-        times: dict[str, list[float]] = {"labelling": [], "plain inference": []}
-        for _ in range(given.rounds + 1):
-            started = time.perf_counter()
-            counts = labeller.shard(index, images, rows, Path(folder, "labels.jsonl"))
-            times["labelling"].append(time.perf_counter() - started)
-            started = time.perf_counter()
-            for first in range(0, len(rows), given.batch):
-                part = rows[first : first + given.batch]
-                pictures = [images.load(index.images[row]) for row in part]
-                teacher.ground(teacher.batch(pictures, [prompts[row] for row in part]))
-            times["plain inference"].append(time.perf_counter() - started)
-        for name, seconds in times.items():
-            print(f"{name:18}{len(rows) / median(seconds[1:]):8.1f} captions/s")
-        ratios = [b / a for a, b in zip(*(one[1:] for one in times.values()), strict=True)]
-        print(f"ratio             {100 * median(ratios):8.1f} %")
-        many = texts * 20
-        started = time.perf_counter()
-        found = sum(len(one) for one in phrases(many))
-        seconds = time.perf_counter() - started
-        print(
-            f"noun phrases alone{len(many) / seconds:8.0f} captions/s, {found / len(many):.1f} each"
-        )
-        print(f"boxes of a caption{counts['boxes'] / counts['captions']:8.1f}")
+    return parser.parse_args()
 
 
-def _captions(path: Path, folder: Path) -> Path:
-    """COCO's captions, or MDETR's file as one."""
-    content = json.loads(path.read_text())
-    if "caption" in content["images"][0]:
-        content["annotations"] = [
-            {"id": one["id"], "image_id": one["id"], "caption": one["caption"]}
-            for one in content["images"]
+def caption_file(path: Path, folder: Path) -> Path:
+    """COCO's caption file with the captions of `path`, which may be an MDETR file instead."""
+    document = json.loads(path.read_text())
+    if "caption" in document["images"][0]:
+        document["annotations"] = [
+            {"id": image["id"], "image_id": image["id"], "caption": image["caption"]}
+            for image in document["images"]
         ]
     target = folder / "captions.json"
-    target.write_text(json.dumps(content))
+    target.write_text(json.dumps(document))
     return target
+
+
+@dataclass(frozen=True)
+class PlainInference:
+    """The teacher alone on the pictures of an index, whose prompts are known."""
+
+    teacher: Predictor
+    index: Index
+    images: Images
+    prompts: Sequence[Prompt]
+    batch_size: int
+
+    def __call__(self) -> None:
+        for first in range(0, len(self.prompts), self.batch_size):
+            prompts = self.prompts[first : first + self.batch_size]
+            rows = range(first, first + len(prompts))
+            pictures = [self.images.load(self.index.images[row]) for row in rows]
+            self.teacher.ground(self.teacher.batch(pictures, prompts))
+
+
+def compare(options: argparse.Namespace, folder: Path) -> None:
+    """Time labelling, plain inference and the search for noun phrases, and print the rates."""
+    teacher = Predictor.load(options.ckpt, options.device, score_threshold=STORED**2)
+    noun_phrases = NounPhrases.load()
+    labeller = Labeller(teacher, noun_phrases, options.batch)
+    reader = CocoCaptions(caption_file(Path(options.captions), folder), options.images)
+    index, images = open_index(reader, folder), reader.open_images()
+    rows = range(min(options.count, len(index)))
+    captions = [index.captions[row] for row in rows]
+    prompts = [
+        Prompt(caption, phrases)
+        for caption, phrases in zip(captions, noun_phrases(captions), strict=True)
+    ]
+    inference = PlainInference(teacher, index, images, prompts, options.batch)
+    labelling_times, inference_times = [], []
+    counts: dict[str, Any] = {}
+    for _ in range(options.rounds + 1):
+        seconds, counts = timed(
+            lambda: labeller.shard(index, images, rows, folder / "labels.jsonl")
+        )
+        labelling_times.append(seconds)
+        inference_times.append(seconds_of(inference))
+    print_rates(len(rows), labelling_times[1:], inference_times[1:])  # the first round warms up
+    many = captions * REPEATS
+    seconds, phrase_lists = timed(lambda: noun_phrases(many))
+    each = sum(map(len, phrase_lists)) / len(many)
+    print(f"noun phrases alone{len(many) / seconds:8.0f} captions/s, {each:.1f} each")
+    print(f"boxes of a caption{counts['boxes'] / counts['captions']:8.1f}")
+
+
+def print_rates(captions: int, labelling: Sequence[float], inference: Sequence[float]) -> None:
+    """Print how many captions each side handles per second, and the ratio, from seconds."""
+    print(f"{'labelling':18}{captions / median(labelling):8.1f} captions/s")
+    print(f"{'plain inference':18}{captions / median(inference):8.1f} captions/s")
+    ratio = median(plain / full for full, plain in zip(labelling, inference, strict=True))
+    print(f"ratio             {100 * ratio:8.1f} %")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        compare(read_options(), Path(folder))
 
 
 if __name__ == "__main__":

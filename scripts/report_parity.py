@@ -1,6 +1,9 @@
-"""How far our numbers are from the recorded official ones: `python -m scripts.report_parity`.
+"""How far this package's results are from those of the official code.
 
-The recordings are those of tests/parity (GLIP_PL_PARITY_DIR names others).
+    python -m scripts.report_parity
+
+Compares with the recorded outputs that tests/parity uses; GLIP_PL_PARITY_DIR names another folder
+of recordings.
 """
 
 from glip_pl.checkpoints import official
@@ -11,8 +14,8 @@ from tests.parity.test_training import NOISY_GRADIENT, ZERO_GRADIENT, Step, take
 
 
 def inference(name: str) -> str:
-    """A case's worst stage, and its detections."""
-    case, stages, found = run(name)
+    """The largest error of a case over all stages of the model, and its detections."""
+    case, stages, detections_of_images = run(name)
     mask = case.batch().attention_mask
     errors, multiples = {}, {}
     for stage in case.tensors:
@@ -24,29 +27,30 @@ def inference(name: str) -> str:
         if noise:
             multiples[stage] = float((ours - theirs).abs().max()) / noise
     worst, noisiest = max(errors, key=errors.__getitem__), max(multiples, key=multiples.__getitem__)
-    unmatched = [
-        match(one, *(case.tensors[f"det{index}_{part}"] for part in ("boxes", "scores", "labels")))
-        for index, one in enumerate(found)
-    ]
+    unmatched = 0
+    for index, detections in enumerate(detections_of_images):
+        fields = ("boxes", "scores", "labels")
+        recorded = [case.tensors[f"det{index}_{field}"] for field in fields]
+        unmatched += match(detections, *recorded)
     return (
         f"{len(errors):3d} stages, worst {errors[worst]:.1e} ({worst}), "
         f"{multiples[noisiest]:.1f} times the noise ({noisiest}); "
-        f"{sum(map(len, found))} detections, {sum(unmatched)} without a partner"
+        f"{sum(map(len, detections_of_images))} detections, {unmatched} without a partner"
     )
 
 
 def training(name: str) -> str:
-    """A case's worst loss and gradient norms."""
-    one: Step = take(name)
-    about = one.case.about
+    """The largest errors of a case's losses and gradient norms."""
+    step: Step = take(name)
+    about = step.case.about
     terms = {
-        "loss_dot_product_token": one.terms.alignment,
-        "loss_reg": one.terms.box,
-        "loss_centerness": one.terms.centerness,
+        "loss_dot_product_token": step.terms.alignment,
+        "loss_reg": step.terms.box,
+        "loss_centerness": step.terms.centerness,
     }
     loss = max(abs(float(ours.detach()) / about["losses"][key] - 1) for key, ours in terms.items())
     norms = {
-        key: abs(float(one.gradients[key].norm()) / norm - 1)
+        key: abs(float(step.gradients[key].norm()) / norm - 1)
         for key, norm in about["grad_norms"].items()
         if not official.dropped(key)
         and norm > 1e-4 * about["total_grad_norm"]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# GLIP-T on two nodes of eight GPUs: 16 processes of 4 images make the paper's batch of 64.
+# Pre-trains GLIP-T on two nodes with eight GPUs each: 16 processes with 4 images each give the
+# paper's batch of 64.
 #SBATCH --job-name=glip_pl
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=8

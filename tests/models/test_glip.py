@@ -6,13 +6,13 @@ import torch
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.models.glip import GLIP
 from glip_pl.types import Batch
-from scripts.bench_step import build, random_batch
+from scripts.benchmarking import random_batch, random_model
 
 
 @pytest.fixture(scope="module")
 def nano() -> GLIP:
     torch.manual_seed(0)
-    return build("glip_nano", "cpu").eval()
+    return random_model("glip_nano", "cpu").eval()
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_encoding_once_and_grounding_often_is_the_same(nano: GLIP, batch: Batch)
 def test_all_parameters_of_glip_t_get_a_gradient() -> None:
     """A step of the real GLIP-T at 256 x 320; a part without gradient would hang DDP."""
     torch.manual_seed(0)
-    model = build("glip_t", "cpu").train()
+    model = random_model("glip_t", "cpu").train()
     batch = random_batch(1, 256, 320, "cpu")
     out = model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
     GroundingLoss()(out, batch).total.backward()

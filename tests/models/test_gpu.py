@@ -6,7 +6,7 @@ from hydra.utils import instantiate
 
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.models.deform_conv import DeformConv
-from scripts.bench_step import build, random_batch
+from scripts.benchmarking import random_batch, random_model
 from tests.conftest import Compose
 
 pytestmark = pytest.mark.gpu
@@ -29,7 +29,7 @@ def test_gathers_and_the_cuda_kernel_agree() -> None:
 
 def test_a_whole_model_gives_the_same_logits_on_both() -> None:
     torch.manual_seed(0)
-    model = build("glip_nano", "cpu").eval()
+    model = random_model("glip_nano", "cpu").eval()
     batch = random_batch(2, 128, 160, "cpu")
     with torch.inference_mode():
         here = model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
@@ -40,7 +40,7 @@ def test_a_whole_model_gives_the_same_logits_on_both() -> None:
 
 def test_bf16_training_steps_stay_finite_and_learn(settings: Compose) -> None:
     torch.manual_seed(0)
-    model = build("glip_t", "cuda").train()
+    model = random_model("glip_t", "cuda").train()
     batch = random_batch(2, 320, 416, "cuda")
     optimizer = instantiate(settings().optimizer)(model)
     losses = []

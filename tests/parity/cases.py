@@ -16,7 +16,7 @@ from glip_pl.models.glip import GLIP
 from glip_pl.prompts.building import names_prompt
 from glip_pl.prompts.tokens import load_tokenizer
 from glip_pl.types import Batch, Phrase, Prompt, Sample
-from scripts.bench_step import build
+from scripts.benchmarking import random_model
 from tests.conftest import MINILM, SHARED
 from tests.parity.weights import filled
 
@@ -58,7 +58,7 @@ def listed(training: bool) -> list[str]:
 @lru_cache(maxsize=1)
 def model(letter: str) -> GLIP:
     """The release with the deterministic weights; one is kept, for they are large."""
-    built = build(MODELS[letter], "cpu")
+    built = random_model(MODELS[letter], "cpu")
     built.load_state_dict(official.convert(filled(read(f"keys_{letter}.json"))))
     return built.eval()
 
