@@ -1,4 +1,4 @@
-"""The nouns that flow: Sample -> Batch -> Output -> LossTerms | Detections.
+"""The types that data take on their way: Sample -> Batch -> Output -> LossTerms | Detections.
 
 Legend of shapes: B images, T text tokens, A anchors over all levels, N boxes of one image,
 P phrases of one prompt, K detections, C channels. Boxes are corners (x1, y1, x2, y2) in pixels.
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 from torch import Tensor
 
 MAX_TOKENS = 256
-"""What GLIP reads of a caption, special tokens included."""
+"""Length at which a tokenised caption is cut, special tokens included."""
 
 SHOWN_SCORE = 0.3
 """Score from which a box is shown to people: in pictures, pages and `predict`, by default."""
@@ -19,12 +19,12 @@ Span = tuple[int, int]
 """Character positions [start, end) in a caption."""
 
 Phrase = tuple[Span, ...]
-"""What one may ask about: one or more spans of the caption."""
+"""One or more spans of the caption that together name what a box shows."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """The text the model reads, and the phrases in it that boxes may belong to (paper 3.1)."""
+    """The text that the model reads, and the phrases in it that boxes may belong to (paper 3.1)."""
 
     caption: str
     phrases: tuple[Phrase, ...]
@@ -36,7 +36,7 @@ class Prompt:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """What every dataset yields: an image, a prompt, and boxes that point to its phrases."""
+    """An item of a dataset: an image, a prompt, and boxes that belong to phrases of the prompt."""
 
     image: Tensor  # (3, H, W) uint8, RGB
     boxes: Tensor  # (N, 4) float32, pixels of `image`
@@ -44,7 +44,7 @@ class Sample:
     prompt: Prompt
     image_id: int
     original_size: tuple[int, int]  # (height, width) on disk
-    weights: Tensor | None = None  # (N,) how much each box counts in the loss; None: all alike
+    weights: Tensor | None = None  # (N,) weight of each box in the loss; None: all count alike
 
 
 class _Movable:
@@ -52,12 +52,13 @@ class _Movable:
 
     def _map(self, function: Any) -> Self:
         changes: dict[str, Any] = {}
-        for one in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
-            value = getattr(self, one.name)
+        names = [entry.name for entry in fields(self)]  # type: ignore[arg-type]  # a dataclass
+        for name in names:
+            value = getattr(self, name)
             if isinstance(value, Tensor):
-                changes[one.name] = function(value)
+                changes[name] = function(value)
             elif isinstance(value, list) and value and isinstance(value[0], Tensor):
-                changes[one.name] = [function(item) for item in value]
+                changes[name] = [function(tensor) for tensor in value]
         return replace(self, **changes)  # type: ignore[type-var]
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
@@ -71,10 +72,14 @@ class _Movable:
 
 @dataclass(frozen=True, eq=False)
 class Batch(_Movable):
-    """Padded samples, ready for the model."""
+    """Samples, padded and collated.
+
+    It has eleven fields because it carries all that training and evaluation need of the samples:
+    what the model reads, what the loss compares with, and what leads detections back to the image.
+    """
 
     images: Tensor  # (B, 3, H, W) uint8, channels last in memory, zero beyond each true size
-    sizes: Tensor  # (B, 2) int64, true (height, width) inside `images`
+    sizes: Tensor  # (B, 2) int64, true (height, width) within the padded `images`
     original_sizes: Tensor  # (B, 2) int64, (height, width) on disk
     tokens: Tensor  # (B, T) int64
     attention_mask: Tensor  # (B, T) bool, True at real tokens
@@ -91,26 +96,36 @@ class Batch(_Movable):
 
 @dataclass(frozen=True, eq=False)
 class TextFeatures(_Movable):
-    """Word features, which of them are real, and what learned prompts add later."""
+    """Features of the words, and what a learned prompt will add to them in later fusions."""
 
     hidden: Tensor  # (B, T, C)
-    mask: Tensor  # (B, T) bool
-    deeper: list[Tensor] = field(default_factory=list)  # (B, T, C) each, from the second fusion on
+    mask: Tensor  # (B, T) bool, True at real words
+    deeper: list[Tensor] = field(default_factory=list)  # (B, T, C) each, for the next fusions
+
+    def updated(self, hidden: Tensor) -> "TextFeatures":
+        """The words as the next fusion reads them, from what the last one made of them.
+
+        If a learned prompt has an addition for the next fusion, it is added and leaves the list.
+        """
+        if not self.deeper:
+            return TextFeatures(hidden, self.mask)
+        addition, *deeper = self.deeper
+        return TextFeatures(hidden + addition, self.mask, deeper)
 
 
 @dataclass(frozen=True, eq=False)
 class Output(_Movable):
-    """What the model says about every anchor; levels are concatenated, fine to coarse."""
+    """Predictions of the model for every anchor; levels are concatenated, fine to coarse."""
 
-    alignment: Tensor  # (B, A, T) logits
-    deltas: Tensor  # (B, A, 4) box codes
+    alignment: Tensor  # (B, A, T) logits of every anchor against every word
+    deltas: Tensor  # (B, A, 4) box codes (see boxes.encode)
     centerness: Tensor  # (B, A) logits
     anchors: Tensor  # (A, 4)
     level_sizes: tuple[int, ...]  # anchors per level, summing to A
 
 
 class LossTerms(NamedTuple):
-    """The three parts of the grounding loss; the total is their plain sum."""
+    """The three terms of the grounding loss; the total is their plain sum."""
 
     alignment: Tensor
     box: Tensor
@@ -118,25 +133,25 @@ class LossTerms(NamedTuple):
 
     @property
     def total(self) -> Tensor:
-        """The scalar to minimise."""
+        """The loss that training minimises, a scalar."""
         return self.alignment + self.box + self.centerness
 
 
 @dataclass(frozen=True, eq=False)
 class Detections(_Movable):
-    """Boxes found in one image, best first, in pixels of the image on disk."""
+    """Detected boxes of one image, highest score first, in pixels of the image on disk."""
 
     boxes: Tensor  # (K, 4)
     scores: Tensor  # (K,)
-    phrase_ids: Tensor  # (K,) int64
+    phrase_ids: Tensor  # (K,) int64, index into the phrases or categories that were asked for
 
     def above(self, threshold: float) -> "Detections":
-        """Only what scores higher."""
-        kept = self.scores > threshold
-        return Detections(self.boxes[kept], self.scores[kept], self.phrase_ids[kept])
+        """Only the detections that score higher than `threshold`."""
+        higher = self.scores > threshold
+        return Detections(self.boxes[higher], self.scores[higher], self.phrase_ids[higher])
 
     def best(self, count: int) -> "Detections":
-        """Only the first so many."""
+        """Only the first `count` detections."""
         return Detections(self.boxes[:count], self.scores[:count], self.phrase_ids[:count])
 
     def __len__(self) -> int:

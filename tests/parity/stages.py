@@ -66,7 +66,7 @@ def recorded(glip: GLIP, batch: Batch) -> Iterator[dict[str, Tensor]]:
             language = f"tower{place:02d}_VLFuse_lang"
             watch(
                 fusion.cross_attention,
-                lambda both, name=language: stages.update({name: both[1].hidden}),
+                lambda both, name=language: stages.update({name: both[1]}),
             )
             language = f"tower{place + 1:02d}_BertEncoderLayer_lang"
             maps = levels(f"tower{place:02d}_VLFuse")

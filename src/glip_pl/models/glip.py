@@ -1,17 +1,15 @@
-"""GLIP: encode the image, encode the text, fuse them, ground every box in every word."""
+"""GLIP: encode the image, encode the text, fuse them, score every box against every word."""
 
 from collections.abc import Callable
-from itertools import zip_longest
 
 from torch import Tensor, nn
 
 from glip_pl.errors import UserError
 from glip_pl.models.dynamic_head import DynamicConv
 from glip_pl.models.fpn import FPN
-from glip_pl.models.fusion import NoFusion
 from glip_pl.models.grounding_head import GroundingHead
 from glip_pl.models.image_encoder import ImageEncoder
-from glip_pl.models.prompt_tuning import ROWS, PromptTable
+from glip_pl.models.prompt_tuning import ROWS, PromptTables
 from glip_pl.models.text_encoder import TextEncoder
 from glip_pl.types import Output, TextFeatures
 
@@ -31,21 +29,21 @@ class GLIP(nn.Module):
         prompts: int = 0,
         prompt_rows: int = ROWS,
     ) -> None:
-        """Make `layers` rounds of `fusion(channels, text width, 1 / layers)` and dynamic conv.
+        """Build `layers` rounds of `fusion(channels, text width, 1 / layers)` and dynamic conv.
 
-        The first of `prompts` learned tables changes the encoded words, the next ones what the
-        fusions after the first read, in the first `prompt_rows` places. Raises UserError if there
-        are more of them than fusions.
-        The head's logits and box codes have learned scales; a larger `initial_gain` makes short
-        trainings learn sooner. The released models start at 1.
+        There are nine arguments because each is a setting under `model` that people type and that
+        every checkpoint stores: three exchangeable modules, and the numbers of the fixed ones.
+
+        `prompts` is the number of tables of a learned prompt, each for the first `prompt_rows`
+        tokens (models/prompt_tuning.py). The logits and box codes of the head have learned
+        scales: a larger `initial_gain` lets short trainings learn sooner; the released models
+        start at 1. Raises UserError if there are more tables than readings of the words.
         """
         super().__init__()
         self.image_encoder = image_encoder
         self.text_encoder = text_encoder
         self.fpn = FPN(image_encoder.channels, channels, drop_block)
-        self.prompts = nn.ModuleList(
-            PromptTable(text_encoder.dim, prompt_rows) for _ in range(prompts)
-        )
+        self.prompts = PromptTables(prompts, text_encoder.dim, prompt_rows)
         self.fusions = nn.ModuleList(
             fusion(channels, text_encoder.dim, 1 / layers) for _ in range(layers)
         )
@@ -63,40 +61,34 @@ class GLIP(nn.Module):
         return levels
 
     def encode_text(self, tokens: Tensor, mask: Tensor, learned: bool = True) -> TextFeatures:
-        """Word features of token ids (B, T), by default with what a learned prompt adds."""
-        features: TextFeatures = self.text_encoder(tokens, mask)
-        if not (learned and self.prompts):
-            return features
-        first, *later = (table(features) for table in self.prompts)
-        return TextFeatures(features.hidden + first, features.mask, later)
+        """Word features of token ids (B, T), by default with the additions of a learned prompt."""
+        text: TextFeatures = self.text_encoder(tokens, mask)
+        return self.prompts(text) if learned else text
 
     @property
     def shallow(self) -> bool:
-        """Whether pixels meet words in the head alone (GLIP-T A)."""
-        return all(isinstance(fusion, NoFusion) for fusion in self.fusions)
+        """Whether only the head compares pixels with words (GLIP-T A)."""
+        return not any(fusion.reads_words for fusion in self.fusions)
 
     @property
     def readings(self) -> int:
-        """How often words are read before the head does; a learned prompt can change each."""
+        """How often words are read before the head: the most tables a learned prompt can have."""
         return 1 if self.shallow else len(self.fusions)
 
     def refine(self, levels: list[Tensor]) -> list[Tensor]:
-        """What a shallow model makes of an encoded image, before it reads any word."""
-        for dynamic_conv in self.dynamic_convs:
-            levels = dynamic_conv(levels)
+        """Levels after all dynamic convolutions of a shallow model, which no prompt changes."""
+        for conv in self.dynamic_convs:
+            levels = conv(levels)
         return levels
 
     def ground(self, levels: list[Tensor], text: TextFeatures) -> Output:
-        """Fuse an encoded image with an encoded prompt and score every anchor and word."""
-        added = (None, *text.deeper)  # the first fusion reads the words as they are
-        for more, fusion, dynamic_conv in zip_longest(added, self.fusions, self.dynamic_convs):
-            if more is not None:
-                text = TextFeatures(text.hidden + more, text.mask)
+        """Fuse an encoded image with an encoded prompt, and score every anchor and word."""
+        for fusion, conv in zip(self.fusions, self.dynamic_convs, strict=True):
             levels, text = fusion(levels, text)
-            levels = dynamic_conv(levels)
+            levels = conv(levels)
         output: Output = self.head(levels, text)
         return output
 
     def forward(self, images: Tensor, sizes: Tensor, tokens: Tensor, mask: Tensor) -> Output:
-        """All of it."""
+        """Predictions for padded uint8 images (B, 3, H, W), true sizes (B, 2), tokens (B, T)."""
         return self.ground(self.encode_image(images, sizes), self.encode_text(tokens, mask))

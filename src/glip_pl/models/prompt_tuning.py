@@ -1,4 +1,8 @@
-"""Prompts that are learned: what is added to the words (paper 4.3; the released prompt tuning)."""
+"""Learned prompts: tables that are added to the words (prompt tuning, paper 5.2).
+
+The first table changes the words that the text encoder gives, as in the released prompt tuning;
+each further one is added to what the next fusion reads.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -7,23 +11,37 @@ from glip_pl.errors import UserError
 from glip_pl.types import TextFeatures
 
 ROWS = 1000
-"""Places of the released table; a prompt holds 256."""
+"""Positions of the released table; a prompt has 256 tokens at most."""
 
 
 class PromptTable(nn.Module):
-    """A row for every place of a prompt, zero at first: the prompt starts as what it says."""
+    """A row for every position of a prompt, zero at first, so that it changes nothing untrained."""
 
     def __init__(self, dim: int, rows: int = ROWS) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(rows, dim))
 
     def forward(self, text: TextFeatures) -> Tensor:
-        """What to add to word features (B, T, C), of their shape. Raises UserError for a long T."""
+        """The addition (B, T, C) to word features. Raises UserError if T exceeds the rows."""
         length = text.hidden.shape[1]
         if length > len(self.weight):
             raise UserError(
-                f"this model has a learned prompt of {len(self.weight)} tokens, and is asked for "
-                f"{length}: ask the model that it was tuned from"
+                f"the learned prompt of this model has {len(self.weight)} tokens, fewer than the "
+                f"{length} of this text: use the model that it was tuned from"
             )
         rows: Tensor = self.weight[:length]
         return rows.expand_as(text.hidden)
+
+
+class PromptTables(nn.ModuleList):
+    """The tables of a learned prompt: none, one, or one for each of the first few fusions."""
+
+    def __init__(self, count: int, dim: int, rows: int = ROWS) -> None:
+        super().__init__(PromptTable(dim, rows) for _ in range(count))
+
+    def forward(self, text: TextFeatures) -> TextFeatures:
+        """Encoded words with the first table added; the additions of later ones travel along."""
+        if not len(self):
+            return text
+        first, *later = (table(text) for table in self)
+        return TextFeatures(text.hidden + first, text.mask, later)
