@@ -1,4 +1,4 @@
-"""Few pictures of every category: the official k-shot subset (GLIP's program, paper 5.3)."""
+"""Few pictures of every category: the official k-shot subset (GLIP's program, paper 5.1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

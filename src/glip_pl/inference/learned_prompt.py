@@ -1,4 +1,4 @@
-"""A learned prompt in a small file: what the model reads instead of a text (paper 4.3)."""
+"""A learned prompt in a small file: what the model reads instead of a text (paper 5.2)."""
 
 import hashlib
 import json
