@@ -17,7 +17,7 @@ from pycocotools.cocoeval import COCOeval
 from glip_pl import evaluate
 from glip_pl.training.callbacks.resumed_evaluation import ResumedTest
 from tests.conftest import MINILM, Compose, launched
-from tests.metrics.test_average_precision import TWELVE
+from tests.metrics.cases import TWELVE
 
 QUIET = [
     *("data.prepare=null", "data.workers=0", "data.batch_size=1", "callbacks.pictures=null"),
