@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from glip_pl.data.dataset import GroundedDataset
-from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.formats.coco import CocoJson
+from glip_pl.data.opening import evaluation_set, training_set
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
 from glip_pl.metrics.coco import COCOAveragePrecision
@@ -50,10 +50,10 @@ def write(tmp_path: Path, indexes: Path) -> Any:
         path.write_text(json.dumps(coco(**changes)))
         reader = CocoJson(path, tmp_path)
         if "sampler" not in options:
-            return EvaluationSet(
+            return evaluation_set(
                 reader, indexes, SAME_SIZE, tokenizer, COCOAveragePrecision, **options
             )
-        return GroundedDataset(reader, indexes, SAME_SIZE, tokenizer, **options)
+        return training_set(reader, indexes, SAME_SIZE, tokenizer, **options)
 
     return opened
 
@@ -108,7 +108,7 @@ def test_every_mistake_in_a_file_is_named(write: Any, tokenizer: Tokenizer) -> N
             {"images": [{"id": 1, "file_name": "a.png", "width": 3}]},
             "entry 0 of `images` has no `height`",
         ),
-        ({"images": coco()["images"] + coco()["images"][:1]}, "image id 7 stands in .* twice"),
+        ({"images": coco()["images"] + coco()["images"][:1]}, "image id 7 occurs twice"),
         ({"images": None}, "is not COCO-style"),
     ]
     for changes, message in cases:
@@ -174,7 +174,7 @@ def frames(folder: Path, tokenizer: Tokenizer, picture: Image.Image, **saved: An
     content = coco(annotations=coco()["annotations"][:1])
     content["images"] = [{"id": 7, "file_name": "a.jpg", "height": 40, "width": 60}]
     (folder / "one.json").write_text(json.dumps(content))
-    return EvaluationSet(
+    return evaluation_set(
         CocoJson(folder / "one.json", folder),
         folder / "index",
         ResizeFlip([20], 100),

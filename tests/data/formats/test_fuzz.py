@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from glip_pl.data.dataset import GroundedDataset
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.formats.odvg import OdvgJsonl
 from glip_pl.data.formats.tsv import TsvYaml
@@ -23,6 +22,7 @@ from glip_pl.data.formats.voc import VocXml
 from glip_pl.data.formats.web_shards import WebShards
 from glip_pl.data.images import FORMATS, ImageFolder, load_image
 from glip_pl.data.indexing import open_index
+from glip_pl.data.opening import training_set
 from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.data.truth import PhraseTruth, Truth, truth_of
@@ -169,7 +169,7 @@ def test_nesting_without_end_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nested more than 500 deep"):
         open_index(CocoJson(file, tmp_path), tmp_path / "index")
     file.write_text('{"filename":' + "[" * 200_000)
-    with pytest.raises(UserError, match="line 1 is no JSON"):
+    with pytest.raises(UserError, match="line 1 is not a JSON"):
         open_index(OdvgJsonl(file, tmp_path), tmp_path / "index")
 
 
@@ -271,7 +271,7 @@ def test_pictures_that_are_none(
     make(picture)
     with pytest.raises(UserError, match=said):
         load_image(picture)
-    dataset = GroundedDataset(
+    dataset = training_set(
         reader, indexes, ResizeFlip([40], 90), tokenizer, CategorySampler(), tolerate=0.9
     )
     assert dataset[0].image_id == dataset[1].image_id

@@ -7,6 +7,7 @@ from PIL import Image
 
 from glip_pl.data.dataset import GroundedDataset
 from glip_pl.data.formats.mdetr import MdetrJson
+from glip_pl.data.opening import training_set
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
 from glip_pl.prompts.tokens import Tokenizer
@@ -39,7 +40,7 @@ def opened(folder: Path, tokenizer: Tokenizer, **changes: Any) -> GroundedDatase
     path = folder / "captions.json"
     path.write_text(json.dumps(mdetr(**changes)))
     reader = MdetrJson(path, folder)
-    return GroundedDataset(reader, folder / "index", ResizeFlip([40], 100), tokenizer)
+    return training_set(reader, folder / "index", ResizeFlip([40], 100), tokenizer)
 
 
 def test_boxes_with_the_same_spans_share_a_phrase(tmp_path: Path, tokenizer: Tokenizer) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glip_pl.data.dataset import GroundedDataset
 from glip_pl.data.indexing import open_index
+from glip_pl.data.opening import training_set
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.tokens import Tokenizer
@@ -67,7 +67,7 @@ def test_every_format_becomes_the_same_kind_of_sample(
     write: Writer, tmp_path: Path, indexes: Path, tokenizer: Tokenizer
 ) -> None:
     wanted = [scene for scene in scenes(8) if scene.boxes]
-    dataset = GroundedDataset(
+    dataset = training_set(
         write(tmp_path, wanted),
         indexes,
         ResizeFlip([40], 100, flip=0.5),

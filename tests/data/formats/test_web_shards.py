@@ -52,11 +52,11 @@ def test_samples_of_a_shard_are_a_block(tmp_path: Path, indexes: Path) -> None:
 
 def test_ranges_and_globs_name_shards(tmp_path: Path) -> None:
     web_shards(tmp_path, SCENES, per_shard=3)
-    listed = WebShards(f"{tmp_path}/{{00000..00002}}.tar").places
-    assert listed == WebShards(str(tmp_path / "*.tar")).places
+    listed = WebShards(f"{tmp_path}/{{00000..00002}}.tar").locations
+    assert listed == WebShards(str(tmp_path / "*.tar")).locations
     assert [Path(place).name for place in listed] == ["00000.tar", "00001.tar", "00002.tar"]
     with pytest.raises(UserError, match=r"no such shard: .*\.gz"):
-        _ = WebShards(str(tmp_path / "*.gz")).places
+        _ = WebShards(str(tmp_path / "*.gz")).locations
 
 
 def test_plain_captions_without_boxes(tmp_path: Path, indexes: Path) -> None:

@@ -1,1 +1,1 @@
-"""One small reader for each form in which people have their data on disk."""
+"""One small reader for each format in which detection, grounding and caption data are published."""

@@ -1,14 +1,14 @@
-"""Pictures with captions and no boxes: what a teacher labels. (Web shards have a reader too.)"""
+"""Pictures with captions and no boxes, which a teacher labels. (See also web_shards.py.)"""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from glip_pl.data.formats.coco_tables import read_images, small
-from glip_pl.data.formats.json_stream import items
+from glip_pl.data.formats.coco_tables import int64, read_images
+from glip_pl.data.formats.json_stream import read_entries
 from glip_pl.data.images import BesideFolder
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record
@@ -17,22 +17,22 @@ from glip_pl.errors import UserError
 
 @dataclass(frozen=True)
 class CocoCaptions(BesideFolder):
-    """COCO's captions_*.json: a picture comes once for each of its captions."""
+    """COCO's captions_*.json: a picture has one record for each of its captions."""
 
     def read(self, problems: Problems) -> Contents:
-        """One record per caption, whose id is the caption's."""
+        """One record per caption; its id is the caption's."""
         return Contents(self._records(problems))
 
     def _records(self, problems: Problems) -> Iterator[Record]:
         path = Path(self.annotations)
         images = read_images(path, problems)
-        for number, entry in enumerate(items(path, "annotations")):
+        for number, entry in enumerate(read_entries(path, "annotations")):
             try:
-                row = images.row_of[small(entry["image_id"])]
-                caption, caption_id = str(entry["caption"]), small(entry["id"])
+                row = images.row_of[int64(entry["image_id"])]
+                caption, caption_id = str(entry["caption"]), int64(entry["id"])
             except (KeyError, TypeError, ValueError, OverflowError) as error:
-                message = f"{path}: caption number {number} makes no sense: {error!r:.200}"
-                problems.error("caption that makes no sense", message, number + 1)
+                message = f"{path}: caption number {number} is malformed: {error!r:.200}"
+                problems.error("malformed caption", message, number + 1)
                 continue
             yield _unlabelled(images.names[row], images.sizes[row], caption_id, caption)
 
@@ -46,25 +46,30 @@ class CaptionTable(BesideFolder):
         return Contents(self._records(problems))
 
     def _records(self, problems: Problems) -> Iterator[Record]:
-        path, images = Path(self.annotations), self.open_images()
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = csv.DictReader(file)
-                if not {"file", "caption"} <= set(rows.fieldnames or ()):
-                    raise UserError(f"{path} has no columns `file` and `caption`")
-                for number, row in enumerate(rows):
-                    try:
-                        image = images.load(str(row["file"]))
-                    except UserError as error:
-                        problems.error("picture that cannot be read", str(error), number + 1)
-                        continue
-                    size = image.height, image.width
-                    yield _unlabelled(str(row["file"]), size, number, str(row["caption"]))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise UserError(f"{path} is no CSV in UTF-8: {error}") from error
+        images = self.open_images()
+        for number, row in enumerate(_read_rows(Path(self.annotations))):
+            try:
+                image = images.load(str(row["file"]))
+            except UserError as error:
+                problems.error("picture that cannot be read", str(error), number + 1)
+                continue
+            size = image.height, image.width
+            yield _unlabelled(str(row["file"]), size, number, str(row["caption"]))
+
+
+def _read_rows(path: Path) -> Iterator[Mapping[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if not {"file", "caption"} <= set(rows.fieldnames or ()):
+                raise UserError(f"{path} has no columns `file` and `caption`")
+            yield from rows
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is not a CSV file in UTF-8: {error}") from error
 
 
 def _unlabelled(name: str, size: tuple[int, int], image_id: int, caption: str) -> Record:
+    """The record of a caption without boxes; `size` is (height, width)."""
     return Record(
         image=name,
         size=size,

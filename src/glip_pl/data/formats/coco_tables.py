@@ -1,15 +1,15 @@
-"""The part that all COCO-style JSON files share: images, and the annotations that point to them."""
+"""What all COCO-style JSON files share: images, and the annotations that point to them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.arrays import offsets_of
-from glip_pl.data.formats.json_stream import items
+from glip_pl.data.formats.json_stream import read_entries
 from glip_pl.data.problems import Problems
 from glip_pl.errors import UserError
 
@@ -21,20 +21,31 @@ class ImageEntries:
     ids: list[int]
     names: list[str]
     sizes: list[tuple[int, int]]  # height and width, pixels
-    captions: list[str]  # MDETR's files have one in every entry
-    row_of: dict[int, int]  # by id
+    captions: list[str]  # in MDETR's files every entry has a caption; elsewhere empty texts
+    row_of: dict[int, int]  # position in these lists by image id
 
 
-def read_images(path: Path, problems: Problems, parts: int | None = None) -> ImageEntries:
-    """All of `images`; file names keep their last `parts` parts. Raises UserError.
+class Annotation(NamedTuple):
+    """A usable entry of `annotations`."""
 
-    LVIS gives an address in place of a file name, whose last two parts are folder and file.
+    number: int  # position in the file
+    image_row: int  # position of its image in ImageEntries
+    box: list[float]  # x, y, width, height in pixels
+    entry: Mapping[str, Any]
+
+
+def read_images(path: Path, problems: Problems, name_components: int | None = None) -> ImageEntries:
+    """The entries of `images`; bad ones are reported to `problems` and left out.
+
+    File names keep their last `name_components` components, or all of them if it is None. LVIS
+    gives a `coco_url` in place of a file name, of which the last two, folder and file, are kept.
+    Raises UserError if the file has no list `images`.
     """
-    table = ImageEntries([], [], [], [], {})
-    row = -1
-    for row, entry in enumerate(items(path, "images")):
+    images = ImageEntries([], [], [], [], {})
+    number = -1
+    for number, entry in enumerate(read_entries(path, "images")):
         try:
-            image_id = small(entry["id"])
+            image_id = int64(entry["id"])
             url = entry.get("coco_url")
             name = (
                 _tail(str(url), 2) if "file_name" not in entry and url else str(entry["file_name"])
@@ -42,87 +53,97 @@ def read_images(path: Path, problems: Problems, parts: int | None = None) -> Ima
             # MDETR's Flickr30k file writes heights and widths as texts.
             size = (int(entry["height"]), int(entry["width"]))
         except KeyError as missing:
-            message = f"{path}: entry {row} of `images` has no `{missing.args[0]}`"
-            problems.error("entry without a field", message, row + 1)
+            message = f"{path}: entry {number} of `images` has no `{missing.args[0]}`"
+            problems.error("entry without a field", message, number + 1)
             continue
         except (TypeError, ValueError, OverflowError) as error:
-            problems.error("entry that makes no sense", f"{path}: image {row}: {error}", row + 1)
+            message = f"{path}: entry {number} of `images` is malformed: {error}"
+            problems.error("malformed entry", message, number + 1)
             continue
-        if image_id in table.row_of:
-            message = f"{path}: image id {image_id} stands in `images` twice"
-            problems.error("repeated id", message, row + 1)
+        if image_id in images.row_of:
+            message = f"{path}: the image id {image_id} occurs twice in `images`"
+            problems.error("repeated image id", message, number + 1)
             continue
-        table.row_of[image_id] = len(table.ids)
-        table.ids.append(image_id)
-        table.names.append(name if parts is None else _tail(name, parts))
-        table.sizes.append(size)
-        table.captions.append(str(entry.get("caption", "")))
-    if row < 0:
+        images.row_of[image_id] = len(images.ids)
+        images.ids.append(image_id)
+        images.names.append(name if name_components is None else _tail(name, name_components))
+        images.sizes.append(size)
+        images.captions.append(str(entry.get("caption", "")))
+    if number < 0:
         raise UserError(f"{path} is not COCO-style JSON: it has no list `images`")
-    return table
+    return images
 
 
-def _tail(name: str, parts: int) -> str:
-    return "/".join(name.split("/")[-parts:])
+def _tail(name: str, components: int) -> str:
+    return "/".join(name.split("/")[-components:])
 
 
 def read_annotations(
     path: Path, images: ImageEntries, problems: Problems, crowds: bool = False
-) -> Iterator[tuple[int, int, list[float], Mapping[str, Any]]]:
-    """Number, row of the image, box [x, y, width, height], entry; without `crowds` no crowds.
+) -> Iterator[Annotation]:
+    """The entries of `annotations`; crowds are left out unless `crowds` is set.
 
-    Raises UserError naming the annotation that has no image or no box.
+    An entry without an image or a box is reported to `problems` and left out.
     """
-    for row, entry in enumerate(items(path, "annotations")):
+    for number, entry in enumerate(read_entries(path, "annotations")):
         try:
             if is_crowd(entry) and not crowds:
-                problems.leave_out("crowd left out", f"{named(path, entry, row)} has iscrowd=1")
+                message = f"{annotation_name(path, entry, number)} has iscrowd=1"
+                problems.leave_out("crowd left out", message)
                 continue
-            owner = images.row_of.get(int(entry["image_id"]))
+            image_row = images.row_of.get(int(entry["image_id"]))
             x, y, width, height = entry["bbox"]
             box = [float(x), float(y), float(width), float(height)]
         except KeyError as missing:
-            message = f"{named(path, entry, row)} has no `{missing.args[0]}`"
-            problems.error("entry without a field", message, row + 1)
+            message = f"{annotation_name(path, entry, number)} has no `{missing.args[0]}`"
+            problems.error("entry without a field", message, number + 1)
             continue
         except (TypeError, ValueError, OverflowError):
-            message = f"{named(path, entry, row)} has the box {entry.get('bbox')!r:.80}"
-            problems.error("box that is no number", message, row + 1)
-            continue
-        if owner is None:
             message = (
-                f"{named(path, entry, row)} belongs to image {entry['image_id']}, "
+                f"{annotation_name(path, entry, number)} has the box {entry.get('bbox')!r:.80}, "
+                "which is not a list of four numbers"
+            )
+            problems.error("malformed box", message, number + 1)
+            continue
+        if image_row is None:
+            message = (
+                f"{annotation_name(path, entry, number)} belongs to image {entry['image_id']}, "
                 "which is not in `images`"
             )
-            problems.error("annotation without an image", message, row + 1)
+            problems.error("annotation without an image", message, number + 1)
             continue
-        yield row, owner, box, entry
+        yield Annotation(number, image_row, box, entry)
 
 
 def is_crowd(entry: Mapping[str, Any]) -> bool:
-    """Whether an annotation is of many things at once; some tools write "0"."""
+    """Whether an annotation is of a group of objects; some tools write `iscrowd` as a text."""
     return str(entry.get("iscrowd", 0)) not in ("0", "0.0", "False", "None", "")
 
 
-def small(value: Any) -> int:
-    """A whole number that an array holds. Raises OverflowError, TypeError or ValueError."""
+def int64(value: Any) -> int:
+    """The value as an integer of 64 bits. Raises OverflowError, TypeError or ValueError."""
     number = int(value)
     if abs(number) >= 2**63:
         raise OverflowError(f"{number} is too large")
     return number
 
 
-def named(path: Path, entry: Mapping[str, Any], row: int) -> str:
-    """How messages call an annotation."""
-    return f"{path}: annotation {entry.get('id', f'number {row}')}"
+def annotation_name(path: Path, entry: Mapping[str, Any], number: int) -> str:
+    """How messages name an annotation: by its id, or else by its position in the file."""
+    return f"{path}: annotation {entry.get('id', f'number {number}')}"
 
 
-def grouped(owners: NDArray[np.int64], rows: int) -> tuple[NDArray[np.int64], list[int]]:
-    """The order that brings annotations together by image, and where each image's begin."""
-    order = np.argsort(owners, kind="stable")
-    return order, offsets_of(np.bincount(owners, minlength=rows)).tolist()
+def group_by_image(
+    image_rows: NDArray[np.int64], image_count: int
+) -> tuple[NDArray[np.int64], list[int]]:
+    """The order that sorts annotations (N,) by image, and where those of each image begin (I + 1).
+
+    Annotations of the same image stay in their order.
+    """
+    order = np.argsort(image_rows, kind="stable")
+    return order, offsets_of(np.bincount(image_rows, minlength=image_count)).tolist()
 
 
 def corners_of(xywh: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 4) x, y, width, height to corners; the second is the first pixel outside."""
+    """(N, 4) x, y, width, height to corners; the second is the first pixel outside the box."""
     return np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)

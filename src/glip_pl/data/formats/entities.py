@@ -10,6 +10,7 @@ from glip_pl.data.images import inside
 from glip_pl.errors import UserError
 
 _PHRASE = re.compile(r"\[/EN#(\d+)((?:/[^\s/]+)*)\s")
+"""The mark before a phrase, such as "[/EN#12/people/other ": coreference chain and kinds."""
 
 Box = tuple[float, float, float, float]
 """Corners as in the XML, pixels."""
@@ -24,8 +25,12 @@ class Entity:
 
 
 def read_entities(root: Path, image: str) -> list[list[Entity]]:
-    """The phrases with boxes of every sentence of a picture, in their order. Raises UserError."""
-    boxes = _boxes(inside(root / "Annotations", f"{image}.xml"))
+    """The phrases with boxes of each sentence of an image, in the order of the sentence.
+
+    `root` holds the folders Annotations and Sentences. Raises UserError if a file is missing or
+    malformed.
+    """
+    boxes = _read_boxes(inside(root / "Annotations", f"{image}.xml"))
     path = inside(root / "Sentences", f"{image}.txt")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -42,19 +47,19 @@ def read_entities(root: Path, image: str) -> list[list[Entity]]:
     ]
 
 
-def _boxes(path: Path) -> dict[str, list[Box]]:
-    """Boxes by chain; an object may belong to several."""
-    found: dict[str, list[Box]] = {}
+def _read_boxes(path: Path) -> dict[str, list[Box]]:
+    """Boxes by the number of their coreference chain; an object may belong to several chains."""
+    boxes: dict[str, list[Box]] = {}
     try:
-        for thing in parse(path).getroot().iter("object"):
-            corners = thing.find("bndbox")
+        for node in parse(path).getroot().iter("object"):
+            corners = node.find("bndbox")
             if corners is None:
-                continue  # the whole scene, or not visible
+                continue  # it is the whole scene, or not visible
             x1, y1, x2, y2 = (
                 float(corners.findtext(side, "")) for side in ("xmin", "ymin", "xmax", "ymax")
             )
-            for name in thing.findall("name"):
-                found.setdefault(str(name.text), []).append((x1, y1, x2, y2))
+            for name in node.findall("name"):
+                boxes.setdefault(str(name.text), []).append((x1, y1, x2, y2))
     except (OSError, ParseError, ValueError) as error:
         raise UserError(f"cannot read the boxes of Flickr30k Entities: {path}: {error}") from error
-    return found
+    return boxes

@@ -1,4 +1,4 @@
-"""Large JSON files, one item at a time: gigabytes never become Python objects at once."""
+"""Large JSON files, read one entry at a time, so that gigabytes never lie in memory at once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,22 +10,27 @@ import numpy as np
 from glip_pl.errors import UserError
 
 BUFFER = 1 << 20
+"""Bytes that the parser reads at a time."""
+
 MAX_DEPTH = 500
 """Brackets left open within one buffer. The parser's memory grows with the square of the depth."""
 
 
-def items(path: Path, key: str) -> Iterator[dict[str, Any]]:
-    """The objects in the list under a top-level key, none if there is no such key.
+def read_entries(path: Path, key: str) -> Iterator[dict[str, Any]]:
+    """The objects of the list under a top-level key; none if the file has no such key.
 
-    Raises UserError if the file is no JSON, or its list holds something else.
+    Raises UserError if the file is not valid JSON, or if an entry of the list is not an object.
     """
+    for number, entry in enumerate(_parse(path, key)):
+        if not isinstance(entry, dict):
+            raise UserError(f"{path}: entry {number} of `{key}` is not an object: {entry!r:.60}")
+        yield entry
+
+
+def _parse(path: Path, key: str) -> Iterator[Any]:
     with path.open("rb") as file:
         try:
-            found = ijson.items(_Shallow(file), f"{key}.item", use_float=True, buf_size=BUFFER)
-            for number, item in enumerate(found):
-                if not isinstance(item, dict):
-                    raise UserError(f"{path}: entry {number} of `{key}` is no object: {item!r:.60}")
-                yield item
+            yield from ijson.items(_Shallow(file), f"{key}.item", use_float=True, buf_size=BUFFER)
         except (ijson.JSONError, UnicodeDecodeError) as error:
             raise UserError(
                 f"{path} is not valid JSON (NaN and Infinity are not): {_line(error)}"
@@ -33,13 +38,14 @@ def items(path: Path, key: str) -> Iterator[dict[str, Any]]:
 
 
 def _line(error: Exception) -> str:
-    said = error.args[0] if error.args else error
-    text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    """The message of a parser's error as a single short line."""
+    message = error.args[0] if error.args else error
+    text = message.decode(errors="replace") if isinstance(message, bytes) else str(message)
     return " ".join(text.split())[:200]
 
 
 class _Shallow:
-    """A file that refuses to be nested without end, and hides the mark of Windows' UTF-8."""
+    """A file that refuses deep nesting and leaves out the byte order mark of UTF-8."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -50,8 +56,9 @@ class _Shallow:
         if not self.started and size:
             self.started = True
             chunk = chunk.removeprefix(b"\xef\xbb\xbf")
-        # Brackets in texts count too: by the hundred in one buffer they do not occur.
-        folded = np.frombuffer(chunk, dtype=np.uint8) | 0x20  # "[" and "{" become one, so do "]}"
+        # Brackets inside strings count too, but no real file has hundreds of them in one buffer.
+        # Setting one bit turns "[" into "{" and "]" into "}", so that both kinds count alike.
+        folded = np.frombuffer(chunk, dtype=np.uint8) | 0x20
         steps = (folded == ord("{")).astype(np.int8) - (folded == ord("}")).astype(np.int8)
         if len(chunk) and int(np.cumsum(steps, dtype=np.int32).max()) > MAX_DEPTH:
             raise ijson.JSONError(f"nested more than {MAX_DEPTH} deep")

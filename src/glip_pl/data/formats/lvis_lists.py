@@ -1,53 +1,64 @@
-"""What LVIS adds to COCO's JSON: how rare a category is, and what is known of each picture."""
+"""What LVIS adds to COCO's JSON: how frequent a category is, and what is known of each image."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.formats.coco_tables import ImageEntries
-from glip_pl.data.formats.json_stream import items
+from glip_pl.data.formats.json_stream import read_entries
 from glip_pl.errors import UserError
 
 Pairs = NDArray[np.int64]
-"""(M, 2) place of the image among the ascending ids, category."""
+"""(M, 2) position of the image among the ascending image ids, index of the category."""
 
 
 def read_frequencies(path: Path, category_ids: Sequence[int]) -> list[str] | None:
-    """LVIS's r, c or f of each category; None if the file does not say."""
-    known = {
-        int(one["id"]): str(one["frequency"])
-        for one in items(path, "categories")
-        if "frequency" in one
+    """LVIS's frequency (r, c or f) of each category; None if the file has none."""
+    frequencies = {
+        int(entry["id"]): str(entry["frequency"])
+        for entry in read_entries(path, "categories")
+        if "frequency" in entry
     }
-    return [known.get(one, "") for one in category_ids] if known else None
+    return [frequencies.get(key, "") for key in category_ids] if frequencies else None
 
 
 def read_pairs(
-    path: Path, images: ImageEntries, place: NDArray[np.int64], category_ids: Sequence[int]
+    path: Path,
+    images: ImageEntries,
+    positions: NDArray[np.int64],
+    category_ids: Sequence[int],
 ) -> tuple[Pairs, Pairs]:
-    """Categories known to be absent from an image, and those of which not all are boxed.
+    """Categories known to be absent from an image, and categories not exhaustively annotated in it.
 
-    `place` tells where each of `images` stands among the ascending ids.
+    `positions` (I,) holds the position of each of `images` among the ascending image ids. Raises
+    UserError if a list of categories cannot be read.
     """
     label_of = {category: label for label, category in enumerate(category_ids)}
-    found: dict[str, list[tuple[int, int]]] = {
-        "neg_category_ids": [],
-        "not_exhaustive_category_ids": [],
-    }
-    for number, entry in enumerate(items(path, "images")):
+    absent: list[tuple[int, int]] = []
+    incomplete: list[tuple[int, int]] = []
+    for number, entry in enumerate(read_entries(path, "images")):
         try:
             row = images.row_of.get(int(entry["id"]))
-            for key, pairs in found.items():
-                known = [label_of[int(one)] for one in entry.get(key, ()) if int(one) in label_of]
-                if row is not None:
-                    pairs += [(int(place[row]), label) for label in known]
+            absent_labels = _labels(entry, "neg_category_ids", label_of)
+            incomplete_labels = _labels(entry, "not_exhaustive_category_ids", label_of)
         except KeyError:
-            continue  # without an id; left out when the images were read
+            continue  # it has no id, and was left out when the images were read
         except (TypeError, ValueError, OverflowError) as error:
-            raise UserError(
-                f"{path}: entry {number} of `images` makes no sense: {error}"
-            ) from error
-    absent, incomplete = (np.asarray(one, dtype=np.int64).reshape(-1, 2) for one in found.values())
-    return absent, incomplete
+            raise UserError(f"{path}: entry {number} of `images` is malformed: {error}") from error
+        if row is not None:
+            position = int(positions[row])
+            absent += [(position, label) for label in absent_labels]
+            incomplete += [(position, label) for label in incomplete_labels]
+    return _pairs(absent), _pairs(incomplete)
+
+
+def _labels(entry: Mapping[str, Any], key: str, label_of: Mapping[int, int]) -> list[int]:
+    """The labels of the listed categories, without those that the reader does not know."""
+    return [label_of[int(listed)] for listed in entry.get(key, ()) if int(listed) in label_of]
+
+
+def _pairs(pairs: Sequence[tuple[int, int]]) -> Pairs:
+    return np.asarray(pairs, dtype=np.int64).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""MDETR's JSON for evaluation: captions, and which of their phrases are asked for."""
+"""MDETR's JSON for evaluation: captions, the phrases that are evaluated, and their boxes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glip_pl.data.arrays import offsets_of
 from glip_pl.data.formats.coco_tables import ImageEntries, read_annotations, read_images
 from glip_pl.data.formats.entities import read_entities
-from glip_pl.data.formats.json_stream import items
+from glip_pl.data.formats.json_stream import read_entries
 from glip_pl.data.formats.mdetr import MdetrJson, read_phrase
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record
@@ -24,102 +25,112 @@ Corners = Sequence[float]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One caption: its phrases, and the boxes of each."""
+class CaptionPhrases:
+    """The evaluated phrases of one caption, with the ground-truth boxes of each."""
 
     phrases: Sequence[Phrase]
-    boxes: Sequence[Sequence[Corners]]
-    kinds: Sequence[Sequence[str]] | None = None
+    boxes: Sequence[Sequence[Corners]]  # of each phrase
+    kinds: Sequence[Sequence[str]] | None = None  # of each phrase: Flickr30k's people, animals, ...
 
 
-class _Questions(MdetrJson, ABC):
-    """What both readers do with their captions."""
+class _EvaluationJson(MdetrJson, ABC):
+    """What both readers share: they differ in which phrases of a caption are evaluated."""
 
     def read(self, problems: Problems) -> Contents:
-        """One record per caption; a box of several phrases comes once for each."""
+        """One record per caption; a box of several phrases occurs once for each."""
         return Contents(_records(*self._captions(problems)))
 
     def truth(self) -> PhraseTruth:
-        """The boxes of every phrase. Raises UserError."""
+        """The ground-truth boxes of every phrase. Raises UserError if the file is malformed."""
         return _truth(*self._captions(Problems(tolerate=1.0)))
 
     @abstractmethod
-    def _captions(self, problems: Problems) -> tuple[ImageEntries, list[Asked]]:
-        """Captions in the order of the file, and what is asked for in each."""
+    def _captions(self, problems: Problems) -> tuple[ImageEntries, list[CaptionPhrases]]:
+        """Captions in the order of the file, and the evaluated phrases of each."""
 
 
 @dataclass(frozen=True)
-class FlickrJson(_Questions):
-    """Flickr30k as MDETR's `final_flickr_*` files have it: `tokens_positive_eval` is asked for.
+class FlickrJson(_EvaluationJson):
+    """Flickr30k in MDETR's `final_flickr_*` files; the phrases of `tokens_positive_eval` count.
 
-    With `entities`, the folder of the original annotations, boxes and kinds of phrases are those,
-    as in the official evaluation. The JSON alone differs where boxes of a sentence that overlap by
-    0.95 were merged in making it.
+    With `entities`, the folder of the original annotations, the ground truth has the boxes and
+    kinds of phrases found there, as in the official evaluation. The boxes of the JSON differ:
+    boxes of a sentence with an overlap of 0.95 or more were merged when it was made.
     """
 
     entities: str | Path | None = None
 
     def truth(self) -> PhraseTruth:
-        """The boxes of every phrase. Raises UserError."""
-        images, asked = self._captions(Problems(tolerate=1.0))
-        return _truth(images, asked if self.entities is None else self._entities(images, asked))
+        """The ground-truth boxes of every phrase. Raises UserError if a file is malformed."""
+        images, captions = self._captions(Problems(tolerate=1.0))
+        if self.entities is not None:
+            captions = self._with_entities(images, captions, Path(self.entities))
+        return _truth(images, captions)
 
-    def _captions(self, problems: Problems) -> tuple[ImageEntries, list[Asked]]:
+    def _captions(self, problems: Problems) -> tuple[ImageEntries, list[CaptionPhrases]]:
         path = Path(self.annotations)
         images = read_images(path, problems)
-        phrases = _field(path, images, "tokens_positive_eval", _phrases)
-        boxes: list[list[list[Corners]]] = [[[] for _ in one] for one in phrases]
-        for number, owner, box, entry in read_annotations(path, images, problems):
-            spans = read_phrase(path, entry, number, problems)
-            for place, phrase in enumerate(phrases[owner]):
+        phrases = _read_field(path, images, "tokens_positive_eval", _phrases)
+        boxes: list[list[list[Corners]]] = [[[] for _ in of_caption] for of_caption in phrases]
+        for annotation in read_annotations(path, images, problems):
+            spans = read_phrase(path, annotation, problems)
+            row = annotation.image_row
+            for index, phrase in enumerate(phrases[row]):
                 if set(phrase) <= set(spans):
-                    boxes[owner][place].append(_corners(box))
-        return images, [Asked(*one) for one in zip(phrases, boxes, strict=True)]
+                    boxes[row][index].append(_corners(annotation.box))
+        return images, [CaptionPhrases(*pair) for pair in zip(phrases, boxes, strict=True)]
 
-    def _entities(self, images: ImageEntries, asked: Sequence[Asked]) -> list[Asked]:
+    def _with_entities(
+        self, images: ImageEntries, captions: Sequence[CaptionPhrases], root: Path
+    ) -> list[CaptionPhrases]:
+        """The same phrases with the boxes and kinds of Flickr30k Entities."""
         path = Path(self.annotations)
-        pictures = _field(path, images, "original_img_id", str)
-        sentences = _field(path, images, "sentence_id", int)
-        found = []
-        for row, (picture, sentence) in enumerate(zip(pictures, sentences, strict=True)):
-            lines = read_entities(Path(str(self.entities)), picture)
-            entities = lines[sentence] if sentence < len(lines) else []
-            if len(entities) != len(asked[row].phrases):
+        image_ids = _read_field(path, images, "original_img_id", str)
+        sentence_ids = _read_field(path, images, "sentence_id", int)
+        replaced = []
+        for row, (image, sentence) in enumerate(zip(image_ids, sentence_ids, strict=True)):
+            sentences = read_entities(root, image)
+            entities = sentences[sentence] if sentence < len(sentences) else []
+            phrases = captions[row].phrases
+            if len(entities) != len(phrases):
                 raise UserError(
-                    f"{path}: the caption {images.ids[row]} asks for {len(asked[row].phrases)} "
-                    f"phrases, and sentence {sentence} of picture {picture} in {self.entities} has "
+                    f"{path}: the caption {images.ids[row]} asks for {len(phrases)} phrases, and "
+                    f"sentence {sentence} of picture {image} in {self.entities} has "
                     f"{len(entities)} with boxes: are they of the same release?"
                 )
-            boxes, kinds = [one.boxes for one in entities], [one.kinds for one in entities]
-            found.append(Asked(asked[row].phrases, boxes, kinds))
-        return found
+            boxes = [entity.boxes for entity in entities]
+            kinds = [entity.kinds for entity in entities]
+            replaced.append(CaptionPhrases(phrases, boxes, kinds))
+        return replaced
 
 
 @dataclass(frozen=True)
-class ReferringJson(_Questions):
-    """RefCOCO, RefCOCO+ and RefCOCOg as MDETR's `finetune_refcoco*` files have them.
+class ReferringJson(_EvaluationJson):
+    """RefCOCO, RefCOCO+ and RefCOCOg in MDETR's `finetune_refcoco*` files.
 
-    Each caption means one thing. Asked for is the whole sentence as one phrase, or the words that
-    the file marks as its root.
+    Each caption refers to one object. The evaluated phrase is the whole sentence, or the words
+    that the file marks as its root.
     """
 
     words: Literal["sentence", "root"] = "sentence"
 
-    def _captions(self, problems: Problems) -> tuple[ImageEntries, list[Asked]]:
+    def _captions(self, problems: Problems) -> tuple[ImageEntries, list[CaptionPhrases]]:
         path = Path(self.annotations)
         images = read_images(path, problems)
-        asked = [Asked([((0, len(caption)),)], [[]]) for caption in images.captions]
-        for number, owner, box, entry in read_annotations(path, images, problems):
-            phrases = asked[owner].phrases
+        captions = [CaptionPhrases([((0, len(text)),)], [[]]) for text in images.captions]
+        for annotation in read_annotations(path, images, problems):
+            caption = captions[annotation.image_row]
+            phrases = caption.phrases
             if self.words == "root":
-                root = read_phrase(path, entry, number, problems)
+                root = read_phrase(path, annotation, problems)
                 phrases = [root] if root else phrases
-            asked[owner] = Asked(phrases, [[*asked[owner].boxes[0], _corners(box)]])
-        return images, asked
+            boxes = [[*caption.boxes[0], _corners(annotation.box)]]
+            captions[annotation.image_row] = CaptionPhrases(phrases, boxes)
+        return images, captions
 
 
 def _phrases(value: Any) -> list[Phrase]:
-    """Raises TypeError or ValueError if these are no lists of spans."""
+    """Phrases from JSON. Raises TypeError or ValueError if these are not lists of spans."""
     return [tuple((int(start), int(end)) for start, end in phrase) for phrase in value]
 
 
@@ -128,55 +139,66 @@ def _corners(box: Sequence[float]) -> Corners:
     return x, y, x + width, y + height
 
 
-def _field(path: Path, images: ImageEntries, key: str, kind: Callable[[Any], Any]) -> list[Any]:
-    """What every caption has under a key. Raises UserError naming one that has not."""
-    found: dict[int, Any] = {}
-    for entry in items(path, "images"):
+def _read_field(
+    path: Path, images: ImageEntries, key: str, kind: Callable[[Any], Any]
+) -> list[Any]:
+    """The value of `key` of every caption, converted by `kind`.
+
+    Raises UserError naming a caption that has none, or one that cannot be converted.
+    """
+    values: dict[int, Any] = {}
+    for entry in read_entries(path, "images"):
         row = _row(entry, images)
         if row is None:
             continue
         try:
-            found[row] = kind(entry[key])
+            values[row] = kind(entry[key])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(
-                f"{path}: the caption {images.ids[row]} has no readable `{key}`, which says what "
-                "is asked for: evaluation needs MDETR's final_flickr_* files"
+                f"{path}: the caption {images.ids[row]} has no readable `{key}`, by which its "
+                "phrases are evaluated: use one of MDETR's final_flickr_* files"
             ) from error
-    return [found[row] for row in range(len(images.ids))]
+    return [values[row] for row in range(len(images.ids))]
 
 
 def _row(entry: Mapping[str, Any], images: ImageEntries) -> int | None:
     try:
         return images.row_of.get(int(entry["id"]))
     except (KeyError, TypeError, ValueError, OverflowError):
-        return None  # left out when the images were read
+        return None  # it was left out when the images were read
 
 
-def _records(images: ImageEntries, asked: Sequence[Asked]) -> Iterator[Record]:
+def _records(images: ImageEntries, captions: Sequence[CaptionPhrases]) -> Iterator[Record]:
     for row, image_id in enumerate(images.ids):
-        flat = [(box, phrase) for phrase, boxes in enumerate(asked[row].boxes) for box in boxes]
+        boxes = captions[row].boxes
+        targets = [index for index, of_phrase in enumerate(boxes) for _ in of_phrase]
         yield Record(
             image=images.names[row],
             size=images.sizes[row],
             image_id=image_id,
-            boxes=np.asarray([box for box, _ in flat], dtype=np.float64).reshape(-1, 4),
-            targets=np.asarray([phrase for _, phrase in flat], dtype=np.int64),
+            boxes=_box_rows(boxes),
+            targets=np.asarray(targets, dtype=np.int64),
             caption=images.captions[row],
-            phrases=tuple(asked[row].phrases),
+            phrases=tuple(captions[row].phrases),
         )
 
 
-def _truth(images: ImageEntries, asked: Sequence[Asked]) -> PhraseTruth:
-    order = np.argsort(np.asarray(images.ids, dtype=np.int64), kind="stable")
-    captions = [asked[row] for row in order]
-    phrases = [boxes for caption in captions for boxes in caption.boxes]
-    kinds = [kind for caption in captions for kind in caption.kinds or ()]
+def _truth(images: ImageEntries, captions: Sequence[CaptionPhrases]) -> PhraseTruth:
+    ids = np.asarray(images.ids, dtype=np.int64)
+    order = np.argsort(ids, kind="stable")
+    ordered = [captions[row] for row in order]
+    boxes = [of_phrase for caption in ordered for of_phrase in caption.boxes]
+    kinds = [of_phrase for caption in ordered for of_phrase in caption.kinds or ()]
     return PhraseTruth(
-        image_ids=np.asarray(images.ids, dtype=np.int64)[order],
-        phrases=offsets_of(np.asarray([len(caption.phrases) for caption in captions])),
-        boxes=np.asarray([box for boxes in phrases for box in boxes], dtype=np.float64).reshape(
-            -1, 4
-        ),
-        box_offsets=offsets_of(np.asarray([len(boxes) for boxes in phrases])),
-        kinds=kinds if captions and captions[0].kinds is not None else None,
+        image_ids=ids[order],
+        phrases=offsets_of(np.asarray([len(caption.phrases) for caption in ordered])),
+        boxes=_box_rows(boxes),
+        box_offsets=offsets_of(np.asarray([len(of_phrase) for of_phrase in boxes])),
+        kinds=kinds if ordered and ordered[0].kinds is not None else None,
     )
+
+
+def _box_rows(boxes: Sequence[Sequence[Corners]]) -> NDArray[np.float64]:
+    """The boxes (N, 4) of all phrases, concatenated."""
+    rows = [box for of_phrase in boxes for box in of_phrase]
+    return np.asarray(rows, dtype=np.float64).reshape(-1, 4)

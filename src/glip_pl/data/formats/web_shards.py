@@ -6,12 +6,15 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from PIL import Image
 
-from glip_pl.data.formats.odvg import read_label_map, record_of
+from glip_pl.data.formats.label_map import read_label_map
+from glip_pl.data.formats.odvg_lines import record_of
+from glip_pl.data.formats.webdataset_reader import SampleFile, read_samples
 from glip_pl.data.images import HOW_TO_GET_DATA, SUFFIXES, decode_image, matching
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record, box_array, captioned
@@ -19,6 +22,12 @@ from glip_pl.data.shard_cache import ShardCache
 from glip_pl.errors import UserError
 
 DEFAULT_CACHE = ShardCache(Path("~/.cache/glip_pl/shards"), gigabytes=100)
+
+MAX_TEXT = 16 << 20
+"""Bytes that the JSON or the text of a sample may have."""
+
+MALFORMED = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, UserError)
+"""Errors that reading a damaged sample raises."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +38,14 @@ class WebImages:
     cache: ShardCache
 
     def load(self, name: str) -> Image.Image:
-        """The picture as RGB. Raises UserError if it is broken or its shard out of reach."""
+        """The picture as RGB. Raises UserError if it is broken or its shard cannot be read."""
         return decode_image(self.read(name), f"{name} of {self.shards[int(name.split(':')[0])]}")
 
     def read(self, name: str) -> bytes:
-        """The encoded picture. Raises UserError if its shard is out of reach."""
+        """The encoded picture. Raises UserError if its shard cannot be read."""
         number, offset, size = map(int, name.split(":"))
         shard = self.shards[number]
-        for _ in range(2):  # another process may just have removed it from the cache
+        for _ in range(2):  # another process may have removed the shard from the cache just now
             try:
                 with self.cache.local(shard).open("rb") as file:
                     file.seek(offset)
@@ -50,10 +59,10 @@ class WebImages:
 
 @dataclass(frozen=True)
 class WebShards:
-    """Captions with their pictures; with boxes where a key's JSON holds `grounding`, as in ODVG.
+    """Captions with their pictures; with boxes if a sample's JSON holds `grounding`, as in ODVG.
 
-    `shards` are paths or addresses, globs, or ranges such as cc3m/{00000..00331}.tar. Addresses
-    are taken not to change.
+    `shards` are paths or URLs, globs, or ranges such as cc3m/{00000..00331}.tar. What a URL holds
+    is expected never to change.
     """
 
     shards: str | Sequence[str]
@@ -61,136 +70,81 @@ class WebShards:
     cache: ShardCache = field(default=DEFAULT_CACHE, repr=False)
 
     @cached_property
-    def places(self) -> tuple[str, ...]:
-        """Every shard. Raises UserError if a pattern matches none."""
+    def locations(self) -> tuple[str, ...]:
+        """Path or URL of every shard. Raises UserError if a pattern matches none."""
         patterns = [self.shards] if isinstance(self.shards, str) else self.shards
-        return tuple(place for pattern in patterns for place in _expanded(str(pattern)))
+        return tuple(location for pattern in patterns for location in _expand(str(pattern)))
 
     @property
     def files(self) -> Sequence[Path]:
-        """The local ones, and the label map."""
-        local = [Path(place) for place in self.places if "://" not in place]
+        """The local shards, and the label map."""
+        local = [Path(location) for location in self.locations if "://" not in location]
         return local if self.label_map is None else [*local, Path(self.label_map)]
 
     def open_images(self) -> WebImages:
         """The pictures inside the shards."""
-        return WebImages(self.places, self.cache)
+        return WebImages(self.locations, self.cache)
 
     def read(self, problems: Problems) -> Contents:
-        """One record per key; a truncated shard gives those before the cut."""
+        """One record per sample; a truncated shard gives those before the cut."""
         names = [] if self.label_map is None else read_label_map(Path(self.label_map))
         return Contents(self._records(len(names), problems), names)
 
-    def _records(self, categories: int, problems: Problems) -> Iterator[Record]:
-        seen = 0
-        for number, shard in enumerate(self.places):
+    def _records(self, category_count: int, problems: Problems) -> Iterator[Record]:
+        image_ids = count()
+        for shard, location in enumerate(self.locations):
             try:
-                for key, members in _samples(self.cache.local(shard)):
-                    seen += 1
-                    try:
-                        yield _record(members, number, seen - 1, categories)
-                    except (
-                        KeyError,
-                        TypeError,
-                        ArithmeticError,
-                        ValueError,
-                        AttributeError,
-                        UserError,
-                    ) as error:
-                        message = f"{shard}: the sample {key!r} makes no sense: {error!s:.200}"
-                        problems.error("sample that makes no sense", message, seen)
+                yield from self._shard_records(shard, image_ids, category_count, problems)
             except (tarfile.TarError, EOFError, OSError, UserError) as error:
-                message = f"the shard {shard} ends early: {error}"
+                message = f"the shard {location} ends early: {error}"
                 problems.error("shard that is truncated or missing", message)
 
+    def _shard_records(
+        self, shard: int, image_ids: Iterator[int], category_count: int, problems: Problems
+    ) -> Iterator[Record]:
+        location = self.locations[shard]
+        samples = read_samples(self.cache.local(location))
+        for (key, files), image_id in zip(samples, image_ids, strict=False):
+            try:
+                yield _record(files, shard, image_id, category_count)
+            except MALFORMED as error:
+                message = f"{location}: the sample {key!r} is malformed: {error!s:.200}"
+                problems.error("malformed sample", message, image_id + 1)
 
-NONSENSE = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, UserError)
-"""What reading a sample that is damaged raises."""
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
-def _expanded(pattern: str) -> list[str]:
-    found = _RANGE.search(pattern)
-    if found:
-        first, last = found.groups()
+def _expand(pattern: str) -> list[str]:
+    """Paths or URLs of a pattern. Raises UserError if no file matches it."""
+    match = _RANGE.search(pattern)
+    if match:
+        first, last = match.groups()
         numbers = [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)]
         return [
-            place
+            location
             for number in numbers
-            for place in _expanded(pattern[: found.start()] + number + pattern[found.end() :])
+            for location in _expand(pattern[: match.start()] + number + pattern[match.end() :])
         ]
     if "://" in pattern:
         return [pattern]
-    places = matching(pattern)
-    if not places:
+    paths = matching(pattern)
+    if not paths:
         raise UserError(f"no such shard: {pattern}. {HOW_TO_GET_DATA}")
-    return [str(place) for place in places]
+    return [str(path) for path in paths]
 
 
-@dataclass(frozen=True)
-class _Member:
-    """One file of a sample; only small ones are read."""
-
-    offset: int
-    size: int
-    shard: IO[bytes]
-
-    def read(self) -> bytes:
-        self.shard.seek(self.offset)
-        return self.shard.read(self.size)
-
-
-def _samples(path: Path) -> Iterator[tuple[str, dict[str, _Member]]]:
-    """Members by their suffix, for each key: neighbours with the same name up to the first dot.
-
-    Names are never used as paths. Raises TarError if the file ends early.
-    """
-    key, members = "", dict[str, _Member]()
-    cut: Exception | None = None
-    with path.open("rb") as shard:
-        try:
-            for name, member in _members(path, shard):
-                folder, _, file = name.rpartition("/")
-                stem, _, suffix = file.partition(".")
-                if members and f"{folder}/{stem}" != key:
-                    yield key, members
-                    members = {}
-                key = f"{folder}/{stem}"
-                members[f".{suffix.lower()}"] = member
-        except (tarfile.TarError, EOFError) as error:
-            cut = error
-        if members:
-            yield key, members
-        if cut is not None:
-            raise cut
-
-
-def _members(path: Path, shard: IO[bytes]) -> Iterator[tuple[str, _Member]]:
-    end = path.stat().st_size
-    with tarfile.open(path, "r:") as tar:
-        while (member := tar.next()) is not None:
-            tar.members = []  # type: ignore[attr-defined]  # untyped; it would keep every header
-            if not member.isreg() or member.issparse():
-                continue
-            if member.offset_data + member.size > end:
-                raise tarfile.ReadError(f"{member.name!r} is cut off")
-            yield member.name, _Member(member.offset_data, member.size, shard)
-
-
-MAX_TEXT = 16 << 20
-"""Bytes of a sample's JSON or text; what is longer is neither."""
-
-
-def _record(members: Mapping[str, _Member], shard: int, image_id: int, categories: int) -> Record:
-    """A record. Raises KeyError, TypeError, ValueError or UserError if something is missing."""
-    picture = next((member for suffix, member in members.items() if suffix in SUFFIXES), None)
+def _record(
+    files: Mapping[str, SampleFile], shard: int, image_id: int, category_count: int
+) -> Record:
+    """The record of a sample. Raises one of MALFORMED if something is missing or damaged."""
+    picture = next((file for suffix, file in files.items() if suffix in SUFFIXES), None)
     if picture is None:
-        raise ValueError(f"it has no picture, only {', '.join(members)}")
-    texts = [members[suffix] for suffix in (".json", ".txt") if suffix in members]
+        raise ValueError(f"it has no picture, only {', '.join(files)}")
+    texts = [files[suffix] for suffix in (".json", ".txt") if suffix in files]
     if any(text.size > MAX_TEXT for text in texts):
         raise ValueError("its text is too long")
-    content: Any = json.loads(members[".json"].read()) if ".json" in members else {}
+    content: Any = json.loads(files[".json"].read()) if ".json" in files else {}
     if content.get("height") and content.get("width"):
         size = int(content["height"]), int(content["width"])
     else:
@@ -199,6 +153,6 @@ def _record(members: Mapping[str, _Member], shard: int, image_id: int, categorie
     name = f"{shard}:{picture.offset}:{picture.size}"
     if "grounding" in content or "detection" in content:
         line = {**content, "filename": name, "height": size[0], "width": size[1]}
-        return record_of(line, image_id, categories, shard)
-    text = members[".txt"].read().decode() if ".txt" in members else content["caption"] or ""
+        return record_of(line, image_id, category_count, shard)
+    text = files[".txt"].read().decode() if ".txt" in files else content["caption"] or ""
     return captioned(name, size, image_id, box_array([]), str(text).strip(), [], block=shard)
