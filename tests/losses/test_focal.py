@@ -11,12 +11,12 @@ def test_agrees_with_torchvision_in_value_and_gradient() -> None:
     ours = sigmoid_focal_loss(logits, targets)
     theirs = reference(logits, targets, alpha=0.25, gamma=2.0)
     torch.testing.assert_close(ours, theirs)
-    for mine, other in zip(
+    for gradient, reference_gradient in zip(
         torch.autograd.grad(ours.sum(), logits),
         torch.autograd.grad(theirs.sum(), logits),
         strict=True,
     ):
-        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(gradient, reference_gradient, rtol=1e-4, atol=1e-6)
 
 
 def test_extreme_logits_stay_finite() -> None:

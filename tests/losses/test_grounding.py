@@ -6,8 +6,8 @@ import torch
 
 from glip_pl.boxes import encode
 from glip_pl.data.collate import Collate
-from glip_pl.data.dataset import GroundedDataset
 from glip_pl.data.formats.mdetr import MdetrJson
+from glip_pl.data.opening import training_set
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.losses.assignment import atss
 from glip_pl.losses.grounding import GroundingLoss, centerness_targets
@@ -19,7 +19,7 @@ from glip_pl.types import MAX_TOKENS, Batch, Output, Prompt
 @pytest.fixture
 def batch(world: Path, tokenizer: Tokenizer, indexes: Path) -> Batch:
     reader = MdetrJson(world / "annotations/captions.json", world / "images/captions")
-    dataset = GroundedDataset(reader, indexes, ResizeFlip([96], 96), tokenizer)
+    dataset = training_set(reader, indexes, ResizeFlip([96], 96), tokenizer)
     return Collate(tokenizer)([dataset[index] for index in range(3)])
 
 
@@ -37,7 +37,7 @@ def outputs(batch: Batch) -> Output:
     )
 
 
-def test_the_right_answer_costs_nothing(batch: Batch) -> None:
+def test_perfect_predictions_cost_nothing(batch: Batch) -> None:
     out = outputs(batch)
     with torch.no_grad():
         out.alignment.fill_(-30)
@@ -68,29 +68,28 @@ def test_padded_words_get_no_gradient_and_real_ones_do(batch: Batch) -> None:
 
 
 def test_two_halves_average_to_the_joint_loss(batch: Batch) -> None:
-    """The rule behind several processes: each gets the mean count, and losses average."""
+    """Two processes that normalise by mean sums have losses whose mean is the joint loss."""
     out = outputs(batch)
     with torch.no_grad():
         for tensor in (out.alignment, out.deltas, out.centerness):
             tensor.normal_()
     joint = GroundingLoss()(out, batch)
     sums: list[list[torch.Tensor]] = []
-    rows = [[0], [1, 2]]
-    parts = [select(out, batch, row) for row in rows]
-    for part in parts:
+    processes = [select(out, batch, rows) for rows in ([0], [1, 2])]
+    for inputs in processes:
         seen: list[torch.Tensor] = []
 
         def record(value: torch.Tensor, seen: list[torch.Tensor] = seen) -> torch.Tensor:
             seen.append(value)
             return value
 
-        GroundingLoss()(*part, record)
+        GroundingLoss()(*inputs, record)
         sums.append(seen)
     means = [torch.stack(pair).mean(0) for pair in zip(*sums, strict=True)]
     halves = []
-    for part in parts:
+    for inputs in processes:
         queue = list(means)
-        halves.append(GroundingLoss()(*part, lambda value, queue=queue: queue.pop(0)))
+        halves.append(GroundingLoss()(*inputs, lambda value, queue=queue: queue.pop(0)))
     for name in ("alignment", "box", "centerness"):
         average = sum(float(getattr(half, name)) for half in halves) / 2
         assert average == pytest.approx(float(getattr(joint, name)), rel=1e-5)
@@ -120,14 +119,12 @@ def select(out: Output, batch: Batch, rows: list[int]) -> tuple[Output, Batch]:
     )
 
 
-def test_a_batch_without_boxes_trains_the_words_only(batch: Batch) -> None:
-    out, one = select(outputs(batch), batch, [0])
-    empty = Batch(
-        **{
-            **one.__dict__,
-            "boxes": [torch.zeros(0, 4)],
-            "phrase_ids": [torch.zeros(0, dtype=torch.int64)],
-        }
+def test_a_batch_without_boxes_trains_only_the_alignment(batch: Batch) -> None:
+    out, first_image = select(outputs(batch), batch, [0])
+    empty = replace(
+        first_image,
+        boxes=[torch.zeros(0, 4)],
+        phrase_ids=[torch.zeros(0, dtype=torch.int64)],
     )
     terms = GroundingLoss()(out, empty)
     assert float(terms.box) == float(terms.centerness) == 0
@@ -137,8 +134,8 @@ def test_a_batch_without_boxes_trains_the_words_only(batch: Batch) -> None:
 
 
 @pytest.mark.parametrize(("words", "target"), [(MAX_TOKENS, 1), (MAX_TOKENS - 1, 0)])
-def test_the_last_word_of_a_full_caption_stands_for_nothing(words: int, target: int) -> None:
-    """Whose optimum is a target of one for background, and of zero in a shorter caption."""
+def test_the_last_word_of_a_full_caption_stands_for_no_object(words: int, target: int) -> None:
+    """The target of the last word at the background is 1 in a full caption, else 0."""
     prompt = Prompt("x", (((0, 1),),))
     masks = torch.zeros(1, words, dtype=torch.bool)
     masks[0, 1] = True
@@ -166,24 +163,26 @@ def test_the_last_word_of_a_full_caption_stands_for_nothing(words: int, target: 
     assert gradient[0, background, -2].gt(0).all()
 
 
-def test_a_doubted_box_pulls_less(batch: Batch) -> None:
+def test_a_box_of_low_weight_has_smaller_gradients(batch: Batch) -> None:
     def gradients(weights: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         out = outputs(batch)
         terms = GroundingLoss()(out, replace(batch, weights=weights))
-        parts = torch.autograd.grad(terms.total, [out.alignment, out.deltas, out.centerness])
-        return parts[0], parts[1], parts[2]
+        alignment, deltas, centerness = torch.autograd.grad(
+            terms.total, [out.alignment, out.deltas, out.centerness]
+        )
+        return alignment, deltas, centerness
 
     sure = gradients([])
     ones = [torch.ones(len(boxes)) for boxes in batch.boxes]
-    for one, same in zip(sure, gradients(ones), strict=True):
-        torch.testing.assert_close(one, same, rtol=0, atol=0)
+    for unweighted, weighted in zip(sure, gradients(ones), strict=True):
+        torch.testing.assert_close(unweighted, weighted, rtol=0, atol=0)
     ones[1][0] = 0.25
     doubted = gradients(ones)
     out = outputs(batch)
     for row, boxes in enumerate(batch.boxes):
         owner = atss(boxes, out.anchors, out.level_sizes)
         its = owner == 0 if row == 1 else torch.zeros_like(owner, dtype=torch.bool)
-        for one, less in zip(sure, doubted, strict=True):
-            torch.testing.assert_close(less[row][its], 0.25 * one[row][its])
-            torch.testing.assert_close(less[row][~its], one[row][~its])
+        for full, less in zip(sure, doubted, strict=True):
+            torch.testing.assert_close(less[row][its], 0.25 * full[row][its])
+            torch.testing.assert_close(less[row][~its], full[row][~its])
     assert float(sure[1][1].abs().sum()) > 0

@@ -1,1 +1,1 @@
-"""Assignment and the grounding loss."""
+"""The grounding loss, and the assignment of anchors to boxes."""

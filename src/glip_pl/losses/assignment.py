@@ -1,4 +1,4 @@
-"""ATSS: which anchors answer for which box (Zhang et al. 2020; GLIP uses it unchanged)."""
+"""ATSS, the assignment of anchors to boxes (Zhang et al. 2020; GLIP uses it unchanged)."""
 
 import torch
 from torch import Tensor
@@ -6,6 +6,8 @@ from torch import Tensor
 from glip_pl.boxes import centers_and_sizes, iou_plus_one
 
 CANDIDATES_PER_LEVEL = 9
+"""Anchors of each pyramid level, nearest to a box's centre, that may be assigned to it."""
+
 INSIDE_MARGIN = 0.01
 """Pixels by which an anchor's centre must lie inside its box."""
 
@@ -17,7 +19,7 @@ def atss(boxes: Tensor, anchors: Tensor, level_sizes: tuple[int, ...]) -> Tensor
         return assigned
     anchor_centers, _ = centers_and_sizes(anchors)
     box_centers, _ = centers_and_sizes(boxes)
-    # Euclidean by differences: cdist's matrix form rounds, and near-ties would fall otherwise.
+    # Not cdist: its matrix form rounds, which would decide near-ties differently.
     distance = (anchor_centers[:, None] - box_centers[None]).square().sum(-1).sqrt()  # (A, N)
 
     candidates, start = [], 0
@@ -26,18 +28,18 @@ def atss(boxes: Tensor, anchors: Tensor, level_sizes: tuple[int, ...]) -> Tensor
         nearest = distance[start : start + size].topk(count, dim=0, largest=False).indices
         candidates.append(nearest + start)
         start += size
-    chosen = torch.cat(candidates)  # (C, N) anchor indices
+    candidate = torch.cat(candidates)  # (C, N) anchor indices
     columns = torch.arange(len(boxes), device=boxes.device)
 
     overlap = iou_plus_one(anchors, boxes)
-    candidate_overlap = overlap[chosen, columns]
+    candidate_overlap = overlap[candidate, columns]
     threshold = candidate_overlap.mean(0) + candidate_overlap.std(0)
-    centers = anchor_centers[chosen]  # (C, N, 2)
+    centers = anchor_centers[candidate]  # (C, N, 2)
     inside = torch.cat([centers - boxes[:, :2], boxes[:, 2:] - centers], dim=-1).amin(-1)
     positive = (candidate_overlap >= threshold) & (inside > INSIDE_MARGIN)
 
     claimed = torch.full_like(overlap, -1.0)
-    rows, cols = chosen[positive], columns.expand_as(chosen)[positive]
+    rows, cols = candidate[positive], columns.expand_as(candidate)[positive]
     claimed[rows, cols] = overlap[rows, cols]
     best, owner = claimed.max(dim=1)
     return torch.where(best >= 0, owner, assigned)
