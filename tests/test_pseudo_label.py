@@ -190,7 +190,7 @@ def test_captions_come_from_json_and_from_tables(
     index = open_index(CocoCaptions(path, tmp_path), indexes)
     assert np.asarray(index.image_ids).tolist() == [5, 6]
     path.write_text(json.dumps({"images": [image], "annotations": [{"id": 5, "image_id": 2}]}))
-    with pytest.raises(UserError, match="caption number 0 makes no sense"):
+    with pytest.raises(UserError, match="caption number 0 is malformed"):
         open_index(CocoCaptions(path, tmp_path), indexes)
 
 
