@@ -9,11 +9,11 @@ from glip_pl.running.cli import command
 
 
 def make_shapes(config: DictConfig) -> None:
-    """Generate the universe unless the folder holds this very one."""
+    """Make ShapesWorld in the folder `root` unless this very world is there."""
     started = time.perf_counter()
     made = instantiate(config.world).write(config.root)
-    took = time.perf_counter() - started
-    print(f"{config.root}: {f'made in {took:.0f} s' if made else 'is there already'}")
+    seconds = time.perf_counter() - started
+    print(f"{config.root}: {f'made in {seconds:.0f} s' if made else 'is there already'}")
 
 
 main = command("make_shapes")(make_shapes)

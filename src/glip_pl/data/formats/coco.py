@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from glip_pl.data.formats.coco_categories import Categories, read_categories, replaced_names
+from glip_pl.data.formats.coco_categories import CocoCategories, read_categories, replaced_names
 from glip_pl.data.formats.coco_tables import (
     Annotation,
     ImageEntries,
@@ -119,14 +119,14 @@ class CocoJson:
             incomplete=incomplete,
         )
 
-    def _categories(self) -> Categories:
+    def _categories(self) -> CocoCategories:
         renames = None if self.renames is None else Path(self.renames)
         return read_categories(Path(self.annotations), renames)
 
     def _annotations(
         self,
         images: ImageEntries,
-        categories: Categories,
+        categories: CocoCategories,
         problems: Problems,
         crowds: bool = False,
     ) -> Iterator[tuple[Annotation, int]]:

@@ -14,7 +14,7 @@ from glip_pl.errors import UserError
 
 
 @dataclass(frozen=True)
-class Categories:
+class CocoCategories:
     """Names by category id, ascending; labels are positions in this order.
 
     `first_may_be_super` is set if the first category could be the super-category that Roboflow
@@ -36,7 +36,7 @@ class Categories:
         return {category_id: self.names_by_id[category_id] for category_id in ids}, labels
 
 
-def read_categories(path: Path, renames: Path | None = None) -> Categories:
+def read_categories(path: Path, renames: Path | None = None) -> CocoCategories:
     """The entries of `categories`, with the corrected names of the CSV file `renames`.
 
     Raises UserError if an entry has no id or name, or if two have the same id.
@@ -53,7 +53,7 @@ def read_categories(path: Path, renames: Path | None = None) -> Categories:
         names_by_id = {key: new_names.get(str(key), name) for key, name in names_by_id.items()}
     super_names = {str(entry["supercategory"]) for entry in entries if "supercategory" in entry}
     first_may_be_super = not super_names or names_by_id.get(0) in super_names
-    return Categories(dict(sorted(names_by_id.items())), first_may_be_super)
+    return CocoCategories(dict(sorted(names_by_id.items())), first_may_be_super)
 
 
 def _read_renames(path: Path) -> dict[str, str]:

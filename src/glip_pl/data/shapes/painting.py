@@ -1,4 +1,4 @@
-"""Things and pictures of ShapesWorld."""
+"""Objects of ShapesWorld and how they are painted."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from glip_pl.data.shapes.vocabulary import COLOURS
 
 OVERSAMPLING = 3
-"""Shapes are drawn this many times larger and shrunk, for smooth edges."""
+"""Shapes are drawn this many times larger and then reduced, for smooth edges."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,10 @@ def outline(shape: str) -> NDArray[np.float64]:
 
 
 def mask(shape: str, radius: float, angle: float) -> Image.Image:
-    """Coverage of a turned shape as a grey picture, cut tight to what it covers."""
+    """The pixels that a shape covers, 0..255, cropped to them.
+
+    `radius` is in pixels; the shape is rotated by `angle`, in radians.
+    """
     side = math.ceil(2.1 * radius * OVERSAMPLING)
     rotation = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     points = outline(shape) @ rotation * radius * OVERSAMPLING + side / 2
@@ -83,8 +86,8 @@ def mask(shape: str, radius: float, angle: float) -> Image.Image:
     return small.crop(bounds)
 
 
-def ground(side: int, random: np.random.Generator) -> Image.Image:
-    """A soft grey-brown background that is no colour of any shape."""
+def background(side: int, random: np.random.Generator) -> Image.Image:
+    """A blurred grey-brown square whose colours differ from those of all shapes."""
     corners = random.uniform(105, 175, (2, 2, 1)) + random.uniform(-12, 12, (2, 2, 3))
     picture = Image.fromarray(corners.astype(np.uint8)).resize(
         (side, side), Image.Resampling.BILINEAR
@@ -101,7 +104,7 @@ def paint(
     texture: str,
     random: np.random.Generator,
 ) -> None:
-    """Draw a shape with its texture at the corner (x, y)."""
+    """Paint a shape, given by its mask `coverage`, with its upper left corner at (x, y)."""
     base = np.asarray(COLOURS[colour]) + random.uniform(-14, 14, 3)
     width, height = coverage.size
     pixels = np.broadcast_to(base, (height, width, 3)).copy()

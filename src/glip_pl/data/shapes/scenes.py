@@ -1,16 +1,17 @@
-"""Random scenes, and sentences that are true of them."""
+"""Random scenes, and sentences that describe them correctly."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from glip_pl.data.shapes.painting import Thing, ground, mask, paint
+from glip_pl.data.shapes.painting import Thing, background, mask, paint
 from glip_pl.data.shapes.vocabulary import COLOURS, NUMBERS, SHAPES, SIZES, TEXTURES, UNSEEN
 from glip_pl.types import Span
 
 RADII = {"small": (0.075, 0.10), "large": (0.15, 0.20)}
-"""Range of a thing's radius, as a part of the picture's side."""
+"""Range of an object's radius, as a fraction of the picture's side."""
 
 Pair = tuple[str, str]
 """A colour and a shape."""
@@ -18,20 +19,34 @@ Pair = tuple[str, str]
 SEEN: tuple[Pair, ...] = tuple(
     (colour, shape) for colour in COLOURS for shape in SHAPES if (colour, shape) not in UNSEEN
 )
+"""Pairs that training pictures may show."""
+
+Box = tuple[int, int, int, int]
+"""x, y, width, height, pixels."""
+
+
+class NounPhrase(NamedTuple):
+    """A noun phrase of a caption, and the positions of all objects that it describes."""
+
+    span: Span
+    things: list[int]
 
 
 def scene(
     side: int, pairs: Sequence[Pair], random: np.random.Generator
 ) -> tuple[Image.Image, list[Thing]]:
-    """A square picture with a thing for every pair that finds room, none touching another."""
-    picture = ground(side, random)
+    """A square picture of `side` pixels with an object for every pair for which there is space.
+
+    Boxes of objects do not touch each other.
+    """
+    picture = background(side, random)
     things: list[Thing] = []
     for colour, shape in pairs:
         size = SIZES[int(random.integers(len(SIZES)))]
         texture = TEXTURES[int(random.integers(len(TEXTURES)))]
         radius = random.uniform(*RADII[size]) * side
         coverage = mask(shape, radius, random.uniform(-0.25, 0.25))
-        box = _place(coverage.size, [thing.box for thing in things], side, random)
+        box = _free_box(coverage.size, [thing.box for thing in things], side, random)
         if box is None:
             continue
         paint(picture, coverage, box[:2], colour, texture, random)
@@ -39,12 +54,10 @@ def scene(
     return picture, things
 
 
-def _place(
-    size: tuple[int, int],
-    taken: list[tuple[int, int, int, int]],
-    side: int,
-    random: np.random.Generator,
-) -> tuple[int, int, int, int] | None:
+def _free_box(
+    size: tuple[int, int], taken: Sequence[Box], side: int, random: np.random.Generator
+) -> Box | None:
+    """A random box of this (width, height) apart from the boxes `taken`; None after 20 attempts."""
     width, height = size
     for _ in range(20):
         x = int(random.integers(side - width + 1))
@@ -60,74 +73,83 @@ def _place(
     return None
 
 
-def sentence(
-    things: Sequence[Thing], random: np.random.Generator
-) -> tuple[str, list[tuple[Span, list[int]]]]:
-    """A caption, and for each of its noun phrases a span and the indices of the things it names.
+def sentence(things: Sequence[Thing], random: np.random.Generator) -> tuple[str, list[NounPhrase]]:
+    """A caption and its noun phrases.
 
-    A phrase names *every* thing that its words fit, with the right number.
+    A phrase refers to *every* object that its words describe, in the right number.
     """
     caption = ""
-    phrases: list[tuple[Span, list[int]]] = []
+    phrases: list[NounPhrase] = []
     mentioned: set[int] = set()
     for index in random.permutation(len(things)).tolist()[:3]:
         if index in mentioned:
             continue
-        words, fits = _describe(things, index, random)
-        if mentioned & set(fits):
+        words, described = _describe(things, index, random)
+        if mentioned & set(described):
             continue
-        caption, phrases = _append(caption, phrases, words, fits)
-        mentioned |= set(fits)
-        partner = _unique_partner(things, fits, mentioned, random)
+        caption, phrases = _append(caption, phrases, words, described)
+        mentioned |= set(described)
+        partner = _unique_partner(things, described, mentioned, random)
         if partner is not None:
             other, relation = partner
-            words, other_fits = _describe(things, other, random, exactly=True)
-            if len(other_fits) == 1:
+            words, described = _describe(things, other, random, exactly=True)
+            if len(described) == 1:
                 caption += f" {relation}"
-                caption, phrases = _append(caption + " ", phrases, words, other_fits)
+                caption, phrases = _append(caption + " ", phrases, words, described)
                 mentioned.add(other)
         caption += ". "
     return caption.rstrip(), phrases
 
 
 def _append(
-    caption: str, phrases: list[tuple[Span, list[int]]], words: str, fits: list[int]
-) -> tuple[str, list[tuple[Span, list[int]]]]:
+    caption: str, phrases: Sequence[NounPhrase], words: str, described: list[int]
+) -> tuple[str, list[NounPhrase]]:
+    """The caption with a noun phrase at its end, and all noun phrases."""
     span = (len(caption), len(caption) + len(words))
-    return caption + words, [*phrases, (span, fits)]
+    return caption + words, [*phrases, NounPhrase(span, described)]
 
 
 def _describe(
     things: Sequence[Thing], index: int, random: np.random.Generator, exactly: bool = False
 ) -> tuple[str, list[int]]:
-    """Words for a thing and all things that they fit; `exactly` uses every attribute."""
+    """Words for an object, and the positions of all objects that they describe.
+
+    With `exactly` the words contain every attribute.
+    """
     thing = things[index]
-    use = {
+    is_named = {
         "size": exactly or random.random() < 0.3,
         "texture": exactly or random.random() < 0.3,
         "colour": exactly or random.random() < 0.9,
     }
-    named = [name for name, used in use.items() if used] + ["shape"]
-    fits = [
-        i
-        for i, other in enumerate(things)
-        if all(getattr(other, name) == getattr(thing, name) for name in named)
+    attributes = [name for name, named in is_named.items() if named] + ["shape"]
+    described = [
+        other_index
+        for other_index, other in enumerate(things)
+        if all(getattr(other, name) == getattr(thing, name) for name in attributes)
     ]
-    adjectives = [getattr(thing, name) for name in named]
-    plural = "" if len(fits) == 1 else "es" if thing.shape == "cross" else "s"
-    number = NUMBERS.get(len(fits), "many")
+    adjectives = [getattr(thing, name) for name in attributes]
+    plural = "" if len(described) == 1 else "es" if thing.shape == "cross" else "s"
+    number = NUMBERS.get(len(described), "many")
     if number == "a" and adjectives[0][0] in "aeiou":
         number = "an"
-    return f"{number} {' '.join(adjectives)}{plural}", fits
+    return f"{number} {' '.join(adjectives)}{plural}", described
 
 
 def _unique_partner(
-    things: Sequence[Thing], fits: list[int], mentioned: set[int], random: np.random.Generator
+    things: Sequence[Thing],
+    described: Sequence[int],
+    mentioned: set[int],
+    random: np.random.Generator,
 ) -> tuple[int, str] | None:
-    """Another thing clearly beside, above or below a thing named alone, and the relation."""
-    if len(fits) != 1 or random.random() < 0.5:
+    """Another object, not mentioned yet, and where the described object lies relative to it.
+
+    None if several objects are described, if no other lies clearly beside, above or below, and in
+    half of all cases.
+    """
+    if len(described) != 1 or random.random() < 0.5:
         return None
-    x, y = things[fits[0]].center
+    x, y = things[described[0]].center
     for other in random.permutation(len(things)).tolist():
         if other in mentioned:
             continue

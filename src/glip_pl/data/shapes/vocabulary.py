@@ -1,4 +1,4 @@
-"""What exists in ShapesWorld, how it is called, and what is never shown together."""
+"""Shapes, colours and textures of ShapesWorld, their names, and which pairs are held out."""
 
 SHAPES = ("circle", "square", "triangle", "star", "ring", "cross", "heart", "moon")
 
@@ -12,7 +12,7 @@ COLOURS = {
     "black": (25, 25, 25),
     "white": (245, 245, 245),
 }
-"""RGB, 0..255."""
+"""RGB of each colour, 0..255."""
 
 TEXTURES = ("plain", "striped", "dotted")
 SIZES = ("small", "large")
@@ -24,7 +24,7 @@ UNSEEN = frozenset(
         strict=True,
     )
 )
-"""Colour-shape pairs that no training image holds: one for every colour and every shape."""
+"""Colour-shape pairs that no training picture shows: one for every colour and every shape."""
 
 RARE = frozenset(
     zip(
@@ -33,8 +33,8 @@ RARE = frozenset(
         strict=True,
     )
 )
-"""Pairs that few pictures of detection and grounding data hold, and of the web as many as others:
-one for every colour and every shape.
+"""Colour-shape pairs that few pictures of detection and grounding data show, but as many web pairs
+as any other: one for every colour and every shape.
 """
 
 SYNONYMS = {
@@ -47,6 +47,7 @@ SYNONYMS = {
     ("orange", "star"): "tangerine pentagram",
     ("white", "heart"): "ivory valentine",
 }
-"""Seen pairs by names that appear nowhere in training: only pretrained words can tell."""
+"""Names of seen pairs that occur nowhere in training; only a pretrained text encoder knows them."""
 
 NUMBERS = {1: "a", 2: "two", 3: "three", 4: "four"}
+"""Words for the number of objects that a phrase describes."""
