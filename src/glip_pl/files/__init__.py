@@ -1,1 +1,1 @@
-"""Files of any kind: written whole or not at all, claimed, hashed, shipped with the package."""
+"""Files: written whole or not at all, hashed, claimed by one job, shipped with the package."""

@@ -1,4 +1,4 @@
-"""Folders that belong to one job: another job must not add to what they hold."""
+"""Claims a folder for one job, so that another job does not add to the files in it."""
 
 import json
 from collections.abc import Mapping
@@ -12,31 +12,33 @@ from glip_pl.files.writing import write_json
 
 
 def claim(mark: Path, job: Mapping[str, Any], remedy: str, in_use: bool = True) -> dict[str, Any]:
-    """Claim the folder of `mark`, a JSON file, for a job; returns what the mark says of it.
+    """Claim the folder of the JSON file `mark` for a job; returns the content of the mark.
 
-    The first claim writes `job`. A later one must agree with it, or raises UserError naming what
-    differs and the `remedy`; if the folder is not `in_use`, it replaces the older mark instead.
-    Of several processes only one claims at a time.
+    The first claim writes `job`. A later one must have equal values for all keys of its `job`, or
+    it raises UserError naming the keys that differ and the `remedy`; the mark may hold more keys.
+    If the folder is not `in_use`, the older mark is replaced instead. Processes that claim at the
+    same time wait for each other.
     """
+    job = json.loads(json.dumps(job))  # as it is read back: tuples become lists, all keys texts
     mark.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(mark.with_name(f".{mark.name}.lock")):
-        known = read_claim(mark) if in_use else None
-        if known is None:
-            write_json(mark, dict(job))
+        claimed = read_claim(mark) if in_use else None
+        if claimed is None:
+            write_json(mark, job)
             return dict(job)
-        different = [key for key in job if known.get(key) != job[key]]
+        different = [key for key in job if key not in claimed or claimed[key] != job[key]]
         if different:
             raise UserError(
-                f"{mark.parent} belongs to another job, which differs in: {', '.join(different)}. "
-                f"{remedy}"
+                f"the folder {mark.parent.resolve()} belongs to another job, which differs in: "
+                f"{', '.join(different)}. {remedy}"
             )
-        return known
+        return claimed
 
 
 def read_claim(mark: Path) -> dict[str, Any] | None:
-    """What a mark says; None if there is none, or none that can be read."""
+    """The content of a mark; None if the file is missing or holds no JSON object."""
     try:
-        known = json.loads(mark.read_text(encoding="utf-8"))
+        claimed = json.loads(mark.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return known if isinstance(known, dict) else None
+    return claimed if isinstance(claimed, dict) else None

@@ -1,4 +1,4 @@
-"""Hashes that tell whether two files, or two sets of settings, are the same."""
+"""Hashes by which equal files, and equal settings, are recognised."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 SHORT = 16
-"""Hexadecimal digits of a key: enough to tell apart what one person ever makes."""
+"""Hexadecimal digits of a key: 64 bits, so that no two settings share a key in practice."""
 
 
 def sha256_of(path: Path) -> str:
@@ -17,8 +17,8 @@ def sha256_of(path: Path) -> str:
 
 
 def key_of(settings: Mapping[str, Any]) -> str:
-    """A key that is equal for equal settings, whatever order they are in."""
-    # Hydra reads some keys as numbers (categories called 1, 2, ...), and these do not sort beside
-    # texts: in JSON all keys are texts.
+    """A short hash of settings that JSON can hold; the order of their keys does not matter."""
+    # Hydra reads some keys as numbers (categories called 1, 2, ...), which cannot be sorted among
+    # texts; a round trip through JSON makes all keys texts.
     settings = json.loads(json.dumps(settings))
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:SHORT]

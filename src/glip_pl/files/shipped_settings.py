@@ -1,4 +1,4 @@
-"""The settings that come with the package, and how to compose them from Python."""
+"""The settings that come with the package, composed from Python as a command composes them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +10,12 @@ from omegaconf import DictConfig
 _INSTALLED = Path(__file__).parents[1] / "conf"
 
 CONF_DIR = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[3] / "conf"
-"""Hydra's folder of settings: in a wheel it lies inside the package, in a clone at the top."""
+"""Folder of the settings: inside an installed package, at the top of a clone."""
 
 
 def compose_shipped(name: str, overrides: Sequence[str] = ()) -> DictConfig:
-    """The settings `name`, such as "train" or "model/glip_t", with overrides of a command line."""
-    # Inside a command Hydra is running already, and there is one per process: set it aside.
+    """The settings of a file such as "train" or "model/glip_t", with command-line overrides."""
+    # A process has one global Hydra, which inside a command is in use: it is put back afterwards.
     running = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:

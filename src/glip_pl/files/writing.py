@@ -10,11 +10,11 @@ from typing import Any
 from uuid import uuid4
 
 PARTIAL = ".partial"
-"""How the names of unfinished files and folders end."""
+"""Suffix of unfinished files and folders."""
 
 
 def partial_path(path: Path) -> Path:
-    """A name beside `path` that no other process uses, not even on another machine."""
+    """A path in the same folder that no other process uses, not even on another machine."""
     return path.with_name(f".{path.name}.{uuid4().hex}{PARTIAL}")
 
 
@@ -22,29 +22,33 @@ def partial_path(path: Path) -> Path:
 def write_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to; it replaces `path` when the block ends without an error.
 
-    Both lie in one folder, which is made if it is missing, so that the replacement is atomic. After
-    an error the temporary file is removed and `path` is what it was.
+    Both are in one folder, which is made if it is missing, so that the replacement is atomic. After
+    an error the temporary file is removed and `path` is unchanged. The temporary name ends in
+    PARTIAL: writers that go by the suffix of a name must be told the format.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(path)
     try:
         yield partial
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())  # otherwise a power cut could leave an empty file
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())  # without it a power cut could leave an empty file
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON, whole or not at all. Raises ValueError for NaN, which JSON cannot hold."""
+    """Write JSON, whole or not at all. Raises ValueError for NaN and infinity, unknown to JSON."""
     with write_whole(path) as partial:
         partial.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
 
 
 @contextmanager
 def partial_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder beside `path` to fill and then rename; what is left of it is removed."""
+    """Yield a new, empty folder beside `path`, to be filled and renamed to `path` in the block.
+
+    If it still has its temporary name after the block, it is removed with all that it holds.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(path)
     partial.mkdir()

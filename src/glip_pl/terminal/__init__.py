@@ -1,1 +1,1 @@
-"""What long jobs tell while they run."""
+"""Messages of long jobs while they run."""

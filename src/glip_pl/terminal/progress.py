@@ -1,4 +1,4 @@
-"""Progress with the time left: a bar on a terminal, and elsewhere a line now and then."""
+"""Progress with the time left: a bar on a terminal, and elsewhere a log line now and then."""
 
 import logging
 import sys
@@ -13,18 +13,18 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 INTERVAL = 30.0
-"""Seconds between two lines."""
+"""Seconds between two lines, and before the first one."""
 
 
 class ProgressLine:
-    """Logs how far a job is where no progress bar is shown: in files, and under a scheduler."""
+    """Logs the progress of a job where output goes to a file; nothing on a terminal."""
 
     def __init__(
         self, interval: float = INTERVAL, delay: float = INTERVAL, already_done: int = 0
     ) -> None:
-        """A line every `interval` seconds, the first one after a `delay`.
+        """Start the clock; a line is due after `delay` seconds and then every `interval` seconds.
 
-        The clock starts now; `already_done` is what a resumed job had done before.
+        `already_done` is the progress before this start, if an interrupted job is continued.
         """
         self.interval = interval
         self.already_done = already_done
@@ -32,7 +32,7 @@ class ProgressLine:
         self.next = self.started + delay
 
     def update(self, done: int, total: int, what: str, details: str = "") -> None:
-        """Log "`what` `done` of `total``details`" and the time left, if a line is due."""
+        """Log a line if it is due: "`what` `done` of `total``details`, about ... min left"."""
         now = time.monotonic()
         if sys.stdout.isatty() or now < self.next:
             return
@@ -42,7 +42,7 @@ class ProgressLine:
 
 
 def with_progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Yield the items and show how far the loop is; `what` names an item, such as "picture"."""
+    """Yield all items and show the progress of the loop; `what` names an item: "picture"."""
     line = ProgressLine()
     bar = track(items, what, total, disable=not sys.stdout.isatty(), transient=True)
     for done, item in enumerate(bar, start=1):
