@@ -110,7 +110,7 @@ def test_the_wrong_model_and_the_wrong_use_are_told(
     assert "fusions.0" in said
     assert "safetensors" in failing(convert.main, f"official={released}", "out=x.pth")
     said = failing(convert.main, f"official={converted}", "model=glip_t_a", "out=x.safetensors")
-    assert "is no released file" in said
+    assert "is not a released file and needs no conversion" in said
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     assert "ckpt=None" in failing(predict.main, "image=x.png", "text=a cat", "ckpt=null")
     words = (f"data.root={world}", "data.prepare=null")
@@ -149,7 +149,7 @@ def test_without_a_tokenizer_offline_the_remedy_is_told(
     failing: Failing, converted: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
-    monkeypatch.setattr("glip_pl.pretrained.locations.hub_is_out_of_reach", lambda: True)
+    monkeypatch.setattr("glip_pl.pretrained.hub.is_unreachable", lambda: True)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
     said = failing(predict.main, "image=x.png", "text=a cat", f"ckpt={converted}")
     assert "tokenizer 'bert-base-uncased' is neither" in said

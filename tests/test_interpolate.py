@@ -1,4 +1,4 @@
-"""What a fine-tuned model keeps of its zero-shot ability, and the weights in between."""
+"""Forgetting is measured during a fine-tuning, and weights between checkpoints are evaluated."""
 
 import csv
 import json
@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from glip_pl.checkpoints.interpolation import interpolated
 from glip_pl.checkpoints.reading import read_checkpoint
 from glip_pl.errors import UserError
 from glip_pl.interpolate import interpolate
@@ -21,13 +20,13 @@ def words(world: Path, custom: Path, tmp_path: Path) -> list[str]:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "shapes").symlink_to(world)
     return [
-        *(one for one in SMALL if not one.startswith(("data.prepare", "data.train_transform"))),
+        *(word for word in SMALL if not word.startswith(("data.prepare", "data.train_transform"))),
         *(f"data.root={custom}", f"paths.data={tmp_path}/data", "retention=shapes"),
         *("data.eval_transform.max_side=96", f"tokenizer.source={MINILM}"),
     ]
 
 
-def test_forgetting_is_logged_and_replay_trains(
+def test_forgetting_is_logged_and_replayed_data_are_trained_on(
     words: list[str], settings: Compose, finding: Path, custom: Path
 ) -> None:
     config = settings(
@@ -53,7 +52,9 @@ def test_forgetting_is_logged_and_replay_trains(
     assert results["score"] == pytest.approx(results["sets"]["custom"]["figures"]["AP"])
 
 
-def test_retention_alone_can_be_tested(words: list[str], settings: Compose, finding: Path) -> None:
+def test_retention_can_be_the_only_test_set(
+    words: list[str], settings: Compose, finding: Path
+) -> None:
     words += ["experiment=finetune_custom", "tuning=head", f"ckpt={finding}", "trainer.max_steps=1"]
     words += ["data.val.custom=null", "data.test.custom=null", "data.train_transform.max_side=96"]
     config = settings(words)
@@ -63,31 +64,37 @@ def test_retention_alone_can_be_tested(words: list[str], settings: Compose, find
     assert list(results["sets"]) == ["retention_shapes"]
 
 
-def test_weights_between_two_are_tested_and_written(
+def test_weights_between_two_checkpoints_are_evaluated_and_written(
     words: list[str], settings: Compose, finding: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    given = [*words, "data=custom", f"before={finding}", f"after={checkpoint}"]
-    config = settings([*given, "shares=[0,1]"], "interpolate")
+    overrides = [*words, "data=custom", f"before={finding}", f"after={checkpoint}"]
+    config = settings([*overrides, "shares=[0,1]"], "interpolate")
     interpolate(config)
     folder = Path(config.paths.output)
     curve = json.loads((folder / "curve.json").read_text())
     assert list(curve) == ["0.0", "1.0"]
     assert set(curve["1.0"]) == {"custom", "retention_shapes"}
     assert curve["0.0"] != curve["1.0"]
+    results = json.loads((folder / "1" / "results.json").read_text())
+    assert curve["1.0"]["custom"] == results["sets"]["custom"]["figures"]["AP"]
     assert (folder / "curve.png").stat().st_size > 10_000
     assert not list(folder.rglob("*.safetensors"))
+    config.figure = "mAP"  # the evaluation itself is done already
+    with pytest.raises(UserError, match="the set custom has no figure=mAP; it has: AP, AP50"):
+        interpolate(config)
     out = tmp_path / "half.safetensors"
-    interpolate(settings([*given, "shares=[0.5]", f"out={out}"], "interpolate"))
+    interpolate(settings([*overrides, "shares=[0.5]", f"out={out}"], "interpolate"))
     name = "head.prior_bias"
-    old, new, half = (read_checkpoint(one).weights[name] for one in (finding, checkpoint, out))
-    torch.testing.assert_close(half, (old + new) / 2)
+    before, after, half = (
+        read_checkpoint(path).weights[name] for path in (finding, checkpoint, out)
+    )
+    torch.testing.assert_close(half, (before + after) / 2)
     with pytest.raises(UserError, match="one share"):
-        interpolate(settings([*given, f"out={out}"], "interpolate"))
+        interpolate(settings([*overrides, f"out={out}"], "interpolate"))
 
 
-def test_there_is_nothing_between_different_models(finding: Path) -> None:
-    one = read_checkpoint(finding)
-    other = read_checkpoint(finding)
-    smaller = {name: value for name, value in other.weights.items() if "head" not in name}
-    with pytest.raises(UserError, match="of different models"):
-        interpolated(one, type(other)(smaller, other.config), 0.5)
+def test_several_processes_are_refused(settings: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    config = settings(["data=custom", "before=x.ckpt"], "interpolate")
+    with pytest.raises(UserError, match="without torchrun"):
+        interpolate(config)

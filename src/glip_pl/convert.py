@@ -14,13 +14,18 @@ from glip_pl.running.settings import checkpoint_config
 
 
 def convert(config: DictConfig) -> None:
-    """Write the weights alone, under our names, with the settings that rebuild their model."""
+    """Write the weights alone, under this package's names, with the settings of their model.
+
+    Raises UserError if the file was not released by GLIP's authors or is of another model.
+    """
     out = Path(config.out).expanduser()
     if out.suffix != ".safetensors":
         raise UserError(f"out={out} must end with .safetensors")
     source = find_checkpoint(config.official, Path(config.paths.runs))
     if read_checkpoint(source).released is None:
-        raise UserError(f"{source} is no released file; commands take it as it is: ckpt={source}")
+        raise UserError(
+            f"{source} is not a released file and needs no conversion: use it with ckpt={source}"
+        )
     model = build_model(config, source)
     weights = model.state_dict()
     write_weights(weights, checkpoint_config(config), out)

@@ -1,87 +1,120 @@
-"""Between two trainings: `python -m glip_pl.interpolate before=... after=... data=...`."""
+"""Evaluate the weights between two: `python -m glip_pl.interpolate before=... after=... data=...`.
+
+A share of the fine-tuned weights often keeps abilities from before the fine-tuning (WiSE-FT,
+Wortsman et al. 2022).
+"""
 
 import json
 import os
 from collections.abc import Mapping
 from math import nan
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, open_dict
 from rich.console import Console
 from rich.table import Table
 
 from glip_pl.checkpoints.interpolation import interpolated
-from glip_pl.checkpoints.reading import read_checkpoint
+from glip_pl.checkpoints.reading import Checkpoint, read_checkpoint
 from glip_pl.checkpoints.writing import write_weights
 from glip_pl.errors import UserError
 from glip_pl.evaluate import evaluate
-from glip_pl.inspection.charts import lines
+from glip_pl.files.writing import write_json
+from glip_pl.inspection.charts import line_plot
 from glip_pl.running.cli import command
 from glip_pl.running.runs import find_checkpoint
 
+Curve = Mapping[float, Mapping[str, float | None]]
+"""By share and name of the test set, a figure in 0..1; None without ground-truth boxes."""
+
 
 def interpolate(config: DictConfig) -> None:
-    """Test (1 - share) x before + share x after on every test set, for every share; draw the curve.
+    """Evaluate (1 - share) x before + share x after on every test set, for every share.
 
-    A share in the middle often keeps what a fine-tuned model could do before (Wortsman et al.
-    2022). With `out` the weights of one share are written instead. Raises UserError.
+    Prints a table, and writes the figures and their plot. With `out`, the weights of one share are
+    written instead. Raises UserError if settings or checkpoints do not fit each other.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UserError("interpolate is one process's work: start it without torchrun")
+        raise UserError("interpolate runs in one process only: start it without torchrun")
     runs = Path(config.paths.runs)
-    before, after = (find_checkpoint(config[side], runs) for side in ("before", "after"))
-    old, new = read_checkpoint(before), read_checkpoint(after)
+    paths = [find_checkpoint(config[side], runs) for side in ("before", "after")]
+    before, after = (read_checkpoint(path) for path in paths)
     shares = [float(share) for share in config.shares]
     if config.out is not None:
-        if len(shares) != 1 or Path(config.out).suffix != ".safetensors":
-            raise UserError("out=<file>.safetensors writes the weights of one share: shares=[0.5]")
-        write_weights(interpolated(old, new, shares[0]), new.config, Path(config.out).expanduser())
-        print(f"weights: {config.out}")
+        _write_weights_between(before, after, shares, config.out)
         return
     folder = Path(config.paths.output)
-    figures: dict[float, dict[str, float]] = {}
-    for share in shares:
-        here = folder / f"{share:g}"
-        weights = here / "weights.safetensors"
-        write_weights(interpolated(old, new, share), new.config, weights)
-        evaluate(_settings(config, weights, here))
-        weights.unlink()  # out= makes it again
-        content: Any = json.loads((here / "results.json").read_text())
-        figures[share] = {
-            name: _figure(name, one["figures"], config.figure)
-            for name, one in content["sets"].items()
-        }
-    names = list(figures[shares[0]])
-    table = Table("share of after", *(f"{name} {config.figure}" for name in names))
-    for share, found in figures.items():
-        table.add_row(f"{share:g}", *(f"{100 * found[name]:.1f}" for name in names))
-    Console().print(table)
-    (folder / "curve.json").write_text(json.dumps(figures, indent=1))
-    curves = {name: [100 * found[name] for found in figures.values()] for name in names}
-    lines(curves, [f"{share:g}" for share in shares], "share of after", config.figure).savefig(
-        folder / "curve.png"
-    )
-    print(f"curve: {folder}/curve.json and curve.png")
+    curve = {share: _evaluated(config, before, after, share, folder) for share in shares}
+    _print_table(curve, config.figure)
+    _write_curve(curve, config.figure, folder)
 
 
-def _figure(name: str, figures: Mapping[str, float | None], figure: str) -> float:
-    """One figure of a set; nan if there was nothing to find. Raises UserError if it has none."""
+def _write_weights_between(
+    before: Checkpoint, after: Checkpoint, shares: list[float], out: str
+) -> None:
+    """Write the weights of the only share, with the settings of `after`."""
+    if len(shares) != 1 or Path(out).suffix != ".safetensors":
+        raise UserError("out=<file>.safetensors writes the weights of one share: shares=[0.5]")
+    write_weights(interpolated(before, after, shares[0]), after.config, Path(out).expanduser())
+    print(f"weights: {out}")
+
+
+def _evaluated(
+    config: DictConfig, before: Checkpoint, after: Checkpoint, share: float, folder: Path
+) -> dict[str, float | None]:
+    """A figure of the weights of a share, by test set; their evaluation is below `folder`."""
+    folder = folder / f"{share:g}"
+    weights = folder / "weights.safetensors"
+    write_weights(interpolated(before, after, share), after.config, weights)
+    evaluate(_evaluation_settings(config, weights, folder))
+    weights.unlink()  # large, and `out=` can write them again
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    return {
+        name: _figure(name, result["figures"], config.figure)
+        for name, result in results["sets"].items()
+    }
+
+
+def _figure(name: str, figures: Mapping[str, float | None], figure: str) -> float | None:
+    """A figure of a test set. Raises UserError if the set has no such figure."""
     if figure not in figures:
         overall = ", ".join(key for key in figures if "/" not in key)
         raise UserError(f"the set {name} has no figure={figure}; it has: {overall}")
-    value = figures[figure]
-    return nan if value is None else float(value)
+    return figures[figure]
 
 
-def _settings(config: DictConfig, weights: Path, folder: Path) -> DictConfig:
+def _evaluation_settings(config: DictConfig, weights: Path, folder: Path) -> DictConfig:
+    """The settings of `evaluate` for a file of weights, with all output in a folder."""
     settings = config.copy()
     with open_dict(settings):
         settings.ckpt = str(weights)
         settings.paths.output = str(folder)
-        # Files are made and read between evaluations, which several processes would do at once.
+        # Files are written and read between evaluations, which several processes would do at once.
         settings.trainer.update(devices=1, num_nodes=1, strategy="auto")
     return settings
+
+
+def _percent(value: float | None) -> float:
+    return nan if value is None else 100 * value
+
+
+def _print_table(curve: Curve, figure: str) -> None:
+    """Print a row of percentages for each share, with a column for each test set."""
+    names = list(next(iter(curve.values())))
+    table = Table("share of after", *(f"{name} {figure}" for name in names))
+    for share, values in curve.items():
+        table.add_row(f"{share:g}", *(f"{_percent(values[name]):.1f}" for name in names))
+    Console().print(table)
+
+
+def _write_curve(curve: Curve, figure: str, folder: Path) -> None:
+    """Write curve.json, and curve.png with a line for each test set."""
+    write_json(folder / "curve.json", curve)
+    names = list(next(iter(curve.values())))
+    lines = {name: [_percent(values[name]) for values in curve.values()] for name in names}
+    shares = [f"{share:g}" for share in curve]
+    line_plot(lines, shares, "share of after", figure).savefig(folder / "curve.png")
+    print(f"curve: {folder}/curve.json and curve.png")
 
 
 main = command("interpolate")(interpolate)
