@@ -11,7 +11,7 @@ from PIL import Image
 
 from glip_pl.errors import UserError
 from glip_pl.gather import gather
-from glip_pl.inspection.sweeps import determined, read_runs, rows, spread
+from glip_pl.inspection.sweeps import dependent_factors, pooled_rows, read_runs, spread
 
 
 def run(folder: Path, words: list[str], ap: float | None) -> None:
@@ -66,10 +66,10 @@ def test_what_follows_from_the_shots_makes_no_lines_of_its_own(sweep: Path) -> N
         words = json.loads(path.read_text())
         words.append("trainer.max_epochs=" + ("10" if "shots=full" in words else "40"))
         path.write_text(json.dumps(words))
-    found = rows(read_runs(sweep)[0], "custom", "AP", ["seed"])
+    found = pooled_rows(read_runs(sweep)[0], "custom", "AP", ["seed"])
     epochs = {"1": "40", "10": "40", "full": "10"}
-    assert determined(found, "shots") == {"trainer.max_epochs": epochs}
-    assert not determined(found, "trainer.max_epochs")
+    assert dependent_factors(found, "shots") == {"trainer.max_epochs": epochs}
+    assert not dependent_factors(found, "trainer.max_epochs")
     assert set(found[0].factors) == {"tuning", "shots", "trainer.max_epochs"}
 
 
@@ -78,7 +78,7 @@ def test_a_figure_that_a_set_does_not_have_is_no_number(tmp_path: Path) -> None:
         place = tmp_path / "Aquarium" / str(number)  # as few_shot_odinw keeps its runs
         run(place, ["tuning=full", f"seed={number}"], 0.5)
         (place / "results.json").write_text('{"sets": {"custom": {"figures": {"APs": null}}}}')
-    (found,) = rows(read_runs(tmp_path)[0], "custom", "APs", ["seed"])
+    (found,) = pooled_rows(read_runs(tmp_path)[0], "custom", "APs", ["seed"])
     assert len(found.values) == 2
     assert isnan(found.mean) and isnan(found.deviation)
     assert spread(found.values) == "nan ± nan"
@@ -87,7 +87,7 @@ def test_a_figure_that_a_set_does_not_have_is_no_number(tmp_path: Path) -> None:
 def test_unknown_figures_and_empty_folders_are_told(sweep: Path, tmp_path: Path) -> None:
     runs, _ = read_runs(sweep)
     with pytest.raises(UserError, match=r"no figure custom/AR; it has: custom \(AP, AP50\)"):
-        rows(runs, "custom", "AR", [])
+        pooled_rows(runs, "custom", "AR", [])
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no finished run"):
         read_runs(tmp_path / "empty")

@@ -11,7 +11,7 @@ from glip_pl.checkpoints.reading import read_checkpoint
 from glip_pl.errors import UserError
 from glip_pl.pseudo_label import pseudo_label
 from glip_pl.running.runs import find_checkpoint
-from glip_pl.self_train import _claim, _first_teacher, self_train
+from glip_pl.self_train import claim_rounds, first_teacher, self_train
 from glip_pl.train import train
 from tests.conftest import MINILM, SMALL, Compose
 
@@ -90,7 +90,7 @@ def test_rounds_go_on_where_they_were(rounds: Any, monkeypatch: pytest.MonkeyPat
     rounds("rounds=2")
     assert (folder / "round_1" / "checkpoints" / "last.ckpt").stat().st_mtime_ns == stamp
     assert calls[4:] == ["label", "train"]
-    with pytest.raises(UserError, match="holds rounds by other settings"):
+    with pytest.raises(UserError, match="belongs to another job, which differs in: settings"):
         rounds("optimizer.lr=1e-5")
 
 
@@ -102,15 +102,15 @@ def test_the_first_teacher_stays_the_first(
     old.symlink_to(finding)
     config = settings(["experiment=shapes_t", "teacher=best"], "self_train")
     folder = Path(config.paths.output)
-    teacher = _first_teacher(folder, config)
-    _claim(folder, config, teacher)
+    teacher = first_teacher(folder, config)
+    claim_rounds(folder, config, teacher)
     student = folder / "round_1" / "checkpoints" / "best.ckpt"
     student.parent.mkdir(parents=True)
     student.symlink_to(tmp_path / "newer")
     (tmp_path / "newer").touch()
     assert find_checkpoint("best", tmp_path) == student
-    assert _first_teacher(folder, config) == teacher.resolve() == finding.resolve()
-    _claim(folder, config, _first_teacher(folder, config))
+    assert first_teacher(folder, config) == teacher.resolve() == finding.resolve()
+    claim_rounds(folder, config, first_teacher(folder, config))
 
 
 def test_the_ablation_adds_one_thing_after_the_other(settings: Compose) -> None:

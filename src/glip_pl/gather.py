@@ -1,7 +1,7 @@
-"""A sweep as one table and one plot: `python -m glip_pl.gather sweep=runs/sweeps/<date>`."""
+"""A sweep as a table and a plot: `python -m glip_pl.gather sweep=runs/sweeps/<date>`."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import nan
 from pathlib import Path
 
@@ -10,67 +10,94 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from glip_pl.inspection.charts import lines
-from glip_pl.inspection.sweeps import FULL, Row, determined, read_runs, rows, spread
+from glip_pl.inspection.charts import line_plot
+from glip_pl.inspection.sweeps import (
+    FULL,
+    Row,
+    dependent_factors,
+    pooled_rows,
+    read_runs,
+    spread,
+)
 from glip_pl.running.cli import command
 
 
 def gather(config: DictConfig) -> None:
-    """Print mean and deviation over seeds; write gather.csv and gather.png into the sweep."""
+    """Print mean and deviation over seeds; write gather.csv and gather.png into the sweep.
+
+    Raises UserError if the sweep has no finished run, or a run lacks the figure.
+    """
     folder = Path(config.sweep).expanduser()
     runs, unfinished = read_runs(folder)
-    name = config.set or next(iter(runs[0].figures))
-    found = rows(runs, name, config.figure, list(config.pooled))
-    title = f"{name}/{config.figure}"
-    factors = list(found[0].factors)
-    table = Table(*factors, title, "runs")
-    for row in found:
-        table.add_row(*map(escape, row.factors.values()), spread(row.values), str(len(row.values)))
-    Console().print(table)
-    with (folder / "gather.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*factors, "mean", "deviation", "runs", "values"])
-        for row in found:
-            values = " ".join(f"{value:.4f}" for value in row.values)
-            writer.writerow(
-                [*row.factors.values(), row.mean, row.deviation, len(row.values), values]
-            )
-    _plot(found, config.axis, title, folder / "gather.png")
+    set_name = config.set or next(iter(runs[0].figures))
+    rows = pooled_rows(runs, set_name, config.figure, list(config.pooled))
+    title = f"{set_name}/{config.figure}"
+    _show(rows, title)
+    _write_csv(rows, folder / "gather.csv")
+    _plot(rows, config.axis, title, folder / "gather.png")
     print(f"table and plot: {folder}/gather.csv and gather.png")
     if unfinished:
-        print(f"without results: {', '.join(str(place) for place in unfinished)}")
+        print(f"without results: {', '.join(str(run_folder) for run_folder in unfinished)}")
 
 
-def _plot(found: Sequence[Row], axis: str, title: str, path: Path) -> None:
-    """A line per combination of the other factors; the paper's figure of data efficiency.
+def _show(rows: Sequence[Row], title: str) -> None:
+    """Print the rows as a table."""
+    table = Table(*rows[0].factors, title, "runs")
+    for row in rows:
+        table.add_row(*map(escape, row.factors.values()), spread(row.values), str(len(row.values)))
+    Console().print(table)
 
-    Factors that follow from the axis, such as fewer epochs with more pictures, stand below it.
+
+def _write_csv(rows: Sequence[Row], path: Path) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*rows[0].factors, "mean", "deviation", "runs", "values"])
+        for row in rows:
+            values = " ".join(f"{value:.4f}" for value in row.values)
+            figures = [row.mean, row.deviation, len(row.values), values]
+            writer.writerow([*row.factors.values(), *figures])
+
+
+def _plot(rows: Sequence[Row], axis: str, title: str, path: Path) -> None:
+    """A line for each combination of the other factors, as in the paper's data-efficiency figure.
+
+    Factors that follow from the axis, such as fewer epochs with more pictures, are written below
+    the ticks.
     """
-    below = determined(found, axis)
-    places = sorted({row.factors.get(axis, "") for row in found}, key=_size)
-    heights: dict[str, list[float]] = {}
-    spreads: dict[str, list[float]] = {}
-    for row in found:
-        others = [value for key, value in row.factors.items() if key != axis and key not in below]
-        name = ", ".join(others) or title
-        place = places.index(row.factors.get(axis, ""))
-        heights.setdefault(name, [nan] * len(places))[place] = row.mean
-        spreads.setdefault(name, [0.0] * len(places))[place] = row.deviation
-    ticks = [
-        "\n".join(
-            [place, *(f"{key.rpartition('.')[2]}={known[place]}" for key, known in below.items())]
-        )
-        for place in places
+    dependent = dependent_factors(rows, axis)
+    axis_values = sorted({row.factors.get(axis, "") for row in rows}, key=_sort_key)
+    means: dict[str, list[float]] = {}
+    deviations: dict[str, list[float]] = {}
+    for row in rows:
+        line = _line_name(row, axis, dependent) or title
+        position = axis_values.index(row.factors.get(axis, ""))
+        means.setdefault(line, [nan] * len(axis_values))[position] = row.mean
+        deviations.setdefault(line, [0.0] * len(axis_values))[position] = row.deviation
+    ticks = [_tick(axis_value, dependent) for axis_value in axis_values]
+    line_plot(means, ticks, axis, title, deviations).savefig(path)
+
+
+def _line_name(row: Row, axis: str, dependent: Mapping[str, Mapping[str, str]]) -> str:
+    """The values of all factors but the axis and those that follow from it."""
+    return ", ".join(
+        value for key, value in row.factors.items() if key != axis and key not in dependent
+    )
+
+
+def _tick(axis_value: str, dependent: Mapping[str, Mapping[str, str]]) -> str:
+    """A value on the axis, and below it the factors that follow from it."""
+    following = [
+        f"{factor.rpartition('.')[2]}={values[axis_value]}" for factor, values in dependent.items()
     ]
-    lines(heights, ticks, axis, title, spreads).savefig(path)
+    return "\n".join([axis_value, *following])
 
 
-def _size(place: str) -> tuple[float, str]:
-    """Numbers in their order, everything after them."""
+def _sort_key(axis_value: str) -> tuple[float, str]:
+    """Numbers in numerical order, then other values in alphabetical order, "full" last."""
     try:
-        return float(place), ""
+        return float(axis_value), ""
     except ValueError:
-        return float("inf"), "~" if place == FULL else place
+        return float("inf"), "~" if axis_value == FULL else axis_value
 
 
 main = command("gather")(gather)

@@ -10,6 +10,7 @@ from glip_pl.checkpoints.interpolation import interpolated
 from glip_pl.checkpoints.reading import read_checkpoint
 from glip_pl.checkpoints.writing import write_weights
 from glip_pl.errors import UserError
+from glip_pl.files.claim import claim, read_claim
 from glip_pl.files.hashing import sha256_of
 from glip_pl.files.writing import write_json
 from glip_pl.pseudo_label import pseudo_label
@@ -18,98 +19,112 @@ from glip_pl.running.runs import find_checkpoint
 from glip_pl.running.settings import compose_settings, plain
 from glip_pl.train import train
 
+MARK = "self_train.json"
+"""File in the folder of the rounds that says to which teacher and settings they belong."""
+
+MAY_CHANGE = ("rounds", "paths", "teacher", "trainer", "logger")
+"""Settings that may differ when a command continues the rounds; the teacher is compared by hash."""
+
 
 def self_train(config: DictConfig) -> float | None:
-    """A teacher labels, a student learns, and is the next round's teacher; returns the last score.
+    """A teacher labels, and a student that learns from its labels teaches the next round.
 
-    With `teacher_decay`, students start from their teacher, and the next one is the mean of both:
-    a teacher that moves slowly forgets less. The same command again goes on where it was.
+    With `teacher_decay`, students start from their teacher's weights, and the next teacher is the
+    weighted mean of both. The same command again continues an interrupted run. Returns the last
+    student's score.
     """
     folder = Path(config.paths.output)
-    teacher = _first_teacher(folder, config)
-    _claim(folder, config, teacher)
+    teacher = first_teacher(folder, config)
+    claim_rounds(folder, config, teacher)
     student, score = teacher, None
     for number in range(1, config.rounds + 1):
-        here = folder / f"round_{number}"
-        done = here / "done.json"
-        if done.is_file():
-            score = json.loads(done.read_text())["val/AP"]
-        else:
-            print(f"round {number} of {config.rounds}: {teacher} labels")
-            pseudo_label(_label_settings(config, teacher, here / "labels"))
-            print(f"round {number} of {config.rounds}: a student learns")
-            score = train(_train_settings(config, here, teacher))
-            write_json(done, {"teacher": str(teacher), "val/AP": score})
-        student = _student(here)
-        if config.teacher_decay is None:
-            teacher = student
-        else:
-            teacher = _mean(teacher, student, config.teacher_decay, here / "teacher.safetensors")
-    print(f"the last student: {student}")
+        round_folder = folder / f"round_{number}"
+        score = _run_round(config, number, round_folder, teacher)
+        student = student_checkpoint(round_folder)
+        teacher = _next_teacher(config, round_folder, teacher, student)
+    print(f"checkpoint of the last student: {student}")
     return score
 
 
-def _first_teacher(folder: Path, config: DictConfig) -> Path:
-    """The checkpoint that the first round began with: later rounds make newer "best" ones."""
-    known = folder / "self_train.json"
-    if config.teacher in ("best", "last") and known.is_file():
-        return Path(json.loads(known.read_text())["file"])
+def first_teacher(folder: Path, config: DictConfig) -> Path:
+    """The teacher of the first round; a continued run keeps the file that "best" or "last" named.
+
+    Otherwise "best" would name the checkpoint of a student.
+    """
+    claimed = read_claim(folder / MARK) or {}
+    if config.teacher in ("best", "last") and "file" in claimed:
+        return Path(claimed["file"])
     return find_checkpoint(config.teacher, Path(config.paths.runs))
 
 
-def _claim(folder: Path, config: DictConfig, teacher: Path) -> None:
-    """Raise UserError if the folder holds rounds by other settings or of another teacher."""
+def claim_rounds(folder: Path, config: DictConfig, teacher: Path) -> None:
+    """Raise UserError if the folder holds rounds of other settings or another teacher."""
     settings: Any = OmegaConf.to_container(config, resolve=False)
-    for key in ("rounds", "paths", "teacher", "trainer", "logger"):  # more rounds may follow
+    for key in MAY_CHANGE:
         settings.pop(key)
-    asked = {"teacher": sha256_of(teacher), "settings": settings}
-    path = folder / "self_train.json"
-    known = json.loads(path.read_text()) if path.is_file() else asked
-    if any(known.get(key) != value for key, value in asked.items()):
-        raise UserError(
-            f"{folder} holds rounds by other settings or of another teacher; set hydra.run.dir="
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, {**asked, "file": str(teacher.resolve())})
+    job = {"teacher": sha256_of(teacher), "settings": settings}
+    claimed = claim(folder / MARK, job, "Set hydra.run.dir= to another folder.")
+    write_json(folder / MARK, {**claimed, "file": str(teacher.resolve())})
+
+
+def _run_round(config: DictConfig, number: int, round_folder: Path, teacher: Path) -> float | None:
+    """Label and train unless the round is complete; returns the student's score."""
+    result_file = round_folder / "done.json"
+    if result_file.is_file():
+        score: float | None = json.loads(result_file.read_text())["val/AP"]
+        return score
+    title = f"round {number} of {config.rounds}"
+    print(f"{title}: labelling by {teacher}")
+    pseudo_label(_label_settings(config, teacher, round_folder / "labels"))
+    print(f"{title}: training of the student")
+    score = train(_train_settings(config, round_folder, teacher))
+    write_json(result_file, {"teacher": str(teacher), "val/AP": score})
+    return score
 
 
 def _label_settings(config: DictConfig, teacher: Path, output: Path) -> DictConfig:
+    """The settings of `pseudo_label`. Raises UserError if `label` has an unknown one."""
     settings = compose_settings([], "pseudo_label")
     with open_dict(settings):
         settings.ckpt, settings.output = str(teacher), str(output)
         settings.paths = plain(config.paths)
         for key, value in plain(config.label).items():
-            if key not in (*settings, "scorer"):  # a group that is absent while it is null
+            if key not in (*settings, "scorer"):  # a null group is absent from the settings
                 raise UserError(f"label.{key} is no setting of pseudo_label")
             settings[key] = value
-        if not OmegaConf.is_interpolation(config.tokenizer, "source"):  # somebody asked for it
+        if not OmegaConf.is_interpolation(config.tokenizer, "source"):  # the user has set it
             settings.tokenizer.source = config.tokenizer.source
     return settings
 
 
-def _train_settings(config: DictConfig, here: Path, teacher: Path) -> DictConfig:
+def _train_settings(config: DictConfig, round_folder: Path, teacher: Path) -> DictConfig:
+    """The settings of the student's training, which resumes from the round's last checkpoint."""
     settings = config.copy()
-    last = here / "checkpoints" / "last.ckpt"
-    settings.paths.output = str(here)
-    settings.labels = str(here / "labels")
+    last = round_folder / "checkpoints" / "last.ckpt"
+    settings.paths.output = str(round_folder)
+    settings.labels = str(round_folder / "labels")
     settings.resume = str(last) if last.is_file() else None
     if config.teacher_decay is not None:
         settings.ckpt = str(teacher)
     return settings
 
 
-def _student(here: Path) -> Path:
-    """The best weights of a round, or the last where nothing told which were best."""
-    best = here / "checkpoints" / "best.ckpt"
+def student_checkpoint(round_folder: Path) -> Path:
+    """The best checkpoint of a round; the last one if the training had no validation."""
+    best = round_folder / "checkpoints" / "best.ckpt"
     return best if best.is_file() else best.with_name("last.ckpt")
 
 
-def _mean(teacher: Path, student: Path, decay: float, path: Path) -> Path:
-    """Write decay x teacher + (1 - decay) x student, unless it is there."""
-    if not path.is_file():
+def _next_teacher(config: DictConfig, round_folder: Path, teacher: Path, student: Path) -> Path:
+    """The student, or the file of teacher_decay x teacher + (1 - teacher_decay) x student."""
+    if config.teacher_decay is None:
+        return student
+    mean_file = round_folder / "teacher.safetensors"
+    if not mean_file.is_file():
         old, new = read_checkpoint(teacher), read_checkpoint(student)
-        write_weights(interpolated(old, new, 1 - decay), new.config, path)
-    return path
+        weights = interpolated(old, new, 1 - config.teacher_decay)
+        write_weights(weights, new.config, mean_file)
+    return mean_file
 
 
 main = command("self_train")(self_train)

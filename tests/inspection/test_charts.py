@@ -4,12 +4,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from glip_pl.inspection.charts import lines
+from glip_pl.inspection.charts import line_plot
 
 
 def test_any_name_has_its_entry_in_the_legend(tmp_path: Path) -> None:
     names = ["_background_", r"$\frac{ is no formula$", "plain"]
-    figure = lines({name: [1.0, 2.0] for name in names}, ["1", "full"], "shots", "AP")
+    figure = line_plot({name: [1.0, 2.0] for name in names}, ["1", "full"], "shots", "AP")
     figure.savefig(tmp_path / "plot.png")
     with Image.open(tmp_path / "plot.png") as picture:
         assert picture.width > 500

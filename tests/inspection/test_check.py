@@ -1,13 +1,16 @@
+"""Every kind of mistake in a source is reported, and sound sources pass."""
+
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from glip_pl.data.records import Reader
-from glip_pl.inspection.check import CROWDED, Finding, Pictures, check
+from glip_pl.inspection.check import CROWDED, Finding, check
 from glip_pl.inspection.named_set import NamedSet
+from glip_pl.inspection.picture_check import Pictures
 from glip_pl.prompts.tokens import Tokenizer
 from tests.data.formats.test_round_trip import by_name
 from tests.data.formats.writers import DETECTION, GROUNDING, Writer, coco, mdetr, scenes
@@ -15,16 +18,12 @@ from tests.data.formats.writers import DETECTION, GROUNDING, Writer, coco, mdetr
 SCENES = scenes(8)
 
 
-def quiet(rows: Iterable[int], description: str) -> Iterable[int]:
-    return rows
-
-
 @pytest.fixture
 def checked(tokenizer: Tokenizer) -> Callable[..., Finding]:
     """Checks a source as the set val/it."""
 
     def run(reader: Reader, pictures: Pictures = "exist", **options: Any) -> Finding:
-        return check(NamedSet("val/it", reader, **options), tokenizer, pictures, 100, quiet)
+        return check(NamedSet("val/it", reader, **options), tokenizer, pictures, 100)
 
     return run
 
@@ -33,12 +32,12 @@ def checked(tokenizer: Tokenizer) -> Callable[..., Finding]:
 def test_sound_data_pass_in_every_format(
     write: Writer, tmp_path: Path, checked: Callable[..., Finding]
 ) -> None:
-    found = checked(write(tmp_path, SCENES), pictures="decode")
-    assert found.passed, found.problems
-    assert found.images == len(SCENES)
-    assert found.boxes == sum(len(scene.boxes) for scene in SCENES)
+    finding = checked(write(tmp_path, SCENES), pictures="decode")
+    assert finding.passed, finding.problems
+    assert finding.images == len(SCENES)
+    assert finding.boxes == sum(len(scene.boxes) for scene in SCENES)
     if write in DETECTION:
-        assert found.ground_truth_ap == pytest.approx(1.0)
+        assert finding.ground_truth_ap == pytest.approx(1.0)
 
 
 def change(reader: Reader, edit: Callable[[dict[str, Any]], object]) -> Reader:
@@ -75,9 +74,9 @@ def test_every_mistake_is_found(
     tmp_path: Path,
     checked: Callable[..., Finding],
 ) -> None:
-    found = checked(change(coco(tmp_path, SCENES), edit))
-    assert kind in found.problems.counts
-    assert not found.passed
+    finding = checked(change(coco(tmp_path, SCENES), edit))
+    assert kind in finding.problems.counts
+    assert not finding.passed
 
 
 @pytest.mark.parametrize(
@@ -102,9 +101,9 @@ def test_mistakes_in_captions_are_found(
         if caption is not None:
             content["images"][content["annotations"][0]["image_id"]]["caption"] = caption
 
-    found = checked(change(mdetr(tmp_path, SCENES), edit))
-    assert kind in found.problems.counts
-    assert not found.passed
+    finding = checked(change(mdetr(tmp_path, SCENES), edit))
+    assert kind in finding.problems.counts
+    assert not finding.passed
 
 
 def test_a_picture_of_another_size_is_found_when_it_is_opened(
@@ -112,8 +111,8 @@ def test_a_picture_of_another_size_is_found_when_it_is_opened(
 ) -> None:
     reader = change(coco(tmp_path, SCENES), lambda c: c["images"][0].update(width=99))
     assert checked(reader).passed
-    found = checked(reader, pictures="decode")
-    assert found.problems.counts == {"picture of another size": 1}
+    finding = checked(reader, pictures="decode")
+    assert finding.problems.counts == {"picture of another size": 1}
 
 
 def test_what_the_set_tolerates_passes(tmp_path: Path, checked: Callable[..., Finding]) -> None:
@@ -135,7 +134,7 @@ def test_more_than_a_hundred_boxes_of_a_category_cannot_score_one(
             place = [number % 12 * 4, number // 12 * 3, 3, 2]
             content["annotations"].append(box | {"id": 1000 + number, "bbox": place})
 
-    found = checked(change(coco(tmp_path, SCENES), crowd))
-    assert found.ground_truth_ap is not None and found.ground_truth_ap < 1
-    assert CROWDED in found.problems.counts
-    assert found.passed
+    finding = checked(change(coco(tmp_path, SCENES), crowd))
+    assert finding.ground_truth_ap is not None and finding.ground_truth_ap < 1
+    assert CROWDED in finding.problems.counts
+    assert finding.passed

@@ -1,4 +1,4 @@
-"""Whoever labels the shards, the labels are the same, and a worker's death costs nothing."""
+"""All engines write the same labels, whatever is killed meanwhile."""
 
 import os
 import random
@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from glip_pl.labelling.engines import Label, Local
-from tests.test_pseudo_label import command, contents, labelled, web
+from tests.labelling.small_jobs import command, labelled, results, web
 
 RAY = ["engine=ray", "engine.workers=2", "engine.cpus=0.5"]
 
@@ -31,7 +31,7 @@ def test_one_process_takes_one_shard_after_the_other() -> None:
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """As Ray gives its workers: sums of several threads differ in their last digits."""
+    """One thread, as Ray gives its workers: sums over more threads differ in the last digits."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -45,22 +45,22 @@ def test_the_workers_of_ray_make_the_same_labels(
 ) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     monkeypatch.setenv("RAY_worker_niceness", "0")  # else they starve beside other programs
-    words = f"source.shards={web(world, tmp_path / 'web')}/*.tar"
-    by_ray = labelled(tmp_path / "ray", finding, words, *RAY)
-    assert contents(by_ray) == contents(labelled(tmp_path / "local", finding, words))
+    source = f"source.shards={web(world, tmp_path / 'web')}/*.tar"
+    by_ray = labelled(tmp_path / "ray", finding, source, *RAY)
+    assert results(by_ray) == results(labelled(tmp_path / "local", finding, source))
 
 
-def workers(of: int) -> list[int]:
-    """Processes of Ray that label, among the descendants of a process."""
-    found, parents = [], {of}
+def workers(ancestor: int) -> list[int]:
+    """Ids of Ray's labelling processes among the descendants of a process."""
+    worker_ids, ancestors = [], {ancestor}
     listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True)
     for line in sorted(listed.stdout.splitlines(), key=lambda line: int(line.split()[0])):
-        pid, parent, what = line.split(maxsplit=2)
-        if int(parent) in parents:
-            parents.add(int(pid))
-            if "ray::" in what and "Map" in what:
-                found.append(int(pid))
-    return found
+        pid, parent, arguments = line.split(maxsplit=2)
+        if int(parent) in ancestors:
+            ancestors.add(int(pid))
+            if "ray::" in arguments and "Map" in arguments:
+                worker_ids.append(int(pid))
+    return worker_ids
 
 
 @pytest.mark.slow
@@ -81,7 +81,7 @@ def test_a_worker_that_dies_is_replaced(world: Path, tmp_path: Path, finding: Pa
         time.sleep(0.05)
     assert process.returncode == 0
     assert killed > 1
-    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+    assert results(tmp_path / "cut") == results(tmp_path / "whole")
 
 
 @pytest.mark.slow
@@ -97,7 +97,7 @@ def test_twenty_kills_change_nothing(
     subprocess.run(command(source, tmp_path / "whole", finding), check=True)
     draw, kills = random.Random(0), 0
     while kills < 20:
-        # While it works: nothing is learned from killing imports.
+        # Kill it while it labels: a kill during the imports would test nothing.
         process = subprocess.Popen(
             [*command(source, tmp_path / "cut", finding), *engine], start_new_session=True
         )
@@ -112,4 +112,4 @@ def test_twenty_kills_change_nothing(
         kills += 1
     assert kills == 20
     subprocess.run([*command(source, tmp_path / "cut", finding), *engine], check=True)
-    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+    assert results(tmp_path / "cut") == results(tmp_path / "whole")

@@ -1,39 +1,44 @@
-"""Plots of reports."""
+"""Plots of figures that runs have reached."""
 
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
 COLOURS = 10
-"""Of lines, before they begin again with another marker."""
+"""Number of colours in matplotlib's cycle; lines beyond it repeat them with another marker."""
 
 MARKERS = "os^D"
+"""Markers of lines, in matplotlib's letters."""
 
 
 def plain_label(name: str) -> str:
-    """A legend's entry of any name: matplotlib hides those from "_" on and sets "$" as formulas."""
+    """A name as it appears in a legend: without a hidden leading "_" and without formulas."""
     return f" {name}".replace("$", r"\$")
 
 
-def lines(
+def line_plot(
     values: Mapping[str, Sequence[float]],
-    places: Sequence[str],
-    axis: str,
-    title: str,
+    ticks: Sequence[str],
+    x_label: str,
+    y_label: str,
     deviations: Mapping[str, Sequence[float]] | None = None,
 ) -> Figure:
-    """A line per name over places at equal distances; nan leaves a gap."""
+    """A line per name of `values` over evenly spaced ticks; NaN leaves a gap.
+
+    `deviations` are the lengths of error bars.
+    """
     figure = Figure(figsize=(7, 4.5), dpi=150, layout="constrained")
     axes = figure.subplots()
     for number, (name, heights) in enumerate(values.items()):
         marker = MARKERS[number // COLOURS % len(MARKERS)]
-        spread = None if deviations is None else deviations[name]
+        error_bars = None if deviations is None else deviations[name]
         axes.errorbar(
-            range(len(places)), heights, spread, marker=marker, capsize=3, label=plain_label(name)
-        )
-    axes.set_xticks(range(len(places)), places)
-    axes.set_xlabel(axis)
-    axes.set_ylabel(title)
-    # Beside the plot: inside it would hide points.
+            range(len(ticks)), heights, error_bars, marker=marker, capsize=3,
+            label=plain_label(name),
+        )  # fmt: skip
+    axes.set_xticks(range(len(ticks)), ticks)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    # Beside the plot, where it hides no points.
     figure.legend(loc="outside right upper", fontsize="small")
     return figure

@@ -1,54 +1,62 @@
-"""Look at data before training: `python -m glip_pl.data check|stats|browse|convert data=<name>`."""
+"""Inspect data before training: `python -m glip_pl.data check|stats|browse|convert data=<name>`."""
 
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from glip_pl.data.index import Index
 from glip_pl.data.indexing import open_index
 from glip_pl.errors import UserError
+from glip_pl.files.writing import write_whole
 from glip_pl.inspection.browse import page
 from glip_pl.inspection.check import Finding, check
 from glip_pl.inspection.export import write_odvg, write_shards
 from glip_pl.inspection.named_set import NamedSet, some_rows
 from glip_pl.inspection.stats import stats
 from glip_pl.running.cli import EXIT_USER_ERROR, command
+from glip_pl.terminal.progress import with_progress
 
-TOP = 10
-"""Categories that the table of numbers shows; the JSON has all."""
+SHOWN_CATEGORIES = 10
+"""Most frequent categories in the printed table; stats.json has all."""
 
 
 def configured_sets(config: DictConfig) -> list[NamedSet]:
-    """The sets of `data=` that `sets` names, each source once. Raises UserError if none is."""
+    """The sets of `data=` that the setting `sets` names; of sets with one source only the first.
+
+    Raises UserError if `sets` names an unknown set, or if there is no set at all.
+    """
     if config.data.get("prepare") is not None:
         instantiate(config.data.prepare)
-    found: list[NamedSet] = []
-    names: list[str] = []
-    for group in ("train", "val", "test"):
-        for key, node in (config.data.get(group) or {}).items():
-            name = f"{group}/{key}"
-            names.append(name)
-            if node is None or (config.sets is not None and name not in config.sets):
-                continue
-            one = _set(name, node.dataset if group == "train" else node)
-            if not any(one.reader == other.reader for other in found):
-                found.append(one)
-    missing = set(config.sets or ()) - set(names)
-    if missing or not found:
-        raise UserError(f"no such set: {', '.join(missing) or config.sets}; there are {names}")
-    return found
+    nodes = {
+        f"{group}/{key}": node
+        for group in ("train", "val", "test")
+        for key, node in (config.data.get(group) or {}).items()
+    }
+    sets: list[NamedSet] = []
+    for name, node in nodes.items():
+        if node is None or (config.sets is not None and name not in config.sets):
+            continue
+        named_set = _named_set(name, node.dataset if name.startswith("train/") else node)
+        if not any(named_set.reader == other.reader for other in sets):
+            sets.append(named_set)
+    missing = set(config.sets or ()) - set(nodes)
+    if missing or not sets:
+        unknown = ", ".join(missing) or config.sets
+        raise UserError(f"no such set: {unknown}; data= configures {list(nodes)}")
+    return sets
 
 
-def _set(name: str, node: DictConfig) -> NamedSet:
+def _named_set(name: str, node: DictConfig) -> NamedSet:
+    """A set from its settings."""
     return NamedSet(
         name,
         instantiate(node.reader, _convert_="all"),
@@ -59,100 +67,118 @@ def _set(name: str, node: DictConfig) -> NamedSet:
     )
 
 
-def _opened(config: DictConfig) -> list[tuple[NamedSet, Index]]:
+def _sets_with_indexes(config: DictConfig) -> list[tuple[NamedSet, Index]]:
     folder = Path(config.paths.index)
     return [
-        (one, open_index(one.reader, folder, one.out_of_image, one.tolerate))
-        for one in configured_sets(config)
+        (
+            named_set,
+            open_index(named_set.reader, folder, named_set.out_of_image, named_set.tolerate),
+        )
+        for named_set in configured_sets(config)
     ]
 
 
-def _progress(rows: Sequence[int], description: str) -> Iterable[int]:
-    return track(rows, description, transient=True)
-
-
 def run_check(config: DictConfig) -> None:
-    """Print what is wrong with each set; exit code 1 if it is more than the set tolerates."""
+    """Print all problems of each set; exit with code 1 if a set has more than it tolerates."""
     tokenizer = instantiate(config.tokenizer)
-    said = logging.getLogger("glip_pl.data.problems")
-    level = said.level
-    said.setLevel(logging.ERROR)  # the list at the end has them all
-    try:
+    with _silenced("glip_pl.data.problems"):  # the findings list all problems
         findings = [
-            check(one, tokenizer, config.check.pictures, config.check.ap_images, _progress)
-            for one in configured_sets(config)
+            check(named_set, tokenizer, config.check.pictures, config.check.ap_images)
+            for named_set in configured_sets(config)
         ]
-    finally:
-        said.setLevel(level)
     for finding in findings:
         _show(finding)
-    report = {
-        one.name: {
-            "passed": one.passed,
-            "images": one.images,
-            "boxes": one.boxes,
-            "ground_truth_ap": one.ground_truth_ap,
-            "counts": one.problems.counts,
-            "examples": one.problems.examples,
-        }
-        for one in findings
-    }
-    print(f"all of it: {_write(config, 'check.json', json.dumps(report, indent=1))}")
-    if not all(one.passed for one in findings):
+    report = {finding.name: _report(finding) for finding in findings}
+    print(f"full report: {_write(config, 'check.json', json.dumps(report, indent=1))}")
+    if not all(finding.passed for finding in findings):
         sys.exit(1)
 
 
-def _show(one: Finding) -> None:
-    verdict = "ok" if one.passed else "NOT OK"
-    truth = "" if one.ground_truth_ap is None else f", ground truth AP {one.ground_truth_ap:.4f}"
-    print(f"{one.name}: {verdict}; {one.images} images, {one.boxes} boxes{truth}")
-    for kind, count in sorted(one.problems.counts.items()):
+@contextmanager
+def _silenced(logger_name: str) -> Iterator[None]:
+    """Only errors of this logger are shown inside the block."""
+    logger = logging.getLogger(logger_name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _show(finding: Finding) -> None:
+    """Print whether a set passed, and its problems with examples."""
+    verdict = "ok" if finding.passed else "NOT OK"
+    ap = finding.ground_truth_ap
+    shown_ap = "" if ap is None else f", ground truth AP {ap:.4f}"
+    print(f"{finding.name}: {verdict}; {finding.images} images, {finding.boxes} boxes{shown_ap}")
+    for kind, count in sorted(finding.problems.counts.items()):
         print(f"  {count} x {kind}, for instance")
-        for example in one.problems.examples[kind]:
+        for example in finding.problems.examples[kind]:
             print(f"    {example}")
 
 
+def _report(finding: Finding) -> dict[str, Any]:
+    """A finding as JSON."""
+    return {
+        "passed": finding.passed,
+        "images": finding.images,
+        "boxes": finding.boxes,
+        "ground_truth_ap": finding.ground_truth_ap,
+        "counts": finding.problems.counts,
+        "examples": finding.problems.examples,
+    }
+
+
 def run_stats(config: DictConfig) -> None:
-    """A table of numbers for each set."""
-    found = {one.name: stats(index, one.box_filter) for one, index in _opened(config)}
-    for name, values in found.items():
+    """Print a table of statistics for each set."""
+    statistics = {
+        named_set.name: stats(index, named_set.box_filter)
+        for named_set, index in _sets_with_indexes(config)
+    }
+    for name, values in statistics.items():
         table = Table(title=name, show_header=False)
         for key, value in values.items():
-            if isinstance(value, dict):
-                shown = [f"{category} {count}" for category, count in value.items()]
-                rest = f" ... {shown[-1]}" if len(shown) > TOP else ""
-                value = f"{len(shown)}: {', '.join(shown[:TOP])}{rest}"
-            table.add_row(key, str(value))
+            table.add_row(key, _shown_counts(value) if isinstance(value, dict) else str(value))
         Console().print(table)
-    print(f"all of it: {_write(config, 'stats.json', json.dumps(found, indent=1))}")
+    print(f"all statistics: {_write(config, 'stats.json', json.dumps(statistics, indent=1))}")
+
+
+def _shown_counts(counts: dict[str, int]) -> str:
+    """The number of categories, the most frequent ones, and the rarest one."""
+    entries = [f"{category} {count}" for category, count in counts.items()]
+    rarest = f" ... {entries[-1]}" if len(entries) > SHOWN_CATEGORIES else ""
+    return f"{len(entries)}: {', '.join(entries[:SHOWN_CATEGORIES])}{rarest}"
 
 
 def run_browse(config: DictConfig) -> None:
-    """A page with pictures, boxes and phrases of each set."""
-    content = page(_opened(config), config.browse.count, config.seed)
-    print(f"open in a browser: {_write(config, 'index.html', content)}")
+    """Write a page with pictures, boxes and phrases of each set."""
+    text = page(_sets_with_indexes(config), config.browse.count, config.seed)
+    print(f"open in a browser: {_write(config, 'index.html', text)}")
 
 
 def run_convert(config: DictConfig) -> None:
-    """ODVG lines or shards of each set."""
-    for one, index in _opened(config):
-        folder = Path(config.output, one.name)
-        count = config.convert.count
-        rows = range(len(index)) if count is None else some_rows(index, count, config.seed)
-        shown = _progress(rows, one.name)
+    """Write each set as ODVG lines or as shards. Raises UserError for another format."""
+    count = config.convert.count
+    for named_set, index in _sets_with_indexes(config):
+        name = named_set.name
+        folder = Path(config.output, name)
+        chosen = range(len(index)) if count is None else some_rows(index, count, config.seed)
+        rows = with_progress(chosen, len(chosen), f"{name}: record")
         if config.convert.format == "odvg":
-            print(f"{one.name}: {write_odvg(one, index, folder, shown)}")
+            print(f"{name}: {write_odvg(named_set, index, folder, rows)}")
         elif config.convert.format == "shards":
-            shards = write_shards(one, index, folder, shown, config.convert.per_shard)
-            print(f"{one.name}: {len(shards)} shards in {folder}")
+            shards = write_shards(named_set, index, folder, rows, config.convert.per_shard)
+            print(f"{name}: {len(shards)} shards in {folder}")
         else:
             raise UserError(f"convert.format={config.convert.format} is neither odvg nor shards")
 
 
-def _write(config: DictConfig, name: str, content: str) -> Path:
+def _write(config: DictConfig, name: str, text: str) -> Path:
+    """Write a file into the folder `output`; returns its path."""
     path = Path(config.output, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content, encoding="utf-8")
+    with write_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
     return path
 
 
@@ -162,10 +188,11 @@ ACTIONS: dict[str, Callable[[DictConfig], Any]] = {
     "browse": run_browse,
     "convert": run_convert,
 }
+"""What the command does, by its first word."""
 
 
 def main() -> None:
-    """Run the action that the first word names; the rest is Hydra's."""
+    """Run the action that the first word names, with the other words as Hydra's overrides."""
     action = ACTIONS.get(sys.argv[1] if len(sys.argv) > 1 else "")
     if action is None:
         print(f"error: say what to do: python -m glip_pl.data {'|'.join(ACTIONS)} data=<name>")

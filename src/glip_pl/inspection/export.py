@@ -1,6 +1,5 @@
-"""Any source as ODVG lines, or as web shards that hold the pictures too."""
+"""Writes any source as ODVG lines, or as WebDataset shards that also hold the pictures."""
 
-import io
 import json
 import tarfile
 from collections.abc import Iterable
@@ -12,55 +11,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.filtering import FilteredBoxes
-from glip_pl.data.formats.odvg import grounding
+from glip_pl.data.formats.odvg_writer import grounding_of
+from glip_pl.data.formats.webdataset_writer import add_sample
 from glip_pl.data.images import ImageFolder, suffix_of
 from glip_pl.data.index import Index
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError
+from glip_pl.files.writing import write_json, write_whole
 from glip_pl.inspection.named_set import NamedSet, kept_boxes
 
 LABEL_MAP = "label_map.json"
+"""Name of the file with the category names, beside the lines or the shards."""
 
 
-def write_odvg(one: NamedSet, index: Index, folder: Path, rows: Iterable[int]) -> Path:
-    """Lines beside a label map; pictures stay where they are if they lie in folders.
+def write_odvg(named_set: NamedSet, index: Index, folder: Path, rows: Iterable[int]) -> Path:
+    """Write the records `rows` as annotations.jsonl, beside a label map; returns its path.
 
-    Those inside archives are written to `images`, named by their rows. Appears complete or not
-    at all. Raises UserError if a picture cannot be read.
+    Pictures in folders stay where they are; pictures inside archives are written to `images`, each
+    named by its row. The file appears complete or not at all. Raises UserError if a picture of an
+    archive cannot be read.
     """
-    images = one.reader.open_images()
-    folder.mkdir(parents=True, exist_ok=True)
+    images = named_set.reader.open_images()
     _write_label_map(index, folder)
-    filtered = one.filtered(index)
-    half, lines = folder / "annotations.jsonl.tmp", folder / "annotations.jsonl"
-    with half.open("w", encoding="utf-8") as file:
+    filtered = named_set.filtered(index)
+    lines = folder / "annotations.jsonl"
+    with write_whole(lines) as partial, partial.open("w", encoding="utf-8") as file:
         for row in rows:
             name = index.images[row]
             if not isinstance(images, ImageFolder):
-                content = images.read(name)
-                name = f"{row:09d}{suffix_of(content)}"
-                (folder / "images").mkdir(exist_ok=True)
-                (folder / "images" / name).write_bytes(content)
+                name = _write_picture(images.read(name), row, folder / "images")
             file.write(json.dumps({"filename": name, **odvg(index, row, filtered)}) + "\n")
-    half.replace(lines)
     return lines
 
 
-def write_shards(
-    one: NamedSet, index: Index, folder: Path, rows: Iterable[int], per_shard: int
-) -> list[Path]:
-    """Tar files of picture, text and JSON per key; each appears complete or not at all.
+def _write_picture(encoded: bytes, row: int, folder: Path) -> str:
+    """Write an encoded picture into the folder; returns its file name."""
+    name = f"{row:09d}{suffix_of(encoded)}"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(encoded)
+    return name
 
-    Raises UserError if more pictures cannot be read than the set tolerates, or if other shards lie
-    there: together they would be read as one source.
+
+def write_shards(
+    named_set: NamedSet, index: Index, folder: Path, rows: Iterable[int], per_shard: int
+) -> list[Path]:
+    """Write the records `rows` as tar files of picture, JSON and caption; returns their paths.
+
+    Each shard appears complete or not at all. Raises UserError if more pictures cannot be read
+    than the set tolerates, or if the folder already holds shards, which would be read as part of
+    the same source.
     """
-    pictures = _Pictures(one.reader.open_images(), index, Problems(one.tolerate))
+    pictures = _Pictures(named_set.reader.open_images(), index, Problems(named_set.tolerate))
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.glob("*.tar")):
         raise UserError(f"{folder} holds shards already; remove them, or set another output=")
     _write_label_map(index, folder)
-    filtered = one.filtered(index)
+    filtered = named_set.filtered(index)
     shards: list[Path] = []
     chunk: list[int] = []
     for row in rows:
@@ -76,7 +83,7 @@ def write_shards(
 
 @dataclass
 class _Pictures:
-    """The encoded pictures of records; what cannot be read is told and left out."""
+    """The encoded pictures of records; unreadable ones are counted and left out."""
 
     images: Images
     index: Index
@@ -84,11 +91,14 @@ class _Pictures:
     seen: int = 0
 
     def read(self, row: int) -> tuple[bytes, str] | None:
-        """The file and its suffix. Raises UserError for one too many that cannot be read."""
+        """The encoded picture and its suffix; None if it cannot be read.
+
+        Raises UserError if too many pictures cannot be read.
+        """
         self.seen += 1
         try:
-            content = self.images.read(self.index.images[row])
-            return content, suffix_of(content)
+            encoded = self.images.read(self.index.images[row])
+            return encoded, suffix_of(encoded)
         except UserError as error:
             self.problems.error("picture left out", str(error), self.seen)
             return None
@@ -97,39 +107,34 @@ class _Pictures:
 def _write_shard(
     filtered: FilteredBoxes | None, pictures: _Pictures, folder: Path, number: int, rows: list[int]
 ) -> Path:
+    """Write the shard of a given number; returns its path."""
     index = pictures.index
     shard = folder / f"{number:05d}.tar"
-    half = shard.with_suffix(".tmp")
-    with tarfile.open(half, "w") as tar:
-        for place, row in enumerate(rows):
-            key = f"{number:05d}{place:04d}"
+    with write_whole(shard) as partial, tarfile.open(partial, "w") as tar:
+        for position, row in enumerate(rows):
             picture = pictures.read(row)
             if picture is None:
                 continue
-            content, suffix = picture
-            about = {"key": key, "caption": index.captions[row], **odvg(index, row, filtered)}
-            _add(tar, f"{key}{suffix}", content)
-            _add(tar, f"{key}.json", json.dumps(about).encode())
+            encoded, suffix = picture
+            key = f"{number:05d}{position:04d}"
+            caption = index.captions[row]
+            metadata = {"key": key, "caption": caption, **odvg(index, row, filtered)}
+            files = {suffix: encoded, ".json": json.dumps(metadata).encode()}
             if index.captioned[row]:
-                _add(tar, f"{key}.txt", index.captions[row].encode())
-    half.replace(shard)
+                files[".txt"] = caption.encode()
+            add_sample(tar, key, files)
     return shard
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    tar.addfile(member, io.BytesIO(content))
-
-
 def _write_label_map(index: Index, folder: Path) -> None:
+    """Write the category names by label, if the source has categories."""
     if index.names:
         names = {str(label): name for label, name in enumerate(index.names)}
-        (folder / LABEL_MAP).write_text(json.dumps(names, indent=1))
+        write_json(folder / LABEL_MAP, names)
 
 
 def odvg(index: Index, row: int, filtered: FilteredBoxes | None) -> dict[str, Any]:
-    """A record in ODVG's form, without its file name; corners' second pixel lies outside."""
+    """A record as ODVG line without its file name; x2 and y2 lie one pixel outside the box."""
     height, width = index.sizes[row].tolist()
     kept = kept_boxes(index, row, filtered)
     boxes = index.boxes[row][kept] + np.asarray([0, 0, 1, 1], dtype=np.float32)
@@ -137,14 +142,14 @@ def odvg(index: Index, row: int, filtered: FilteredBoxes | None) -> dict[str, An
     size = {"height": height, "width": width}
     if not index.captioned[row]:
         return size | {"detection": {"instances": _instances(index, boxes, targets, scores)}}
-    content = grounding(
+    grounded = grounding_of(
         index.captions[row],
         index.phrases(row),
         boxes.astype(np.float64),
         targets.tolist(),
         scores.astype(np.float64) if (scores < 1).any() else None,
     )
-    return size | {"grounding": content}
+    return size | {"grounding": grounded}
 
 
 def _instances(
@@ -153,14 +158,15 @@ def _instances(
     targets: NDArray[np.int32],
     scores: NDArray[np.float32],
 ) -> list[dict[str, Any]]:
+    """The boxes of categories; only a box that is not certain has a score."""
     instances = []
     for box, label, score in zip(boxes, targets.tolist(), scores.tolist(), strict=True):
-        instance = {"bbox": _numbers(box), "label": label, "category": index.names[label]}
+        instance = {"bbox": _rounded(box), "label": label, "category": index.names[label]}
         instances.append(instance | ({"score": round(score, 4)} if score < 1 else {}))
     return instances
 
 
-def _numbers(values: NDArray[np.float32]) -> Any:
-    """Lists whose numbers are as short as their precision."""
+def _rounded(values: NDArray[np.float32]) -> Any:
+    """A list of numbers with at most four decimals, so that float32 noise is not written."""
     rounded: Any = np.round(values.astype(np.float64), 4).tolist()
     return rounded

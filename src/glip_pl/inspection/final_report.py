@@ -1,7 +1,6 @@
-"""One HTML page on how good a model is on a set, with nothing outside it."""
+"""The HTML report of a test: figures, curves, confusion matrix and pictures of each set."""
 
 import html
-import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.truth import Truth
-from glip_pl.inspection.browse import document, embedded, photograph
 from glip_pl.inspection.charts import plain_label
+from glip_pl.inspection.html_page import document, photograph, plot, table, table_of_rows
 from glip_pl.inspection.misses import worst_misses
 from glip_pl.metrics.average_precision import RECALLS, best_f1, precision_curve
 from glip_pl.metrics.base import DetectionMetric
@@ -22,11 +21,14 @@ from glip_pl.metrics.confusion import confusion
 from glip_pl.metrics.matching import MatchedDetections, match
 from glip_pl.types import SHOWN_SCORE
 
-WORST = 12
-"""Pictures."""
+MISSES = 12
+"""Number of images with missed boxes that the report shows of each set."""
 
-SHOWN = 20
-"""Categories in plots, those with most boxes; tables have all."""
+PLOTTED = 20
+"""Number of categories in the plot and the confusion matrix, those with most boxes."""
+
+PER_CATEGORY = 100
+"""Detections of a category in an image that take part, as in COCO's AP."""
 
 TABLES = """
 table { border-collapse: collapse; background: white; margin: .6em 0 1.5em }
@@ -44,16 +46,18 @@ def write_page(
     metrics: Mapping[str, DetectionMetric[Any]],
     figures: Mapping[str, Mapping[str, float]],
 ) -> None:
-    """Figures, curves, confusions and the worst pictures of sets of categories, if there is one."""
-    parts = [
-        part
+    """Write the report of all sets that COCO's AP measures; nothing if there is no such set.
+
+    `figures` are the results of the `metrics`, in 0..1 by name.
+    """
+    sections = [
+        "".join(_section(name, sets[name], metric, figures[name]))
         for name, metric in metrics.items()
         if isinstance(metric, COCOAveragePrecision)
-        for part in _section(name, sets[name], metric, figures[name])
     ]
-    if not parts:
+    if not sections:
         return
-    body = f"<h1>{html.escape(title)}</h1>{''.join(parts)}"
+    body = f"<h1>{html.escape(title)}</h1>{''.join(sections)}"
     path.write_text(document(title, body, TABLES), encoding="utf-8")
     print(f"report: {path}")
 
@@ -61,60 +65,65 @@ def write_page(
 def _section(
     name: str, dataset: EvaluationSet, metric: COCOAveragePrecision, figures: Mapping[str, float]
 ) -> Iterator[str]:
-    truth, found = metric.truth_and_detections()
-    matched = match(truth, found, 100)
+    """The part of the report on one set."""
+    truth, detections = metric.truth_and_detections()
+    matched = match(truth, detections, PER_CATEGORY)
+    counts = matched.box_counts[0]
+    largest = np.argsort(-counts, kind="stable")[:PLOTTED]
+    plotted = [int(category) for category in largest if counts[category]]
     yield f"<h2>{html.escape(name)}</h2><p>{html.escape(metric.protocol)}; "
     yield f"{len(truth.image_ids)} images, {len(truth.labels)} boxes.</p>"
-    yield _table([*metric.columns], [[_percent(figures[one]) for one in metric.columns]])
-    counts = matched.box_counts[0]
+    yield table(metric.columns, [[_percent(figures[column]) for column in metric.columns]])
     yield "<h3>Categories</h3>"
-    yield _table(
-        ["category", "boxes", "AP", "AP50", "best threshold", "precision", "recall"],
-        [
-            [
-                category,
-                str(counts[number]),
-                _percent(figures.get(f"AP/{category}", float("nan"))),
-                _percent(float(precision_curve(matched, number).mean())),
-                *_threshold(matched, number),
-            ]
-            for number, category in enumerate(truth.names)
-            if counts[number]
-        ],
-    )
-    yield "<p><small>Of all thresholds, the best one has the largest F1 at IoU 0.5.</small></p>"
-    most = [int(one) for one in np.argsort(-counts, kind="stable")[:SHOWN] if counts[one]]
-    yield "<h3>Precision against recall (IoU 0.5)</h3><div class='wide'>"
-    curves = {truth.names[one]: precision_curve(matched, one) for one in most}
-    yield _picture_of(_curves(curves)) + "</div>"
-    yield f"<h3>Confusion matrix (boxes of score {SHOWN_SCORE} or more)</h3><div class='wide'>"
-    yield _confusions(truth, confusion(truth, found), most) + "</div>"
-    yield "<h3>Where most was missed</h3><main>"
-    for miss in worst_misses(dataset, metric, WORST):
+    yield _category_table(truth, matched, figures)
+    yield "<p><small>The best threshold is the one with the largest F1 at IoU 0.5.</small></p>"
+    yield "<h3>Precision against recall (IoU 0.5)</h3>"
+    curves = {truth.names[category]: precision_curve(matched, category) for category in plotted}
+    yield f"<div class='wide'>{plot(_precision_plot(curves))}</div>"
+    yield f"<h3>Confusion matrix (boxes of score {SHOWN_SCORE} or more)</h3>"
+    matrix = _confusion_table(truth, confusion(truth, detections), plotted)
+    yield f"<div class='wide'>{matrix}</div>"
+    yield "<h3>Images with the most missed boxes</h3><main>"
+    for miss in worst_misses(dataset, metric, MISSES):
         caption = f"image {miss.image_id}: {miss.missed} missed"
         yield f"<figure>{photograph(miss.picture)}<figcaption>{caption}</figcaption></figure>"
     yield "</main>"
 
 
-def _threshold(matched: MatchedDetections, category: int) -> tuple[str, str, str]:
+def _category_table(truth: Truth, matched: MatchedDetections, figures: Mapping[str, float]) -> str:
+    """A row for each category with boxes."""
+    counts = matched.box_counts[0]
+    rows = [
+        [
+            name,
+            str(counts[category]),
+            _percent(figures.get(f"AP/{name}", float("nan"))),
+            _percent(float(precision_curve(matched, category).mean())),
+            *_best_threshold(matched, category),
+        ]
+        for category, name in enumerate(truth.names)
+        if counts[category]
+    ]
+    columns = ["category", "boxes", "AP", "AP50", "best threshold", "precision", "recall"]
+    return table(columns, rows)
+
+
+def _best_threshold(matched: MatchedDetections, category: int) -> tuple[str, str, str]:
+    """The score threshold with the largest F1, and precision and recall there."""
     point = best_f1(matched, category)
     if point is None:
         return "", "", ""
-    shown = np.floor(100 * point.score) / 100  # not above it: its own box must stay
-    return f"{shown:.2f}", _percent(point.precision), _percent(point.recall)
+    rounded_down = np.floor(100 * point.score) / 100  # the box with this very score must pass
+    return f"{rounded_down:.2f}", _percent(point.precision), _percent(point.recall)
 
 
 def _percent(value: float) -> str:
+    """A share as percentage; empty for NaN."""
     return "" if np.isnan(value) else f"{100 * value:.1f}"
 
 
-def _table(head: list[str], body: list[list[str]]) -> str:
-    rows = ["".join(f"<th>{html.escape(cell)}</th>" for cell in head)]
-    rows += ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in body]
-    return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
-
-
-def _curves(curves: Mapping[str, NDArray[np.float64]]) -> Figure:
+def _precision_plot(curves: Mapping[str, NDArray[np.float64]]) -> Figure:
+    """Precision over recall, a curve per category."""
     figure = Figure(figsize=(7, 4.5), dpi=120, layout="tight")
     axes = figure.subplots()
     for name, precision in curves.items():
@@ -125,24 +134,19 @@ def _curves(curves: Mapping[str, NDArray[np.float64]]) -> Figure:
     return figure
 
 
-def _confusions(truth: Truth, matrix: NDArray[np.int64], most: list[int]) -> str:
-    """Rows are what is there; darker is a larger part of the row."""
-    none = len(truth.names)
-    kept = [*most, none]
-    names = [*(truth.names[one] for one in most), "nothing"]
-    lines = ["<th>there / said</th>" + "".join(f"<th>{html.escape(one)}</th>" for one in names)]
-    for row, name in zip(kept, names, strict=True):
+def _confusion_table(truth: Truth, matrix: NDArray[np.int64], plotted: list[int]) -> str:
+    """The confusion matrix of some categories; darker cells are a larger share of their row."""
+    background = len(truth.names)
+    shown = [*plotted, background]
+    names = [*(truth.names[category] for category in plotted), "background"]
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+    rows = [f"<th>ground truth / detected</th>{head}"]
+    for row, name in zip(shown, names, strict=True):
         total = max(1, matrix[row].sum())
         cells = "".join(
             f"<td style='background:rgba(30,110,200,{0.8 * matrix[row, column] / total:.2f})'>"
             f"{matrix[row, column] or ''}</td>"
-            for column in kept
+            for column in shown
         )
-        lines.append(f"<th>{html.escape(name)}</th>{cells}")
-    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
-
-
-def _picture_of(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return embedded(buffer.getvalue(), "png")
+        rows.append(f"<th>{html.escape(name)}</th>{cells}")
+    return table_of_rows(rows)

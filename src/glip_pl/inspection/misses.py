@@ -1,4 +1,4 @@
-"""The pictures in which most was not found."""
+"""Pictures of the images with the most missed boxes, ground truth beside detections."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,36 +12,44 @@ from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.truth import Truth
 from glip_pl.inference.drawing import comparison
 from glip_pl.metrics.base import DetectionMetric
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.types import SHOWN_SCORE, Detections
 
 
 class Miss(NamedTuple):
-    """A picture with its truth beside what was found."""
+    """An image with missed boxes, drawn with its ground truth and its detections."""
 
     image_id: int
-    missed: int  # boxes, or phrases
+    missed: int  # number of ground-truth boxes, or of phrases, without a correct detection
     picture: Image.Image
 
 
 def worst_misses(
     dataset: EvaluationSet, metric: DetectionMetric[Any], count: int
 ) -> Iterator[Miss]:
-    """The worst first; pictures in which all was found do not come."""
-    truth, found = metric.truth_and_detections()
-    missed = metric.missed_per_image(truth, found)
+    """Up to `count` images with missed boxes, those with the most first."""
+    truth, detections = metric.truth_and_detections()
+    missed = metric.missed_per_image(truth, detections)
     collate = Collate(dataset.tokenizer)
     for row in np.argsort(-missed, kind="stable")[:count]:
         if missed[row] == 0:
             return
         image_id = int(truth.image_ids[row])
         batch = collate([dataset[dataset.place_of(image_id)]])
-        mine = found[found.images == row]
-        corners = mine.boxes
-        if isinstance(truth, Truth):
-            corners = np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:] - 1], axis=1)
-        detections = Detections(
-            torch.from_numpy(corners).float(),
-            torch.from_numpy(mine.scores).float(),
-            torch.from_numpy(mine.labels),
-        )
-        yield Miss(image_id, int(missed[row]), comparison(batch, 0, detections, SHOWN_SCORE))
+        of_image = _detections(detections[detections.images == row], isinstance(truth, Truth))
+        yield Miss(image_id, int(missed[row]), comparison(batch, 0, of_image, SHOWN_SCORE))
+
+
+def _detections(rows: DetectionsTable, from_sizes: bool) -> Detections:
+    """Rows of a metric's table as detections with corners.
+
+    With `from_sizes` the table has x, y, width and height, as the protocols for categories do.
+    """
+    corners = rows.boxes
+    if from_sizes:
+        corners = np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:] - 1], axis=1)
+    return Detections(
+        torch.from_numpy(corners).float(),
+        torch.from_numpy(rows.scores).float(),
+        torch.from_numpy(rows.labels),
+    )

@@ -1,4 +1,4 @@
-"""The sets that `data=` configures, as sources to look at."""
+"""The sets that `data=` configures, as sources to inspect."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,11 +16,12 @@ from glip_pl.data.indexing import require_files, source_name
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Reader
 from glip_pl.prompts.building import Rewording, Wording
+from glip_pl.types import Prompt
 
 
 @dataclass(frozen=True)
 class NamedSet:
-    """One source under the name of its setting, and how runs would read it."""
+    """A source under the name of its setting, and how a run would read it."""
 
     name: str  # "train/coco"
     reader: Reader
@@ -30,12 +31,12 @@ class NamedSet:
     wordings: Sequence[Wording] | Rewording | None = None
 
     def filtered(self, index: Index) -> FilteredBoxes | None:
-        """The boxes that runs would use, if not all."""
+        """The boxes that a run would use; None if it uses all."""
         return None if self.box_filter is None else self.box_filter.of(index)
 
     @contextmanager
     def fresh_index(self, problems: Problems) -> Iterator[Index]:
-        """An index of its own that is read anew, so that `problems` hears of everything."""
+        """A temporary index that is always read anew, so that `problems` collects everything."""
         require_files(self.reader)
         with tempfile.TemporaryDirectory() as folder:
             name = source_name(self.reader)
@@ -45,23 +46,23 @@ class NamedSet:
 
 
 def kept_boxes(index: Index, row: int, filtered: FilteredBoxes | None) -> NDArray[np.int64]:
-    """Which boxes of a record a run would use."""
+    """Indices of a record's boxes that a run would use."""
     if filtered is None:
         return np.arange(len(index.boxes[row]))
-    return np.flatnonzero(filtered.kept(row))
+    return np.flatnonzero(filtered.mask(row))
 
 
 def phrase_texts(index: Index, row: int) -> list[str]:
-    """What each box of a record is, in words."""
+    """The category or phrase of each box of a record, as text."""
     if not index.captioned[row]:
         return [index.names[int(label)] for label in index.targets[row]]
-    caption = index.captions[row]
-    texts = [" ".join(caption[s:e] for s, e in phrase) for phrase in index.phrases(row)]
+    prompt = Prompt(index.captions[row], index.phrases(row))
+    texts = [prompt.phrase_text(phrase) for phrase in range(len(prompt.phrases))]
     return [texts[int(phrase)] for phrase in index.targets[row]]
 
 
 def some_rows(index: Index, count: int, seed: int) -> Sequence[int]:
-    """Random records, in their order, those with boxes if there are any."""
+    """Up to `count` random records, sorted; only records with boxes, if there are any."""
     rows = np.flatnonzero(index.boxes.lengths() > 0)
     rows = rows if len(rows) else np.arange(len(index))
     chosen = np.random.default_rng(seed).choice(rows, min(count, len(rows)), replace=False)

@@ -1,4 +1,4 @@
-"""The runs of a sweep as one table: what varied, and what it led to."""
+"""The finished runs of a sweep as one table: the settings that varied, and a figure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,73 +6,71 @@ from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 import yaml
 
 from glip_pl.errors import UserError
 
 FULL = "full"
-"""What `shots` is when all pictures are used."""
+"""Value of the setting `shots` when all pictures are used."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One finished run."""
+    """A finished run of a sweep."""
 
     folder: Path
-    overrides: Mapping[str, str]  # settings of its command line
-    figures: Mapping[str, Mapping[str, float | None]]  # 0..1, by evaluation set
+    overrides: Mapping[str, str]  # settings on its command line
+    figures: Mapping[str, Mapping[str, float | None]]  # in 0..1, by evaluation set and name
 
 
 @dataclass(frozen=True)
 class Row:
-    """Runs that differ in what is pooled only, such as their seed."""
+    """Runs that differ only in pooled settings, such as the seed."""
 
-    factors: Mapping[str, str]
-    values: Sequence[float]  # percent
+    factors: Mapping[str, str]  # values of the settings that varied
+    values: Sequence[float]  # the figure of each run, in percent
 
     @property
     def mean(self) -> float:
-        """Over the runs."""
+        """Mean over the runs."""
         return mean(self.values)
 
     @property
     def deviation(self) -> float:
-        """Between the runs; nan for one."""
+        """Standard deviation over the runs; NaN for a single run."""
         return deviation(self.values)
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean and deviation for people; the mean alone of a single value."""
-    between = f" ± {deviation(values):.1f}" if len(values) > 1 else ""
-    return f"{mean(values):.1f}{between}"
+    """Mean and standard deviation as text; only the mean of a single value."""
+    shown_deviation = f" ± {deviation(values):.1f}" if len(values) > 1 else ""
+    return f"{mean(values):.1f}{shown_deviation}"
 
 
 def deviation(values: Sequence[float]) -> float:
-    """Between values; nan for one, or if one of them is no number."""
+    """Standard deviation; NaN for a single value, or if a value is NaN."""
     if len(values) < 2 or any(isnan(value) for value in values):
         return nan
     return stdev(values)
 
 
 def read_runs(folder: Path) -> tuple[list[Run], list[Path]]:
-    """Finished runs below a sweep's folder, and the folders of the others.
+    """The finished runs below a sweep's folder, and the folders of unfinished ones.
 
-    Raises UserError if there is none.
+    Raises UserError if there is no finished run.
     """
     runs, unfinished = [], []
-    for path in sorted(folder.glob("**/.hydra/overrides.yaml"), key=_number):
-        place = path.parent.parent
+    for overrides_file in sorted(folder.glob("**/.hydra/overrides.yaml"), key=_number):
+        run_folder = overrides_file.parent.parent
         try:
-            content = json.loads((place / "results.json").read_text())
-            figures = {name: one["figures"] for name, one in content["sets"].items()}
+            results = json.loads((run_folder / "results.json").read_text())
+            figures = {name: result["figures"] for name, result in results["sets"].items()}
         except (OSError, ValueError, KeyError, TypeError):
-            unfinished.append(place)
+            unfinished.append(run_folder)
             continue
-        # Hydra's file is of the last try in this folder, which may have been refused.
-        words = content.get("overrides") or yaml.safe_load(path.read_text()) or []
-        given = dict(str(word).lstrip("+~").split("=", 1) for word in words if "=" in str(word))
-        runs.append(Run(place, given, figures))
+        runs.append(Run(run_folder, _overrides(results, overrides_file), figures))
     if not runs:
         raise UserError(
             f"{folder} holds no finished run of a sweep (train -m ...): give its folder, "
@@ -81,13 +79,22 @@ def read_runs(folder: Path) -> tuple[list[Run], list[Path]]:
     return runs, unfinished
 
 
-def _number(path: Path) -> tuple[int, str]:
-    name = path.parent.parent.name
+def _overrides(results: Mapping[str, Any], overrides_file: Path) -> dict[str, str]:
+    """The overrides that led to the results, by setting."""
+    # Hydra's file has those of the last command in this folder, which may have been refused.
+    overrides = results.get("overrides") or yaml.safe_load(overrides_file.read_text()) or []
+    assignments = [str(override) for override in overrides if "=" in str(override)]
+    return dict(assignment.lstrip("+~").split("=", 1) for assignment in assignments)
+
+
+def _number(overrides_file: Path) -> tuple[int, str]:
+    """Sort key: folders of Hydra's job numbers in numerical order, after those of other names."""
+    name = overrides_file.parent.parent.name
     return (int(name) if name.isdigit() else -1, name)
 
 
 def varied(runs: Sequence[Run], pooled: Sequence[str]) -> list[str]:
-    """Settings that are not the same in all runs, but for the pooled ones."""
+    """Settings that differ between the runs, except for the pooled ones."""
     keys = dict.fromkeys(key for run in runs for key in run.overrides)
     return [
         key
@@ -96,32 +103,39 @@ def varied(runs: Sequence[Run], pooled: Sequence[str]) -> list[str]:
     ]
 
 
-def determined(found: Sequence[Row], axis: str) -> dict[str, dict[str, str]]:
-    """{factor: {place on the axis: value}} of factors that follow from the axis."""
-    known: dict[str, dict[str, str]] = {}
-    for key in found[0].factors:
-        pairs = {(row.factors.get(axis, ""), row.factors[key]) for row in found}
-        if key != axis and len(pairs) == len(dict(pairs)):
-            known[key] = dict(pairs)
-    return known
+def dependent_factors(rows: Sequence[Row], axis: str) -> dict[str, dict[str, str]]:
+    """Factors whose value follows from the value of the setting `axis`.
+
+    Returns {factor: {value of axis: value of factor}}.
+    """
+    dependent: dict[str, dict[str, str]] = {}
+    for factor in rows[0].factors:
+        pairs = {(row.factors.get(axis, ""), row.factors[factor]) for row in rows}
+        if factor != axis and len(pairs) == len(dict(pairs)):
+            dependent[factor] = dict(pairs)
+    return dependent
 
 
-def rows(runs: Sequence[Run], name: str, figure: str, pooled: Sequence[str]) -> list[Row]:
-    """One row per combination of what varied, in the runs' order.
+def pooled_rows(
+    runs: Sequence[Run], set_name: str, figure: str, pooled: Sequence[str]
+) -> list[Row]:
+    """A row for each combination of the settings that varied, in the order of the runs.
 
     Raises UserError if a run was not evaluated on the set or has no such figure.
     """
     factors = varied(runs, pooled)
     values: dict[tuple[str, ...], list[float]] = {}
     for run in runs:
-        known = run.figures.get(name, {})
-        if figure not in known:
-            sets = ", ".join(f"{one} ({', '.join(run.figures[one])})" for one in run.figures)
-            raise UserError(f"{run.folder} has no figure {name}/{figure}; it has: {sets}")
-        value = known[figure]
-        combination = tuple(run.overrides.get(key, "") for key in factors)
-        values.setdefault(combination, []).append(float("nan") if value is None else 100 * value)
+        figures = run.figures.get(set_name, {})
+        if figure not in figures:
+            available = ", ".join(
+                f"{name} ({', '.join(of_set)})" for name, of_set in run.figures.items()
+            )
+            raise UserError(f"{run.folder} has no figure {set_name}/{figure}; it has: {available}")
+        value = figures[figure]
+        combination = tuple(run.overrides.get(factor, "") for factor in factors)
+        values.setdefault(combination, []).append(nan if value is None else 100 * value)
     return [
-        Row(dict(zip(factors, combination, strict=True)), found)
-        for combination, found in values.items()
+        Row(dict(zip(factors, combination, strict=True)), of_combination)
+        for combination, of_combination in values.items()
     ]

@@ -1,4 +1,4 @@
-"""Who labels the shards: this process, or the workers of a Ray cluster."""
+"""Engines that run a labelling job: this process, or the workers of a Ray cluster."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -8,15 +8,15 @@ from typing import Any
 from glip_pl.errors import UserError
 
 Label = Callable[[int], None]
-"""Labels the shard of a number."""
+"""Labels the shard of a given number."""
 
 
 @dataclass(frozen=True)
 class Local:
-    """One after the other in this process."""
+    """Labels one shard after another in this process."""
 
     def __call__(self, make: Callable[[], Label], shards: Sequence[int]) -> Iterator[int]:
-        """`make` loads the teacher; yields the number of every shard that was looked at."""
+        """Call `make`, which loads the teacher; yields the number of every completed shard."""
         label = make()
         for shard in shards:
             label(shard)
@@ -25,15 +25,18 @@ class Local:
 
 @dataclass(frozen=True)
 class Ray:
-    """By Ray Data, whose workers keep a teacher each. One that dies is replaced."""
+    """Labels shards in the workers of Ray Data, each with a teacher; dead workers are replaced."""
 
     workers: int
-    gpus: float = 0  # of each worker
-    cpus: float = 1
-    address: str | None = None
+    gpus: float = 0  # per worker
+    cpus: float = 1  # per worker
+    address: str | None = None  # of a running cluster; None starts one on this machine
 
     def __call__(self, make: Callable[[], Label], shards: Sequence[int]) -> Iterator[int]:
-        """As `Local`, in the order in which shards are done. Raises UserError without Ray."""
+        """Yields the numbers of the shards in the order in which they are completed.
+
+        `make` loads the teacher in a worker. Raises UserError if Ray is not installed.
+        """
         try:
             import ray
         except ImportError as error:
@@ -45,11 +48,11 @@ class Ray:
             logging_level=logging.WARNING,
             include_dashboard=False,
         )
-        # Its progress is of operators and rows; ours is of shards.
+        # Ray's progress bars count operators and rows; the command shows shards instead.
         ray.data.DataContext.get_current().enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.WARNING)
         rows = [{"shard": shard} for shard in shards]
-        done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+        labelled = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             _Worker,
             fn_constructor_args=(make,),
             compute=ray.data.ActorPoolStrategy(size=min(self.workers, len(rows))),
@@ -57,14 +60,14 @@ class Ray:
             num_cpus=self.cpus,
         )
         try:
-            for row in done.iter_rows():
+            for row in labelled.iter_rows():
                 yield int(row["shard"])
         finally:
             ray.shutdown()
 
 
 class _Worker:
-    """What Ray keeps alive in every worker."""
+    """A Ray actor: keeps the teacher loaded between shards."""
 
     def __init__(self, make: Callable[[], Label]) -> None:
         self.label = make()

@@ -1,8 +1,9 @@
-"""A job of labelling, as a worker sees it: what to read, who the teacher is, where labels go."""
+"""A labelling job as every worker sees it: the source, the teacher, and the shards to write."""
 
 import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,26 +17,34 @@ from glip_pl.data.indexing import open_index, source_name
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError
 from glip_pl.files.hashing import sha256_of
-from glip_pl.files.writing import write_json
+from glip_pl.files.writing import PARTIAL, write_json
 from glip_pl.inference.predictor import Predictor
 from glip_pl.labelling.engines import Label
-from glip_pl.labelling.labeller import STORED, Labeller, shard_rows
+from glip_pl.labelling.labeller import STORED, Labeller
+from glip_pl.labelling.shards import manifest_path, shard_rows
 from glip_pl.prompts.noun_phrases import NounPhrases
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.running.settings import plain
+from glip_pl.terminal.progress import with_progress
+
+Engine = Callable[[Callable[[], Label], Sequence[int]], Iterator[int]]
+"""Labels shards by their numbers; see `labelling.engines`."""
 
 
 @dataclass(frozen=True)
-class Work:
-    """What a worker must know, wherever it runs."""
+class LabellingJob:
+    """All settings that a worker needs, whatever process or machine it runs in.
+
+    It has many fields because it is sent to workers as plain data and rebuilt there.
+    """
 
     source: dict[str, Any]  # settings of the reader
     index_folder: Path
     tolerate: float
     teacher: Path
     tokenizer: str | None
-    phrases: str
-    scorer: dict[str, Any] | None
+    phrases: str  # spaCy model that finds noun phrases
+    scorer: dict[str, Any] | None  # settings of the second model that scores boxes
     mirror: bool
     device: str
     batch_size: int
@@ -44,7 +53,7 @@ class Work:
 
     @classmethod
     def of(cls, config: DictConfig) -> Self:
-        """From the settings of the command."""
+        """The job that the settings of the command `pseudo_label` describe."""
         scorer = config.get("scorer")
         return cls(
             source=plain(config.source),
@@ -62,12 +71,12 @@ class Work:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """The settings alone; a worker opens the files itself."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        """The fields without cached properties: a worker opens the files itself."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def index(self) -> Index:
-        """The captions, made on first use. Raises UserError if there are none."""
+        """The index of the source. Raises UserError if a record has no caption."""
         reader = instantiate(self.source)
         index = open_index(reader, self.index_folder, tolerate=self.tolerate)
         if not index.captioned.all():
@@ -76,27 +85,27 @@ class Work:
 
     @cached_property
     def images(self) -> Images:
-        """Their pictures."""
+        """The pictures of the source."""
         images: Images = instantiate(self.source).open_images()
         return images
 
     @cached_property
     def rows(self) -> list[range]:
-        """The captions of every shard."""
+        """The records of every shard."""
         return shard_rows(self.index, self.images, self.shard_size)
 
     @cached_property
-    def targets(self) -> list[Path]:
+    def shards(self) -> list[Path]:
         """The file of every shard."""
         suffix = ".jsonl" if isinstance(self.images, ImageFolder) else ".tar"
         return [self.output / f"{number:05d}{suffix}" for number in range(len(self.rows))]
 
-    def job(self) -> dict[str, Any]:
-        """What must be the same for all labels in a folder."""
+    def identity(self) -> dict[str, Any]:
+        """Settings and hashes that must be the same for all labels in a folder."""
         return {
             "weights": sha256_of(self.teacher),
             "tokenizer": self.tokenizer,
-            "captions": self._captions(),
+            "captions": self._hash_of_source(),
             "records": len(self.index),
             "shards": len(self.rows),
             "phrases": self.phrases,
@@ -104,21 +113,21 @@ class Work:
             "scorer": self.scorer,
         }
 
-    def _captions(self) -> str:
-        """Hash of captions and of the names of pictures, wherever the source lies."""
-        whole = hashlib.sha256()
+    def _hash_of_source(self) -> str:
+        """Hash of captions and picture names; it does not change when the source is moved."""
+        digest = hashlib.sha256()
         for texts in (self.index.captions, self.index.images):
-            whole.update(texts.bytes.values.data)
-        return whole.hexdigest()[:16]
+            digest.update(texts.bytes.values.data)
+        return digest.hexdigest()[:16]
 
     def worker(self, wait: bool) -> Label:
-        """Load the teacher; what labels the shard of a number.
+        """Load the teacher; returns the function that labels the shard of a given number.
 
-        A shard that another process is at is left to it, or if `wait`, watched until that process
-        is done or dead.
+        If another process holds the lock of a shard, the function returns at once, or with `wait`
+        waits until that process has finished or died.
         """
         labeller = Labeller(
-            # A phrase whose words score p is stored if sqrt(p x centerness) reaches STORED.
+            # A phrase with probability p is stored if sqrt(p x centerness) exceeds STORED.
             Predictor.load(self.teacher, self.device, self.tokenizer, score_threshold=STORED**2),
             NounPhrases.load(self.phrases),
             self.batch_size,
@@ -127,18 +136,38 @@ class Work:
         )
 
         def label(number: int) -> None:
-            target = self.targets[number]
             try:
-                with FileLock(f"{target}.lock", timeout=-1 if wait else 0):
-                    if not manifest(target).is_file():  # the other process may have done it
-                        counts = labeller.shard(self.index, self.images, self.rows[number], target)
-                        write_json(manifest(target), counts)
+                with FileLock(f"{self.shards[number]}.lock", timeout=-1 if wait else 0):
+                    self._label_shard(labeller, number)
             except Timeout:
                 pass
 
         return label
 
+    def _label_shard(self, labeller: Labeller, number: int) -> None:
+        """Label a shard whose lock this process holds, unless another process has done it."""
+        shard = self.shards[number]
+        if manifest_path(shard).is_file():
+            return
+        for partial_file in shard.parent.glob(f".{shard.name}.*{PARTIAL}"):
+            partial_file.unlink()  # left by a process that was killed
+        manifest = labeller.shard(self.index, self.images, self.rows[number], shard)
+        write_json(manifest_path(shard), manifest)
 
-def manifest(target: Path) -> Path:
-    """The file that tells that a shard is whole."""
-    return target.with_suffix(".done.json")
+    def label_missing_shards(self, engine: Engine) -> None:
+        """Label all shards without a manifest.
+
+        The first pass takes shards that no process is at. The second pass waits for the shards of
+        other processes and labels those whose process has died.
+        """
+        for wait in (False, True):
+            missing = [
+                number
+                for number, shard in enumerate(self.shards)
+                if not manifest_path(shard).is_file()
+            ]
+            if missing:
+                for _ in with_progress(
+                    engine(partial(self.worker, wait), missing), len(missing), "shard"
+                ):
+                    pass

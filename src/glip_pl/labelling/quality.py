@@ -1,4 +1,4 @@
-"""What pseudo labels hold, and how right they are where people drew boxes too."""
+"""Score histogram of pseudo labels, and their precision and recall against human annotations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,74 +12,92 @@ from glip_pl.boxes import iou_plus_one
 from glip_pl.types import Detections, Phrase, Prompt
 
 EDGES = np.linspace(0.1, 1.0, 19)
-"""Scores between which boxes are counted together."""
+"""Edges of the histogram's bins: scores in steps of 0.05."""
 
 MIN_IOU = 0.5
-"""From which on a box is the one that people drew, as in Flickr30k's recall."""
+"""IoU from which a detected box matches a ground-truth box, as in Flickr30k's recall."""
 
 
 @dataclass
 class LabelQuality:
-    """Counts that add up over shards: boxes by score, and gold boxes found.
+    """Counts that add up over shards: boxes by score, and ground-truth boxes that were detected.
 
-    A phrase is judged if it shares characters with a phrase that people drew boxes for.
+    A detected box is judged if its phrase shares characters with an annotated phrase.
     """
 
-    boxes: NDArray[np.int64] = field(default_factory=lambda: _none())  # (bins,)
-    judged: NDArray[np.int64] = field(default_factory=lambda: _none())  # (bins,)
-    right: NDArray[np.int64] = field(default_factory=lambda: _none())  # (bins,) a gold box each
-    gold: int = 0
+    boxes: NDArray[np.int64] = field(default_factory=lambda: _empty_histogram())  # (bins,)
+    judged: NDArray[np.int64] = field(default_factory=lambda: _empty_histogram())  # (bins,)
+    correct: NDArray[np.int64] = field(default_factory=lambda: _empty_histogram())  # (bins,)
+    ground_truth: int = 0  # number of ground-truth boxes
 
-    def add(self, found: Detections) -> None:
-        """Count the boxes of a picture."""
-        self.boxes += _histogram(found.scores.numpy())
+    def add(self, detections: Detections) -> None:
+        """Count the boxes of an image."""
+        self.boxes += _histogram(detections.scores.numpy())
 
     def judge(
-        self, prompt: Prompt, found: Detections, gold: Tensor, targets: Sequence[int],
+        self,
+        prompt: Prompt,
+        detections: Detections,
+        ground_truth: Tensor,
+        targets: Sequence[int],
         phrases: Sequence[Phrase],
-    ) -> None:  # fmt: skip
-        """Compare with gold boxes (N, 4), inclusive corners, each of the phrase of its target."""
-        self.gold += len(gold)
-        meant = [_same(phrase, phrases) for phrase in prompt.phrases]
-        asked = np.array([meant[phrase] for phrase in found.phrase_ids.tolist()], dtype=np.int64)
-        scores = found.scores.numpy()
-        self.judged += _histogram(scores[asked >= 0])
-        overlaps = iou_plus_one(found.boxes, gold).numpy()
-        overlaps[asked[:, None] != np.asarray(targets, dtype=np.int64)[None]] = 0
-        right = []
+    ) -> None:
+        """Compare the detections with ground-truth boxes (N, 4), corners with both end pixels.
+
+        `targets` are the indices of the ground-truth boxes' phrases in `phrases`. Each
+        ground-truth box is matched at most once, by the best detection that overlaps it.
+        """
+        self.ground_truth += len(ground_truth)
+        annotated = [_most_similar(phrase, phrases) for phrase in prompt.phrases]
+        phrase_ids = detections.phrase_ids.tolist()
+        wanted = np.array([annotated[phrase] for phrase in phrase_ids], dtype=np.int64)
+        scores = detections.scores.numpy()
+        self.judged += _histogram(scores[wanted >= 0])
+        overlaps = iou_plus_one(detections.boxes, ground_truth).numpy()
+        overlaps[wanted[:, None] != np.asarray(targets, dtype=np.int64)[None]] = 0
+        correct = []
         for row in np.argsort(-scores, kind="stable").tolist():
-            best = int(overlaps[row].argmax()) if len(gold) else -1
+            best = int(overlaps[row].argmax()) if len(ground_truth) else -1
             if best >= 0 and overlaps[row, best] >= MIN_IOU:
-                right.append(scores[row])
-                overlaps[:, best] = 0  # a gold box is found once
-        self.right += _histogram(np.asarray(right, dtype=np.float32))
+                correct.append(scores[row])
+                overlaps[:, best] = 0  # this ground-truth box is taken
+        self.correct += _histogram(np.asarray(correct, dtype=np.float32))
 
     def counts(self) -> dict[str, Any]:
-        """What `plus` adds."""
-        lists = {name: getattr(self, name).tolist() for name in ("boxes", "judged", "right")}
-        return {**lists, "gold": self.gold}
+        """The counts as JSON, which `add_counts` reads."""
+        return {
+            "boxes": self.boxes.tolist(),
+            "judged": self.judged.tolist(),
+            "right": self.correct.tolist(),
+            "gold": self.ground_truth,
+        }
 
-    def plus(self, counts: Mapping[str, Any]) -> None:
-        """Add the counts of another shard."""
-        for name in ("boxes", "judged", "right"):
-            setattr(self, name, getattr(self, name) + np.asarray(counts[name], dtype=np.int64))
-        self.gold += int(counts["gold"])
+    def add_counts(self, counts: Mapping[str, Any]) -> None:
+        """Add the `counts()` of another shard."""
+        self.boxes = self.boxes + np.asarray(counts["boxes"], dtype=np.int64)
+        self.judged = self.judged + np.asarray(counts["judged"], dtype=np.int64)
+        self.correct = self.correct + np.asarray(counts["right"], dtype=np.int64)
+        self.ground_truth += int(counts["gold"])
 
     def table(self) -> list[dict[str, Any]]:
-        """For each score: boxes above it, and their precision and recall where there is gold."""
-        above = [np.cumsum(one[::-1])[::-1] for one in (self.boxes, self.judged, self.right)]
+        """A row for each score: the number of boxes above it, their precision and recall.
+
+        Precision and recall are None where nothing was annotated.
+        """
+        histograms = (self.boxes, self.judged, self.correct)
+        above = [np.cumsum(histogram[::-1])[::-1] for histogram in histograms]
         return [
             {
                 "score": round(float(edge), 2),
                 "boxes": int(boxes),
-                "precision": float(right / judged) if judged else None,
-                "recall": float(right / self.gold) if self.gold else None,
+                "precision": float(correct / judged) if judged else None,
+                "recall": float(correct / self.ground_truth) if self.ground_truth else None,
             }
-            for edge, boxes, judged, right in zip(EDGES, *above, strict=False)
+            for edge, boxes, judged, correct in zip(EDGES, *above, strict=False)
         ]
 
 
-def _none() -> NDArray[np.int64]:
+def _empty_histogram() -> NDArray[np.int64]:
     return np.zeros(len(EDGES) - 1, dtype=np.int64)
 
 
@@ -87,13 +105,13 @@ def _histogram(scores: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.histogram(scores.astype(np.float64), EDGES)[0]
 
 
-def _same(phrase: Phrase, others: Sequence[Phrase]) -> int:
-    """Which of the others shares most characters, -1 if none does."""
+def _most_similar(phrase: Phrase, others: Sequence[Phrase]) -> int:
+    """Index of the phrase in `others` that shares most characters; -1 if none shares any."""
     shared = [
         sum(
-            max(0, min(end, stop) - max(start, first))
+            max(0, min(end, other_end) - max(start, other_start))
             for start, end in phrase
-            for first, stop in other
+            for other_start, other_end in other
         )
         for other in others
     ]
