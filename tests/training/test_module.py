@@ -9,7 +9,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
-from glip_pl.data.evaluation_set import EvaluationSet
+from glip_pl.data.opening import evaluation_set
 from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.train import Run
 from tests.conftest import SMALL, Compose
@@ -36,7 +36,7 @@ def test_four_images_are_overfitted(world: Path, settings: Compose) -> None:
     )
     run, _ = fit(config)
     trained = run.data.train["detection"].dataset
-    same = EvaluationSet(
+    same = evaluation_set(
         trained.reader,
         config.paths.index,
         instantiate(config.data.eval_transform),

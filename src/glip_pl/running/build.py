@@ -59,7 +59,7 @@ def check_paths(node: Mapping[Any, Any] | DictConfig, key: str) -> None:
                     f"{HOW_TO_GET_DATA}"
                 )
         elif isinstance(value, Mapping | DictConfig):
-            check_paths(value, f"{key}.{name}")
+            check_paths(value, f"{key}.{name!s}")
 
 
 def _members(group: DictConfig | None, **options: Any) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.errors import UserError
 from glip_pl.models.glip import GLIP
-from glip_pl.prompts.building import detection_prompt
 from glip_pl.prompts.chunking import Chunk
 from glip_pl.training.schedule import Plateau, WarmUpSteps
 from glip_pl.types import Prompt
@@ -64,14 +63,15 @@ def _training_prompts(data: GroundingDataModule) -> dict[str, Prompt]:
     prompts = {}
     for name, source in data.train.items():
         dataset = source.dataset
-        if dataset.sampler is None or not dataset.sampler.always_all(dataset.lengths):
+        prompt = dataset.prompts.common
+        if prompt is None:
             raise UserError(
                 "tuning.prompts learns one prompt with all names in order, and "
                 f"data.train.{name} has others; its names must fit one prompt, with "
                 "dataset.sampler.shuffle=false, full_probability=1 and "
-                f"max_negatives={len(dataset.names)} or more"
+                f"max_negatives={len(dataset.index.names)} or more"
             )
-        prompts[f"data.train.{name}"] = detection_prompt(dataset.wordings)
+        prompts[f"data.train.{name}"] = prompt
     return prompts
 
 

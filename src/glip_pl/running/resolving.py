@@ -34,7 +34,7 @@ def resolve_training(config: DictConfig, data: GroundingDataModule) -> DictConfi
     """
     config = config.copy()
     if config.shots != "full" and not any(
-        source.dataset.few_shot for source in data.train.values()
+        source.dataset.records.selection.few_shot for source in data.train.values()
     ):
         raise UserError(
             f"shots={config.shots}: no source of these data draws a few; data=custom and odinw do, "

@@ -1,6 +1,6 @@
 """Composes the settings of a command, and the functions that settings may call."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def shots_to_draw(shots: int | str, seed: int | None) -> int | str:
     return "full" if is_released(shots, seed) else shots
 
 
-RESOLVERS = {
+RESOLVERS: dict[str, Callable[..., Any]] = {
     "automatic_precision": automatic_precision,
     "shot_copies": shot_copies,
     "by_shots": by_shots,

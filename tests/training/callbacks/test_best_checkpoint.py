@@ -38,4 +38,4 @@ def test_a_score_without_its_file_is_not_one_to_beat(
     resumed.load_state_dict(state(tmp_path / "before" / "best.ckpt"))
     assert resumed.best_model_path == ""
     assert resumed.best_model_score is None
-    assert "before/best.ckpt is gone" in caplog.text
+    assert "before/best.ckpt does not exist any more" in caplog.text
