@@ -40,7 +40,7 @@ def coco(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def write(tmp_path: Path, indexes: Path) -> Any:
-    """Writes a COCO file and its two pictures; returns a function that opens it."""
+    """Opens a COCO file with two pictures: for training if it is given a sampler."""
     for name in ("a.png", "b.png"):
         Image.new("RGB", (60, 40)).save(tmp_path / name)
 
@@ -58,19 +58,23 @@ def write(tmp_path: Path, indexes: Path) -> Any:
     return opened
 
 
-def test_evaluation_asks_for_all_names_in_order_of_ids(write: Any, tokenizer: Tokenizer) -> None:
+def test_the_prompt_of_evaluation_has_all_names_in_the_order_of_their_ids(
+    write: Any, tokenizer: Tokenizer
+) -> None:
     dataset = write(tokenizer)
     assert len(dataset) == 2
     sample = dataset[0]
     assert sample.prompt.caption == "traffic light. cat . dog"
     assert sample.phrase_ids.tolist() == [2, 0]
-    # Inclusive corners: x2 = x + width - 1; the crowd is gone.
+    # Both corners lie inside the box: x2 = x + width - 1. The crowd is left out.
     assert sample.boxes.tolist() == [[10, 5, 29, 14], [0, 0, 59, 39]]
     assert (sample.image_id, sample.original_size) == (7, (40, 60))
     assert dataset[1].boxes.shape == (0, 4)
 
 
-def test_training_prompts_are_shuffled_and_hold_the_boxes(write: Any, tokenizer: Tokenizer) -> None:
+def test_training_prompts_are_shuffled_and_contain_the_categories_of_the_boxes(
+    write: Any, tokenizer: Tokenizer
+) -> None:
     dataset = write(tokenizer, sampler=CategorySampler())
     assert len(dataset) == 1
     captions = set()
@@ -116,7 +120,7 @@ def test_every_mistake_in_a_file_is_named(write: Any, tokenizer: Tokenizer) -> N
             write(tokenizer, changes=changes)
 
 
-def test_boxes_can_be_clipped_and_empty_ones_vanish(
+def test_boxes_can_be_clipped_and_empty_ones_are_left_out(
     write: Any, tokenizer: Tokenizer, caplog: pytest.LogCaptureFixture
 ) -> None:
     annotations = [
@@ -129,53 +133,29 @@ def test_boxes_can_be_clipped_and_empty_ones_vanish(
     assert "2 x box without area" in caplog.text
 
 
-def test_a_dummy_category_is_dropped_only_if_nothing_uses_it(
-    write: Any, tokenizer: Tokenizer
-) -> None:
-    categories = [{"id": 0, "name": "cells"}, {"id": 1, "name": "red"}]
-    annotation = {"id": 1, "image_id": 7, "bbox": [1, 1, 5, 5]}
-    for used, names in ((1, ["red"]), (0, ["cells", "red"])):
-        changes = {
-            "categories": categories,
-            "annotations": [annotation | {"category_id": used}],
-        }
-        assert write(tokenizer, changes=changes).names == names
-
-
-def test_a_first_category_without_boxes_is_no_dummy_if_others_are_not_of_its_kind(
-    write: Any, tokenizer: Tokenizer
-) -> None:
-    annotation = {"id": 1, "image_id": 7, "bbox": [1, 1, 5, 5], "category_id": 1}
-    for kind, names in (("cells", ["red"]), ("blood", ["cells", "red"])):
-        categories = [
-            {"id": 0, "name": "cells", "supercategory": "none"},
-            {"id": 1, "name": "red", "supercategory": kind},
-        ]
-        changes = {"categories": categories, "annotations": [annotation]}
-        assert write(tokenizer, changes=changes).names == names
-
-
-def test_numbers_may_be_texts(write: Any, tokenizer: Tokenizer) -> None:
+def test_category_ids_may_be_texts_or_fractions(write: Any, tokenizer: Tokenizer) -> None:
     annotation = {"id": 1, "image_id": 7, "bbox": [1, 1, 5, 5]}
     for category in ("9", 9.0):
         changes = {"annotations": [annotation | {"category_id": category, "iscrowd": "0"}]}
         assert len(write(tokenizer, changes=changes)[0].boxes) == 1
 
 
-def test_crowds_are_told_where_nothing_else_is_there(write: Any, tokenizer: Tokenizer) -> None:
+def test_a_file_of_crowds_alone_is_refused_with_the_reason(
+    write: Any, tokenizer: Tokenizer
+) -> None:
     annotation = {"id": 1, "image_id": 7, "bbox": [1, 1, 5, 5], "category_id": 9, "iscrowd": 1}
     with pytest.raises(UserError, match=r"nothing to train on \(crowds, iscrowd=1, are left out"):
         write(tokenizer, changes={"annotations": [annotation]}, sampler=CategorySampler())
 
 
-def frames(folder: Path, tokenizer: Tokenizer, picture: Image.Image, **saved: Any) -> Any:
-    """A picture that is annotated as 40 high and 60 wide, with a box at [10, 5, 20, 10]."""
+def sample_of(folder: Path, tokenizer: Tokenizer, picture: Image.Image, **saved: Any) -> Any:
+    """The sample of a picture annotated as 40 high and 60 wide, with a box at [10, 5, 20, 10]."""
     picture.save(folder / "a.jpg", **saved)
     content = coco(annotations=coco()["annotations"][:1])
     content["images"] = [{"id": 7, "file_name": "a.jpg", "height": 40, "width": 60}]
-    (folder / "one.json").write_text(json.dumps(content))
+    (folder / "boxes.json").write_text(json.dumps(content))
     return evaluation_set(
-        CocoJson(folder / "one.json", folder),
+        CocoJson(folder / "boxes.json", folder),
         folder / "index",
         ResizeFlip([20], 100),
         tokenizer,
@@ -183,27 +163,53 @@ def frames(folder: Path, tokenizer: Tokenizer, picture: Image.Image, **saved: An
     )[0]
 
 
-def test_boxes_stay_on_pictures_that_were_turned_or_made_smaller(
+def test_boxes_follow_pictures_that_were_rotated_or_made_smaller(
     tmp_path: Path, tokenizer: Tokenizer, caplog: pytest.LogCaptureFixture
 ) -> None:
     turned = Image.new("RGB", (40, 60))
     exif = turned.getexif()
     exif[0x0112] = 6
-    for place, (picture, saved) in enumerate(
+    for number, (picture, saved) in enumerate(
         [
             (Image.new("RGB", (60, 40)), {}),
             (turned, {"exif": exif}),
             (Image.new("RGB", (30, 20)), {}),
         ]
     ):
-        folder = tmp_path / str(place)
+        folder = tmp_path / str(number)
         folder.mkdir()
-        sample = frames(folder, tokenizer, picture, **saved)
+        sample = sample_of(folder, tokenizer, picture, **saved)
         assert tuple(sample.image.shape) == (3, 20, 30)
         assert sample.boxes.tolist() == [[5.0, 2.5, 14.5, 7.0]]
-        assert sample.original_size == (40, 60)  # detections are told in what was annotated
+        assert sample.original_size == (40, 60)  # detections have the pixels of the annotation
     assert not caplog.records
     (tmp_path / "other").mkdir()
-    sample = frames(tmp_path / "other", tokenizer, Image.new("RGB", (90, 40)))
+    sample = sample_of(tmp_path / "other", tokenizer, Image.new("RGB", (90, 40)))
     assert sample.original_size == (40, 90)
     assert "has 90x40 pixels, its annotation says 60x40" in caplog.text
+
+
+def test_the_ground_truth_has_crowds_areas_and_fractions_as_in_the_file(tmp_path: Path) -> None:
+    content = {
+        "images": [{"id": 9, "file_name": "b.jpg", "height": 50, "width": 50},
+                   {"id": 4, "file_name": "a.jpg", "height": 50, "width": 50}],
+        "annotations": [
+            {"id": 1, "image_id": 9, "category_id": 7, "bbox": [-1.25, 0, 30.1, 20], "area": 17.5},
+            {"id": 2, "image_id": 4, "category_id": 7, "bbox": [1, 2, 3, 4], "iscrowd": 1},
+            {"id": 3, "image_id": 4, "category_id": 3, "bbox": [1, 2, 0, 4], "iscrowd": 0},
+        ],
+        "categories": [
+            {"id": 7, "name": "dog"}, {"id": 0, "name": "animals"}, {"id": 3, "name": "cat"}
+        ],
+    }  # fmt: skip
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps(content))
+    truth = CocoJson(path, tmp_path).truth()
+    assert truth.image_ids.tolist() == [4, 9]
+    assert truth.images.tolist() == [1, 0, 0]
+    assert truth.boxes.tolist() == [[-1.25, 0, 30.1, 20], [1, 2, 3, 4], [1, 2, 0, 4]]
+    assert truth.areas.tolist() == [17.5, 12, 0]
+    assert truth.crowds.tolist() == [False, True, False]
+    assert truth.category_ids.tolist() == [3, 7]  # Roboflow's super-category is left out
+    assert [truth.names[label] for label in truth.labels] == ["dog", "dog", "cat"]
+    assert truth.frequencies is None and truth.absent is None and truth.incomplete is None

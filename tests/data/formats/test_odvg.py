@@ -1,19 +1,61 @@
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from glip_pl.data.formats.odvg import OdvgJsonl
-from glip_pl.data.indexing import open_index
+from glip_pl.data.problems import Problems
+from glip_pl.errors import UserError
+
+HEAD = {"filename": "a.png", "height": 20, "width": 20}
 
 
-def test_a_phrase_is_looked_for_as_whole_words(tmp_path: Path) -> None:
-    caption = "A woman walks beside a man ."
-    line = {
-        "filename": "a.png",
-        "height": 20,
-        "width": 20,
-        "grounding": {"caption": caption, "regions": [{"bbox": [1, 1, 5, 5], "phrase": "man"}]},
-    }
-    (tmp_path / "lines.jsonl").write_text(json.dumps(line))
-    index = open_index(OdvgJsonl(tmp_path / "lines.jsonl", tmp_path), tmp_path / "index")
-    ((start, end),) = index.phrases(0)[0]
-    assert (start, caption[start:end]) == (23, "man")
+def instance(label: int, **fields: Any) -> dict[str, Any]:
+    return {"bbox": [1, 1, 5, 5], "label": label, **fields}
+
+
+def write(file: Path, *lines: Any) -> OdvgJsonl:
+    file.write_text("\n".join(json.dumps(line) for line in lines))
+    return OdvgJsonl(file, file.parent)
+
+
+def test_names_are_those_of_the_lines_in_the_order_of_their_labels(tmp_path: Path) -> None:
+    lines = [
+        HEAD | {"detection": {"instances": [instance(1, category="dog")]}},
+        HEAD | {"detection": {"instances": [instance(0, category="cat"), instance(1)]}},
+    ]
+    contents = write(tmp_path / "lines.jsonl", *lines).read(Problems())
+    assert contents.names == ["cat", "dog"]
+    assert [record.targets.tolist() for record in contents.records] == [[1], [0, 1]]
+
+
+def test_a_gap_in_the_labels_needs_a_label_map(tmp_path: Path) -> None:
+    line = HEAD | {"detection": {"instances": [instance(1, category="dog")]}}
+    reader = write(tmp_path / "lines.jsonl", line)
+    with pytest.raises(UserError, match="must run from 0 without a gap"):
+        reader.read(Problems())
+    (tmp_path / "map.json").write_text('{"0": "cat", "1": "dog"}')
+    with_map = OdvgJsonl(reader.annotations, reader.images, tmp_path / "map.json")
+    assert with_map.read(Problems()).names == ["cat", "dog"]
+    assert with_map.files == [tmp_path / "lines.jsonl", tmp_path / "map.json"]
+
+
+def test_bad_lines_are_reported_and_left_out(tmp_path: Path) -> None:
+    grounding = {"caption": "a cat", "regions": []}
+    file = tmp_path / "lines.jsonl"
+    reader = write(file, HEAD | {"grounding": grounding}, [1], HEAD)
+    file.write_text(file.read_text() + "\n\n{")
+    problems = Problems(tolerate=1.0)
+    assert [record.image_id for record in reader.read(problems).records] == [0]
+    assert problems.counts == {"line that is not JSON": 2, "malformed line": 1}
+    with pytest.raises(UserError, match="line 2 is not a JSON object"):
+        list(reader.read(Problems()).records)
+
+
+@pytest.mark.timeout(20)
+def test_endless_nesting_is_refused_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "deep.jsonl"
+    file.write_text('{"filename":' + "[" * 200_000)
+    with pytest.raises(UserError, match="line 1 is not a JSON object"):
+        list(OdvgJsonl(file, tmp_path).read(Problems()).records)

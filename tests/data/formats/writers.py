@@ -1,4 +1,4 @@
-"""Writes the same scenes in every format that has a reader, as DATA_SPEC describes each."""
+"""Writes the same scenes in every format that has a reader, as its publishers do."""
 
 import base64
 import io
@@ -26,7 +26,7 @@ NAMES = ["cat", "dog_(animal)", "fire hydrant"]
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture, integer boxes [x, y, width, height], a category for each, a caption about some."""
+    """A picture, its boxes [x, y, width, height], a category and spans of a caption for each."""
 
     height: int
     width: int
@@ -40,7 +40,7 @@ class Scene:
         return f"{self.height}_{self.width}.png"
 
     def picture(self) -> Image.Image:
-        """White where boxes are."""
+        """Black, and white inside the boxes."""
         pixels = np.zeros((self.height, self.width, 3), dtype=np.uint8)
         for x, y, width, height in self.boxes:
             pixels[y : y + height, x : x + width] = 255
@@ -52,7 +52,7 @@ class Scene:
         return buffer.getvalue()
 
     def corners(self) -> list[list[int]]:
-        """First pixel of each box and first one outside."""
+        """First pixel of each box, and the first pixel outside."""
         return [[x, y, x + width, y + height] for x, y, width, height in self.boxes]
 
     def rects(self) -> list[list[int]]:
@@ -61,7 +61,7 @@ class Scene:
 
 
 def scenes(count: int, seed: int = 0) -> list[Scene]:
-    """Pictures with up to four boxes each, one of them with none."""
+    """Pictures with up to four boxes each; the second has none."""
     random = np.random.default_rng(seed)
     made = []
     for number in range(count):
@@ -77,7 +77,7 @@ def scenes(count: int, seed: int = 0) -> list[Scene]:
             start = len(" ".join(words)) + 1
             words.append(f"the {NAMES[labels[-1]]} number {len(words)}")
             span = [[start, start + len(words[-1])]]
-            # Some phrases have two parts, and some boxes share a phrase.
+            # Some phrases have two spans, and some boxes share a phrase.
             if random.random() < 0.3:
                 span.insert(0, [0, 3])
             if spans and random.random() < 0.3:
@@ -95,7 +95,7 @@ def pictures(folder: Path, wanted: Sequence[Scene]) -> Path:
 
 
 def coco(root: Path, wanted: Sequence[Scene]) -> Reader:
-    """COCO JSON; ids with gaps, categories and annotations out of order."""
+    """COCO JSON; ids have gaps, and categories and annotations are out of order."""
     annotations: list[dict[str, Any]] = [
         {"image_id": 7 + 3 * row, "category_id": 5 + 2 * label, "bbox": box, "iscrowd": 0}
         for row, scene in enumerate(wanted)
@@ -104,8 +104,8 @@ def coco(root: Path, wanted: Sequence[Scene]) -> Reader:
     content = {
         "info": {},
         "annotations": [
-            {"id": number, **one, "area": one["bbox"][2] * one["bbox"][3]}
-            for number, one in sorted(enumerate(annotations), key=lambda pair: pair[0] % 3)
+            {"id": number, **entry, "area": entry["bbox"][2] * entry["bbox"][3]}
+            for number, entry in sorted(enumerate(annotations), key=lambda pair: pair[0] % 3)
         ],
         "categories": [
             {"id": 5 + 2 * label, "name": name} for label, name in reversed([*enumerate(NAMES)])
@@ -125,7 +125,7 @@ def coco(root: Path, wanted: Sequence[Scene]) -> Reader:
 
 
 def lvis(root: Path, wanted: Sequence[Scene]) -> Reader:
-    """LVIS v1: an address in place of a file name, frequencies, lists of absent categories."""
+    """LVIS v1: a URL in place of a file name, frequencies, lists of absent categories."""
     reader = coco(root, wanted)
     content = json.loads((root / "coco.json").read_text())
     for image in content["images"]:
@@ -153,7 +153,7 @@ def objects365_v2(root: Path, wanted: Sequence[Scene]) -> Reader:
 
 
 def voc(root: Path, wanted: Sequence[Scene]) -> Reader:
-    """VOC: one XML each, pixels counted from 1, a list of pictures; one object is difficult."""
+    """VOC: an XML file per picture, pixels counted from 1; in each an object is difficult."""
     for folder in ("Annotations", "ImageSets/Main"):
         (root / folder).mkdir(parents=True)
     pictures(root / "JPEGImages", wanted)
@@ -216,21 +216,21 @@ def mdetr(root: Path, wanted: Sequence[Scene]) -> Reader:
 
 
 def flickr(root: Path, wanted: Sequence[Scene]) -> Reader:
-    """The same file, asked for the phrases of `tokens_positive_eval`."""
+    """The same file; the phrases of `tokens_positive_eval` are evaluated."""
     same = mdetr(root, wanted)
     assert isinstance(same, MdetrJson)
     return FlickrJson(same.annotations, same.images)
 
 
 def referring(root: Path, wanted: Sequence[Scene]) -> Reader:
-    """The same file, asked for whole captions."""
+    """The same file; whole captions are evaluated."""
     same = mdetr(root, wanted)
     assert isinstance(same, MdetrJson)
     return ReferringJson(same.annotations, same.images)
 
 
 def _lines(file: Path, objects: Sequence[Any]) -> Path:
-    file.write_text("".join(json.dumps(one) + "\n" for one in objects))
+    file.write_text("".join(json.dumps(line) + "\n" for line in objects))
     return file
 
 
@@ -260,17 +260,17 @@ def odvg_detection(root: Path, wanted: Sequence[Scene]) -> Reader:
 
 
 def _regions(scene: Scene) -> list[dict[str, Any]]:
-    """One region per phrase, with a list of boxes if there are several."""
+    """A region for each phrase, with a list of boxes if there are several."""
     boxes: dict[str, list[list[int]]] = {}
     for box, spans in zip(scene.corners(), scene.spans, strict=True):
         boxes.setdefault(json.dumps(spans), []).append(box)
     return [
         {
-            "bbox": mine if len(mine) > 1 else mine[0],
+            "bbox": of_phrase if len(of_phrase) > 1 else of_phrase[0],
             "phrase": [scene.caption[start:end] for start, end in json.loads(spans)],
             "tokens_positive": json.loads(spans),
         }
-        for spans, mine in boxes.items()
+        for spans, of_phrase in boxes.items()
     ]
 
 
@@ -284,7 +284,7 @@ def odvg_grounding(root: Path, wanted: Sequence[Scene]) -> Reader:
 
 
 def _tsv(file: Path, rows: Sequence[tuple[str, str]], indexed: bool = True) -> str:
-    """Rows, and the byte offsets of all of them."""
+    """Write rows, and a file of their byte offsets if `indexed`; returns the file's name."""
     encoded = [f"{key}\t{value}\n".encode() for key, value in rows]
     file.write_bytes(b"".join(encoded))
     starts = np.concatenate([[0], np.cumsum([len(row) for row in encoded])[:-1]])
@@ -295,19 +295,16 @@ def _tsv(file: Path, rows: Sequence[tuple[str, str]], indexed: bool = True) -> s
 
 def _image_tsv(root: Path, wanted: Sequence[Scene]) -> str:
     rows = [
-        (str(100 + row), base64.b64encode(one.encoded()).decode()) for row, one in _numbered(wanted)
+        (str(100 + row), base64.b64encode(scene.encoded()).decode())
+        for row, scene in enumerate(wanted)
     ]
     return _tsv(root / "images.tsv", rows)
-
-
-def _numbered(wanted: Sequence[Scene]) -> list[tuple[int, Scene]]:
-    return list(enumerate(wanted))
 
 
 def tsv_detection(root: Path, wanted: Sequence[Scene]) -> Reader:
     """Official TSV: image, label and hw files, a label map with a background."""
     labels, sizes = [], []
-    for row, scene in _numbered(wanted):
+    for row, scene in enumerate(wanted):
         things: Any = [
             {"class": NAMES[label], "rect": rect, "attributes": []}
             for rect, label in zip(scene.rects(), scene.labels, strict=True)
@@ -316,8 +313,8 @@ def tsv_detection(root: Path, wanted: Sequence[Scene]) -> Reader:
         size: Any = {"height": scene.height, "width": scene.width}
         forms = [json.dumps(size), json.dumps([size]), f"{scene.height} {scene.width}"]
         sizes.append((str(100 + row), forms[row % 3]))
-    map_ = {"label_to_idx": {"__background__": 0} | {one: i for i, one in enumerate(NAMES, 1)}}
-    (root / "map.json").write_text(json.dumps(map_))
+    numbers = {"__background__": 0} | {name: number for number, name in enumerate(NAMES, 1)}
+    (root / "map.json").write_text(json.dumps({"label_to_idx": numbers}))
     (root / "train.yaml").write_text(
         f"img: {_image_tsv(root, wanted)}\nlabel: {_tsv(root / 'train.label.tsv', labels)}\n"
         f"hw: {_tsv(root / 'train.hw.tsv', sizes, indexed=False)}\nlabelmap: map.json\n"
@@ -325,19 +322,19 @@ def tsv_detection(root: Path, wanted: Sequence[Scene]) -> Reader:
     return TsvYaml(root / "train.yaml")
 
 
-def _tsv_captions(root: Path, wanted: Sequence[Scene], entity_major: bool) -> Reader:
+def _tsv_captions(root: Path, wanted: Sequence[Scene], by_phrase: bool) -> Reader:
     labels = []
-    for row, scene in _numbered(wanted):
+    for row, scene in enumerate(wanted):
         boxes: Any = scene.rects()
         spans, scores = scene.spans, [0.9 for _ in scene.boxes]
         nested: Any = scores
-        if entity_major:
+        if by_phrase:
             grouped: dict[str, list[list[int]]] = {}
-            for rect, mine in zip(boxes, spans, strict=True):
-                grouped.setdefault(json.dumps(mine), []).append(rect)
+            for rect, of_box in zip(boxes, spans, strict=True):
+                grouped.setdefault(json.dumps(of_box), []).append(rect)
             boxes = list(grouped.values())
-            spans = [json.loads(mine) for mine in grouped]
-            nested = [[0.9] * len(mine) for mine in boxes]
+            spans = [json.loads(of_phrase) for of_phrase in grouped]
+            nested = [[0.9] * len(rects) for rects in boxes]
         label = {
             "img_h": scene.height,
             "img_w": scene.width,
@@ -354,16 +351,17 @@ def _tsv_captions(root: Path, wanted: Sequence[Scene], entity_major: bool) -> Re
 
 
 def tsv_captions_v1(root: Path, wanted: Sequence[Scene]) -> Reader:
-    """Boxed captions: a list of boxes."""
-    return _tsv_captions(root, wanted, entity_major=False)
+    """Captions with boxes, version 1: every list has an entry per box."""
+    return _tsv_captions(root, wanted, by_phrase=False)
 
 
 def tsv_captions_v2(root: Path, wanted: Sequence[Scene]) -> Reader:
-    """Boxed captions of GLIP-L: boxes by entity."""
-    return _tsv_captions(root, wanted, entity_major=True)
+    """Captions with boxes, version 2 (GLIP-L): every list has an entry per phrase."""
+    return _tsv_captions(root, wanted, by_phrase=True)
 
 
 def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    """Add a member of any name to a tar file."""
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from glip_pl.data.formats.json_stream import BUFFER, read_entries
+from glip_pl.errors import UserError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "data.json"
+
+
+def test_entries_of_a_key_are_read_in_their_order(file: Path) -> None:
+    file.write_text('{"other": [{"id": 0}], "images": [{"id": 1, "x": [1.5, {}]}, {"id": 2}]}')
+    assert list(read_entries(file, "images")) == [{"id": 1, "x": [1.5, {}]}, {"id": 2}]
+    assert list(read_entries(file, "absent")) == []
+
+
+def test_a_byte_order_mark_is_skipped(file: Path) -> None:
+    file.write_text('{"images": [{"id": 1}]}', encoding="utf-8-sig")
+    assert list(read_entries(file, "images")) == [{"id": 1}]
+
+
+def test_files_may_be_longer_than_a_buffer(file: Path) -> None:
+    entry = '{"name": "' + "x" * 10_000 + '"}'
+    count = BUFFER // len(entry) + 2
+    file.write_text('{"images": [' + ",".join([entry] * count) + "]}")
+    assert len(list(read_entries(file, "images"))) == count
+
+
+def test_entries_must_be_objects(file: Path) -> None:
+    file.write_text('{"images": [{}, 5]}')
+    with pytest.raises(UserError, match="entry 1 of `images` is not an object: 5"):
+        list(read_entries(file, "images"))
+
+
+@pytest.mark.parametrize("text", ['{"images": [{"id": NaN}]}', '{"images": [', '{"images"; 1}', ""])
+def test_files_must_be_valid_json(file: Path, text: str) -> None:
+    file.write_text(text)
+    with pytest.raises(UserError, match="is not valid JSON"):
+        list(read_entries(file, "images"))
+
+
+@pytest.mark.timeout(20)
+def test_endless_nesting_is_refused_at_once(file: Path) -> None:
+    """The memory of a streaming parser would grow with the square of the depth."""
+    file.write_text('{"images":' + "[" * 200_000)
+    with pytest.raises(UserError, match="nested more than 500 deep"):
+        list(read_entries(file, "images"))
