@@ -1,4 +1,4 @@
-"""Downloads against a hub of our own: a real client, and a server that speaks its protocol."""
+"""Downloads by the real client, from a local server that speaks the protocol of the hub."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ COMMIT = "c" * 40
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves owner/repository with a file, and one whose bytes are not what its name says."""
+    """Serves a file of owner/repository, and another whose content does not have its hash."""
 
     def do_HEAD(self) -> None:
         self.answer(body=False)
@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(CONTENT)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def server() -> Iterator[str]:
 
 
 def ask(addresses: list[str], cache: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Download each address in a process of its own, whose hub is the environment's."""
+    """Download the addresses in a new process, with the hub that the environment names."""
     script = (
         "import sys\n"
         "from glip_pl.pretrained.hub import download\n"
@@ -79,7 +79,7 @@ def ask(addresses: list[str], cache: Path, **environment: str) -> subprocess.Com
     )
 
 
-def test_a_file_comes_once_is_verified_and_stays(server: str, tmp_path: Path) -> None:
+def test_a_file_is_downloaded_once_and_verified(server: str, tmp_path: Path) -> None:
     addresses = [
         f"hf://owner/repository/{name}" for name in ("whole.pth", "damaged.pth", "none.pth")
     ]
@@ -95,26 +95,26 @@ def test_a_file_comes_once_is_verified_and_stays(server: str, tmp_path: Path) ->
     assert "is not in the cache of this machine, and the hub is not reachable" in gone
 
 
-def test_a_hub_that_cannot_be_looked_up_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_hub_whose_name_cannot_be_resolved_is_not_waited_for(tmp_path: Path) -> None:
     done = ask(["hf://owner/repository/x.pth"], tmp_path, HF_ENDPOINT="http://hub.invalid")
     assert "the hub is not reachable" in done.stdout
     assert "Retrying" not in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("address", "parts"),
+    ("address", "groups"),
     [
         ("hf://owner/repository/file.pth", ("owner/repository", None, "file.pth")),
         ("hf://o/r@v1.0/a/b.pth", ("o/r", "v1.0", "a/b.pth")),
     ],
 )
-def test_addresses(address: str, parts: tuple[str, str | None, str]) -> None:
-    found = hub.ADDRESS.fullmatch(address)
-    assert found is not None
-    assert (found["repo"], found["revision"], found["file"]) == parts
+def test_addresses(address: str, groups: tuple[str, str | None, str]) -> None:
+    match = hub.ADDRESS.fullmatch(address)
+    assert match is not None
+    assert (match["repo"], match["revision"], match["file"]) == groups
 
 
 @pytest.mark.parametrize("address", ["hf://", "hf://owner/file.pth", "hf://owner//x"])
-def test_what_is_no_address(address: str) -> None:
+def test_malformed_addresses_are_refused(address: str) -> None:
     with pytest.raises(UserError, match="hf://owner/repository/file is meant"):
         hub.download(address)

@@ -1,4 +1,4 @@
-"""Text encoder: a BERT from a hub name, a local folder or an installed wheel."""
+"""Text encoder: a BERT from the hub, a local folder or an installed wheel."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,20 +9,21 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig
 
 from glip_pl.errors import UserError
-from glip_pl.pretrained.locations import local_files_only, local_path
+from glip_pl.pretrained.hub import local_files_only
+from glip_pl.pretrained.locations import name_or_path
 from glip_pl.types import TextFeatures
 
 DEFAULT_BERT = "bert-base-uncased"
-"""The model whose configuration is transformers' default, so that it builds offline."""
+"""Name of the BERT whose configuration is transformers' default, so that it builds offline."""
 
 
 def load_bert(source: str, pretrained: bool) -> nn.Module:
-    """A BERT without pooler; random weights if not `pretrained`.
+    """A BERT without pooler, with random weights unless `pretrained`.
 
-    Raises UserError if `source` is neither local nor reachable.
+    Raises UserError if `source` is neither local nor reachable on the hub.
     """
-    name = str(local_path(source)) if source.startswith("pip://") else source
-    # A checkpoint's pooler is not used, on purpose: its report and progress bar would only worry.
+    name = name_or_path(source)
+    # Loading would report the unused weights of the pooler, which are left out on purpose.
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
@@ -45,14 +46,14 @@ def load_bert(source: str, pretrained: bool) -> nn.Module:
 
 
 class TextEncoder(nn.Module):
-    """Hidden states of a BERT over the prompt's own length, never padded to 256."""
+    """Hidden states of a BERT, for prompts of any length: nothing is padded to 256 tokens."""
 
     def __init__(
         self, source: str, pretrained: bool = True, layers: Sequence[int] | None = None
     ) -> None:
-        """The states of the last layer, as in the paper, or the mean of `layers`.
+        """Word features are the states of the last layer, as in the paper, or the mean of `layers`.
 
-        Layer 0 are the embeddings of the words. Raises UserError for a layer that is not there.
+        Layer 0 is the output of the embeddings. Raises UserError for a layer that does not exist.
         """
         super().__init__()
         self.layers = layers
@@ -67,12 +68,12 @@ class TextEncoder(nn.Module):
 
     def forward(self, tokens: Tensor, mask: Tensor) -> TextFeatures:
         """Word features (B, T, C) of token ids (B, T); `mask` (B, T) bool marks real ones."""
-        read = self.bert(
+        output = self.bert(
             input_ids=tokens,
             attention_mask=mask.long(),
             output_hidden_states=self.layers is not None,
         )
         if self.layers is None:
-            return TextFeatures(read.last_hidden_state, mask)
-        states = [read.hidden_states[layer] for layer in self.layers]
+            return TextFeatures(output.last_hidden_state, mask)
+        states = [output.hidden_states[layer] for layer in self.layers]
         return TextFeatures(torch.stack(states).mean(0), mask)

@@ -1,1 +1,1 @@
-"""Weights that others trained: where they lie, and how they are fetched."""
+"""Pretrained weights: where they are on this machine, and how they are downloaded."""

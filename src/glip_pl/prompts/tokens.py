@@ -10,7 +10,8 @@ from torch import Tensor
 from transformers import AutoTokenizer
 
 from glip_pl.errors import UserError
-from glip_pl.pretrained.locations import local_files_only, local_path
+from glip_pl.pretrained.hub import local_files_only
+from glip_pl.pretrained.locations import name_or_path
 from glip_pl.types import MAX_TOKENS, Prompt, Span
 
 Tokenizer = Any
@@ -20,7 +21,7 @@ Tokenizer = Any
 @cache
 def load_tokenizer(source: str) -> Tokenizer:
     """A fast tokenizer from a hub name, a folder or pip://. Raises UserError if there is none."""
-    name = str(local_path(source)) if source.startswith("pip://") else source
+    name = name_or_path(source)
     try:
         return AutoTokenizer.from_pretrained(
             name, use_fast=True, local_files_only=local_files_only(name)
