@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import skimage.data
@@ -45,7 +46,8 @@ def write(root: Path, copies: int) -> CocoJson:
     """Copies of scikit-image's photographs at 640 pixels, with random boxes."""
     random = np.random.default_rng(0)
     photographs = [skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.coffee()]
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number in range(copies * len(photographs)):
         picture = Image.fromarray(photographs[number % len(photographs)])
         height, width = target_size(picture.height, picture.width, 480, 640)

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,7 +91,7 @@ class IndexReads(Dataset[Tensor]):
 def worker_memory(reads: IndexReads, workers: int) -> float:
     """MB that all workers hold at the end of an epoch; a shared page counts in equal shares."""
     loader = DataLoader(reads, 64, num_workers=workers, multiprocessing_context=get_context("fork"))
-    iterator = iter(loader)
+    iterator: Any = iter(loader)
     total = 0.0
     for step, _ in enumerate(iterator):
         if step == len(loader) - LAST_STEPS:

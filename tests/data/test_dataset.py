@@ -13,6 +13,7 @@ from glip_pl.data.collate import Collate
 from glip_pl.data.dataset import GroundedDataset
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.filtering import BoxFilter
+from glip_pl.data.opening import evaluation_set, training_set
 from glip_pl.data.records import Reader
 from glip_pl.data.sampling import Mixture, MixtureSampler, ShareSampler, Source
 from glip_pl.data.transforms import ResizeFlip
@@ -34,7 +35,7 @@ def opened(indexes: Path, tokenizer: Tokenizer) -> Any:
 
     def dataset(reader: Reader, **options: Any) -> GroundedDataset:
         options = {"sampler": sampler, **options}
-        return GroundedDataset(reader, indexes, TRANSFORM, tokenizer, **options)
+        return training_set(reader, indexes, TRANSFORM, tokenizer, **options)
 
     return dataset
 
@@ -44,7 +45,7 @@ def evaluated(indexes: Path, tokenizer: Tokenizer) -> Any:
     """Opens a reader as a dataset to evaluate on."""
 
     def dataset(reader: Reader) -> EvaluationSet:
-        return EvaluationSet(reader, indexes, TRANSFORM, tokenizer, COCOAveragePrecision)
+        return evaluation_set(reader, indexes, TRANSFORM, tokenizer, COCOAveragePrecision)
 
     return dataset
 

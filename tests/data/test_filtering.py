@@ -40,21 +40,26 @@ def index_of(lines: Sequence[Line], folder: Path) -> Index:
 
 def test_boxes_above_the_score_are_kept(tmp_path: Path) -> None:
     index = index_of([("dog", BOXES)], tmp_path)
-    assert BoxFilter(0.5).of(index).kept(0).tolist() == [True, True, False]
+    assert BoxFilter(0.5).of(index).mask(0).tolist() == [True, True, False]
     assert BoxFilter(0.5).of(index).above().tolist() == [True, True, False]
 
 
 def test_of_boxes_that_overlap_the_best_is_kept(tmp_path: Path) -> None:
     index = index_of([("dog", BOXES)], tmp_path)
-    assert BoxFilter(0.2, nms=0.7).of(index).kept(0).tolist() == [False, True, True]
-    assert BoxFilter(0.95, nms=0.7).of(index).kept(0).tolist() == [False] * 3
+    assert BoxFilter(0.2, nms=0.7).of(index).mask(0).tolist() == [False, True, True]
+    assert BoxFilter(0.95, nms=0.7).of(index).mask(0).tolist() == [False] * 3
 
 
 def test_pictures_without_enough_sure_boxes_are_left_out(tmp_path: Path) -> None:
     lines: list[Line] = [("dog", BOXES[:2]), ("cat", BOXES[2:]), ("owl", []), ("dog", BOXES[1:2])]
     index = index_of(lines, tmp_path)
-    assert BoxFilter(0.5).of(index).rows().tolist() == [True, False, False, True]
-    assert BoxFilter(0.5, min_boxes=2).of(index).rows().tolist() == [True, False, False, False]
+    assert BoxFilter(0.5).of(index).have_enough().tolist() == [True, False, False, True]
+    assert BoxFilter(0.5, min_boxes=2).of(index).have_enough().tolist() == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_a_phrase_that_scores_low_everywhere_has_a_lower_threshold(tmp_path: Path) -> None:
@@ -68,9 +73,9 @@ def test_a_phrase_that_scores_low_everywhere_has_a_lower_threshold(tmp_path: Pat
     wanted = [[0.5] * 2] * 12 + [[0.25] * 2] * 12 + [[0.5] * 2] * 3
     found = [filtered.thresholds[row].tolist() for row in range(len(index))]
     assert found == [pytest.approx(one) for one in wanted]
-    assert filtered.rows().tolist() == [True] * 24 + [False] * 3
-    assert filtered.kept(12).tolist() == [True, False]
-    assert not BoxFilter(0.5).of(index).rows()[12:24].any()
+    assert filtered.have_enough().tolist() == [True] * 24 + [False] * 3
+    assert filtered.mask(12).tolist() == [True, False]
+    assert not BoxFilter(0.5).of(index).have_enough()[12:24].any()
     assert BoxFilter(0.5, floor=0.4).of(index).thresholds[12].tolist() == pytest.approx([0.4] * 2)
     again = pickle.loads(pickle.dumps(filtered))
     assert again.above().tolist() == filtered.above().tolist()

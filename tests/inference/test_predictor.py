@@ -6,9 +6,9 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
-from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.images import load_image
+from glip_pl.data.opening import evaluation_set
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
@@ -30,9 +30,9 @@ def test_one_picture_is_a_batch_of_one(
     transform = ResizeFlip([128], 128)
     predictor = Predictor(model, tokenizer, transform, Decoder())
     reader = CocoJson(world / "annotations/seen.json", world / "images/seen")
-    dataset = EvaluationSet(reader, indexes, transform, tokenizer, COCOAveragePrecision)
+    dataset = evaluation_set(reader, indexes, transform, tokenizer, COCOAveragePrecision)
     image = load_image(world / "images/seen/000001.png")
-    found = predictor(image, names_prompt(dataset.names))
+    found = predictor(image, names_prompt(dataset.index.names))
     batch = predictor.collate([dataset[0]])
     with torch.inference_mode():
         output = model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)

@@ -1,0 +1,86 @@
+"""Opens sources as data sets: the flat settings of `conf/data` become composed objects."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from glip_pl.data.categories import Categories
+from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.evaluation_set import EvaluationSet
+from glip_pl.data.few_shot import FewShot
+from glip_pl.data.filtering import BoxFilter
+from glip_pl.data.index_writer import OutOfImage
+from glip_pl.data.indexing import open_index, source_name
+from glip_pl.data.prompt_policy import EvaluationPrompts, TrainingPrompts
+from glip_pl.data.records import Reader
+from glip_pl.data.selection import Selection
+from glip_pl.data.transforms import ResizeFlip
+from glip_pl.errors import UserError
+from glip_pl.prompts.building import Rewording, Wording
+from glip_pl.prompts.negatives import CategorySampler
+from glip_pl.prompts.packing import CaptionPacking
+from glip_pl.prompts.tokens import Tokenizer
+
+
+def training_set(
+    reader: Reader,
+    index_folder: str | Path,
+    transform: ResizeFlip,
+    tokenizer: Tokenizer,
+    sampler: CategorySampler | None = None,
+    wordings: Sequence[Wording] | Rewording | None = None,
+    packing: CaptionPacking | None = None,
+    box_filter: BoxFilter | None = None,
+    weigh_by_score: bool = False,
+    few_shot: FewShot | None = None,
+    out_of_image: OutOfImage = "error",
+    tolerate: float = 0.0,
+    limit: int | None = None,
+) -> GroundedDataset:
+    """A source to train on; its index is made on first use.
+
+    The arguments are many because each is a setting of its own (`data.train.<name>.dataset.*`), and
+    short keys are what people type. `wordings` replace the category names in prompts; `tolerate` is
+    the share of annotations, and of pictures, that may be bad. The others are described where they
+    go: `Selection`, `TrainingPrompts`, `GroundedDataset`. Raises UserError.
+    """
+    index = open_index(reader, Path(index_folder), out_of_image, tolerate)
+    source = source_name(reader)
+    categories = Categories.of(index.names, wordings, tokenizer, source)
+    if sampler is not None:
+        categories.check_budget(sampler.budget)
+    elif not index.captioned.all():
+        raise UserError(
+            f"{source} has boxes of categories; training on them needs the setting `sampler` "
+            "(conf/data/train/categories.yaml)"
+        )
+    records = Selection(few_shot, box_filter, limit).for_training(index, source)
+    prompts = TrainingPrompts(records, categories, sampler, packing)
+    return GroundedDataset(reader, records, prompts, transform, weigh_by_score, tolerate)
+
+
+def evaluation_set(
+    reader: Reader,
+    index_folder: str | Path,
+    transform: ResizeFlip,
+    tokenizer: Tokenizer,
+    metric: Callable[..., Any],
+    chunk: int | None = None,
+    wordings: Sequence[Wording] | Rewording | None = None,
+    few_shot: FewShot | None = None,
+    out_of_image: OutOfImage = "error",
+    limit: int | None = None,
+    retention: bool = False,
+) -> EvaluationSet:
+    """A source to evaluate on; its index is made on first use.
+
+    The arguments are many because each is a setting of its own (`data.val.<name>.*`), and short
+    keys are what people type. `wordings` replace the category names in prompts. The others are
+    described where they go: `Selection`, `EvaluationPrompts`, `EvaluationSet`. Raises UserError.
+    """
+    index = open_index(reader, Path(index_folder), out_of_image)
+    source = source_name(reader)
+    categories = Categories.of(index.names, wordings, tokenizer, source)
+    records = Selection(few_shot, limit=limit).for_evaluation(index, source)
+    prompts = EvaluationPrompts(index, categories, chunk)
+    return EvaluationSet(reader, records, prompts, transform, metric, retention)

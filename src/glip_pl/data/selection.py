@@ -1,0 +1,91 @@
+"""Which records of a source are used, and which boxes of each record."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glip_pl.data.few_shot import FewShot
+from glip_pl.data.filtering import BoxFilter, FilteredBoxes
+from glip_pl.data.index import Index
+from glip_pl.errors import UserError
+
+
+class Annotations(NamedTuple):
+    """The boxes of one record."""
+
+    boxes: NDArray[np.float32]  # (N, 4) inclusive corners, pixels of the annotated size
+    targets: NDArray[np.int32]  # (N,) category or phrase
+    scores: NDArray[np.float32]  # (N,) a teacher's confidence; 1 for boxes that people drew
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Settings that choose records and boxes; by default all that can be used.
+
+    `few_shot` keeps a few pictures of every category, `box_filter` the boxes that a teacher was
+    sure of, and `limit` the first records of those that are left.
+    """
+
+    few_shot: FewShot | None = None
+    box_filter: BoxFilter | None = None
+    limit: int | None = None
+
+    def for_training(self, index: Index, source: str) -> "SelectedRecords":
+        """Records with boxes to learn from. Raises UserError, naming the `source`, without any."""
+        filtered = None if self.box_filter is None else self.box_filter.of(index)
+        usable = have_boxes(index) if filtered is None else filtered.have_enough()
+        if not usable.any():
+            raise UserError(
+                f"{source} has no image with a box: nothing to train on (crowds, iscrowd=1, are "
+                "left out)"
+            )
+        return self._narrow(index, np.flatnonzero(usable), filtered)
+
+    def for_evaluation(self, index: Index, source: str) -> "SelectedRecords":
+        """All pictures, but captions only if they have phrases; pictures without boxes count too.
+
+        Raises UserError, naming the `source`, if no record is left.
+        """
+        have_phrases = np.diff(index.phrase_offsets) > 0
+        rows = np.flatnonzero(~index.captioned | have_phrases)
+        if not len(rows):
+            raise UserError(f"{source} has no image to evaluate on")
+        return self._narrow(index, rows, None)
+
+    def _narrow(
+        self, index: Index, rows: NDArray[np.int64], filtered: FilteredBoxes | None
+    ) -> "SelectedRecords":
+        if self.few_shot is not None:
+            rows = self.few_shot.rows(index, rows)
+        return SelectedRecords(self, index, rows[: self.limit], filtered)
+
+
+@dataclass(frozen=True, eq=False)
+class SelectedRecords:
+    """The chosen records of an index, with their chosen boxes."""
+
+    selection: Selection
+    index: Index
+    rows: NDArray[np.int64]  # (R,) the chosen records of the index, ascending
+    filtered: FilteredBoxes | None = None  # None: all boxes of a record are used
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def annotations(self, row: int) -> Annotations:
+        """The boxes of one record (a row of the index) that are used."""
+        index = self.index
+        boxes, targets, scores = index.boxes[row], index.targets[row], index.scores[row]
+        if self.filtered is None:
+            return Annotations(boxes, targets, scores)
+        mask = self.filtered.mask(row)
+        return Annotations(boxes[mask], targets[mask], scores[mask])
+
+
+def have_boxes(index: Index) -> NDArray[np.bool_]:
+    """Which records have a box that is more than a line of pixels, (I,)."""
+    sides = index.boxes.values[:, 2:] - index.boxes.values[:, :2]
+    counts = np.concatenate([[0], np.cumsum((sides > 0).all(1))])
+    return np.asarray(np.diff(counts[index.boxes.offsets]) > 0)
