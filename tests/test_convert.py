@@ -1,4 +1,4 @@
-"""A full-size file as the official program writes it, through every command that takes one."""
+"""A full-size file in the official form goes through every command that takes one."""
 
 import json
 import subprocess
@@ -21,18 +21,18 @@ from tests.parity.weights import filled
 
 
 def write_official(letter: str, path: Path, **options: Any) -> Path:
-    """A training checkpoint of a release, with everything the released files are known to hold."""
+    """A training checkpoint of a release, with all entries that released files are known to have."""
     keys = read(f"keys_{letter}.json")
     state = {
         key: torch.zeros(shape, dtype=getattr(torch, kind)) for key, (shape, kind) in keys.items()
     } | filled(keys)
-    content = {
+    entries = {
         "model": {f"module.{key}": value for key, value in state.items()},
         "optimizer": {"state": {0: {"step": 5}}, "param_groups": [{"lr": 1e-4, "params": [0]}]},
         "scheduler": {"milestones": (1, 2), "last_epoch": 3},
         "iteration": 5,
     }
-    torch.save(content, path, **options)
+    torch.save(entries, path, **options)
     return path
 
 
@@ -43,7 +43,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def converted(released: Path) -> Path:
-    """By the real command."""
+    """The released file, converted by the real command."""
     out = released.with_name("a.safetensors")
     done = run("convert", f"official={released}", "model=glip_t_a", f"out={out}")
     assert "522 tensors, 151.4 M parameters" in done.stdout
@@ -51,7 +51,7 @@ def converted(released: Path) -> Path:
 
 
 def run(command: str, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """A command of the package, as a person would type it."""
+    """Run a command of the package as a user would type it."""
     return subprocess.run(
         [sys.executable, "-m", f"glip_pl.{command}", *words],
         check=True,
@@ -92,16 +92,16 @@ def test_predictions_do_not_depend_on_the_kind_of_file(
     assert len(reports[0]["images"][0]["boxes"]) > 5
 
 
-def test_a_file_of_before_zip_archives_is_read(released: Path, tmp_path: Path) -> None:
-    content = torch.load(released, weights_only=True, mmap=True)
+def test_a_file_in_the_format_before_zip_archives_is_read(released: Path, tmp_path: Path) -> None:
+    entries = torch.load(released, weights_only=True, mmap=True)
     path = tmp_path / "old.pth"
-    torch.save(content["model"], path, _use_new_zipfile_serialization=False)
+    torch.save(entries["model"], path, _use_new_zipfile_serialization=False)
     weights = read_checkpoint(path).weights
     reference = read_checkpoint(released).weights
     assert all(weights[name].equal(value) for name, value in reference.items())
 
 
-def test_the_wrong_model_and_the_wrong_use_are_told(
+def test_the_wrong_model_and_the_wrong_use_are_reported(
     failing: Failing, released: Path, converted: Path, world: Path, tmp_path: Path
 ) -> None:
     said = failing(convert.main, f"official={released}", "model=glip_t", "out=x.safetensors")
@@ -117,7 +117,7 @@ def test_the_wrong_model_and_the_wrong_use_are_told(
     assert "set model=glip_t_a" in failing(train.main, *words, f"ckpt={released}")
 
 
-def test_a_file_that_is_not_whole_is_told(released: Path, converted: Path, tmp_path: Path) -> None:
+def test_incomplete_files_are_reported(released: Path, converted: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.pth"
     with released.open("rb") as file:
         cut.write_bytes(file.read(1_000_000))
@@ -130,7 +130,7 @@ def test_a_file_that_is_not_whole_is_told(released: Path, converted: Path, tmp_p
         load_trained(cut)
 
 
-def test_without_a_tokenizer_offline_the_remedy_is_told(
+def test_without_a_tokenizer_offline_the_remedy_is_named(
     failing: Failing, converted: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
@@ -163,7 +163,7 @@ def test_evaluation_takes_a_released_file(
 
 
 @pytest.mark.slow
-def test_the_large_model_converts_and_runs_within_12_gb(tmp_path: Path) -> None:
+def test_the_large_model_is_converted_and_predicts_within_12_gb(tmp_path: Path) -> None:
     released = write_official("L", tmp_path / "glip_large_model.pth")
     out = tmp_path / "l.safetensors"
     Image.fromarray(data.astronaut()).save(tmp_path / "photo.png")

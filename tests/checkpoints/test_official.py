@@ -13,11 +13,11 @@ from tests.parity.weights import filled
 
 @pytest.fixture
 def keys() -> dict[str, Any]:
-    """Names, shapes and types of release A."""
+    """Official names, shapes and types of the weights of GLIP-T (A)."""
     return dict(read("keys_A.json"))
 
 
-def test_no_two_rows_take_or_give_one_name() -> None:
+def test_no_two_rows_have_the_same_name_on_either_side() -> None:
     for layers, fused in ((6, False), (6, True), (8, True)):
         theirs, ours = zip(*official.table(layers, fused), strict=True)
         assert len(set(theirs)) == len(theirs)
@@ -30,8 +30,9 @@ def test_an_unknown_key_is_named(keys: dict[str, Any]) -> None:
         official.our_names(keys)
 
 
-def test_a_prompt_that_was_tuned_officially_is_read(tmp_path: Path) -> None:
-    keys = dict(read("keys_A.json"))
+def test_the_table_of_an_official_prompt_tuning_is_read(
+    keys: dict[str, Any], tmp_path: Path
+) -> None:
     state = filled(keys)
     state["rpn.tunable_linear.weight"] = torch.randn(1000, 768)
     torch.save({"model": state}, tmp_path / "tuned.pth")
@@ -40,16 +41,16 @@ def test_a_prompt_that_was_tuned_officially_is_read(tmp_path: Path) -> None:
     torch.testing.assert_close(table.get_parameter("weight"), state["rpn.tunable_linear.weight"])
 
 
-def test_a_key_that_is_missing_is_named(keys: dict[str, Any]) -> None:
-    kept = [key for key in keys if "bbox_pred" not in key]
+def test_a_missing_key_is_named(keys: dict[str, Any]) -> None:
+    incomplete = [key for key in keys if "bbox_pred" not in key]
     with pytest.raises(UserError, match=r"are missing: rpn\.head\.bbox_pred"):
-        official.our_names(kept)
+        official.our_names(incomplete)
 
 
-def test_what_is_dropped_has_a_reason(keys: dict[str, Any]) -> None:
-    left = set(keys) - set(official.our_names(keys))
-    assert left
-    assert all(official.dropped(key) for key in left)
+def test_dropped_keys_have_a_reason(keys: dict[str, Any]) -> None:
+    without_name = set(keys) - set(official.our_names(keys))
+    assert without_name
+    assert all(official.dropped(key) for key in without_name)
     assert official.dropped("rpn.head.mlm_head.transform.dense.weight")
     assert official.dropped("language_backbone.body.model.pooler.dense.bias")
     assert official.dropped("rpn.head.bbox_pred.weight") is None
@@ -57,14 +58,14 @@ def test_what_is_dropped_has_a_reason(keys: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("prefix", ["", "module."])
 @pytest.mark.parametrize("wrapped", [True, False])
-def test_wrappers_are_taken_off(prefix: str, wrapped: bool) -> None:
+def test_prefixes_and_other_entries_are_removed(prefix: str, wrapped: bool) -> None:
     state = {f"{prefix}{official.FIRST_LAYER}": torch.ones(1), f"{prefix}a.b": torch.zeros(1)}
-    content = {"model": state, "iteration": 3} if wrapped else state
-    found = official.state_dict(content)
-    assert found is not None
-    assert list(found) == [official.FIRST_LAYER, "a.b"]
+    entries = {"model": state, "iteration": 3} if wrapped else state
+    weights = official.state_dict(entries)
+    assert weights is not None
+    assert list(weights) == [official.FIRST_LAYER, "a.b"]
 
 
-@pytest.mark.parametrize("content", [{}, {"model": {}}, {"model": 3}, {"x": torch.ones(1)}])
-def test_other_files_are_no_releases(content: dict[str, Any]) -> None:
-    assert official.state_dict(content) is None
+@pytest.mark.parametrize("entries", [{}, {"model": {}}, {"model": 3}, {"x": torch.ones(1)}])
+def test_other_files_are_not_taken_for_releases(entries: dict[str, Any]) -> None:
+    assert official.state_dict(entries) is None

@@ -1,1 +1,1 @@
-"""Where weights come from."""
+"""Checkpoints: read from files of any kind, checked, rebuilt into models, and written."""

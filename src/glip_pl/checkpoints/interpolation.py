@@ -7,7 +7,7 @@ from glip_pl.errors import UserError
 
 
 def interpolated(old: Checkpoint, new: Checkpoint, share: float) -> dict[str, Tensor]:
-    """(1 - share) x old + share x new weights; whole numbers are taken from `new`.
+    """(1 - share) x old + share x new weights; integers are taken from `new`.
 
     Raises UserError if the checkpoints are of different models.
     """

@@ -1,14 +1,15 @@
-"""Checkpoints of tuning=lora become plain weights when they are read."""
+"""Low-rank updates of tuning=lora, which are added to the weights when a checkpoint is read."""
 
 from collections.abc import Mapping
 
 from torch import Tensor
 
 BASE, DOWN, UP = ".base_layer.", ".lora_A.default.weight", ".lora_B.default.weight"
+"""What peft puts into the names of a tuned layer's weights and of its two low-rank factors."""
 
 
 def merged(weights: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
-    """Weights by the model's own names, each with `scale` x up x down added where there is one."""
+    """Weights by the model's own names; a layer's update, `scale` x up x down, is added to it."""
     plain = {
         name.replace(BASE, "."): value
         for name, value in weights.items()

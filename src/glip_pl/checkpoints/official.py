@@ -1,4 +1,4 @@
-"""Released GLIP files: every official key by its name here, in one ordered table."""
+"""Released GLIP files: one ordered table from official names of weights to the names here."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,27 +9,38 @@ from torch import Tensor
 from glip_pl.errors import UserError, some
 
 WRAPPER_PREFIX = "module."
-"""In front of every key of a file that was saved from a distributed run."""
+"""Prefix of every key in a file that was saved from a distributed run."""
 
 FIRST_LAYER = "backbone.body.patch_embed.proj.weight"
-"""Every released GLIP begins with it."""
+"""Key by which a released GLIP is recognised: the first layer of its Swin Transformer."""
 
 LARGE_WIDTH = 192
-"""Channels of Swin-L's first layer; Swin-T has 96."""
+"""Output channels of the first layer of Swin-L; that of Swin-T has 96."""
 
 TOWER = "rpn.head.dyhead_tower"
+"""Official name of the sequence of fusions, text layers and dynamic convolutions."""
 
 DROPPED = (
-    (r".*\.relative_position_index", "a constant of the window, computed anew"),
-    (r".*\.embeddings\.position_ids", "0, 1, 2, ...; older transformers saved it"),
-    (r"rpn\.anchor_generator\.cell_anchors\.\d", "anchors are computed from strides"),
+    (
+        r".*\.relative_position_index",
+        "a constant of the window size, computed when the model is built",
+    ),
+    (
+        r".*\.embeddings\.position_ids",
+        "the numbers 0, 1, 2, ..., which older versions of transformers saved",
+    ),
+    (r"rpn\.anchor_generator\.cell_anchors\.\d", "computed from the strides"),
     (r"rpn\.head\.cls_logits\..*", "a classifier whose output and loss are multiplied by zero"),
-    (r"language_backbone\.body\.model\.pooler\..*", "GLIP reads words, not a pooled sentence"),
-    (r"rpn\.head\.mlm_head\..*", "masked language modelling, not part of detection"),
+    (
+        r"language_backbone\.body\.model\.pooler\..*",
+        "GLIP uses the features of words, not of the whole sentence",
+    ),
+    (r"rpn\.head\.mlm_head\..*", "for masked language modelling, which detection does not use"),
 )
-"""Official keys without a counterpart here, as patterns, and why they are not needed."""
+"""Patterns of official keys without a counterpart here, and why they are not needed."""
 
 PROMPT = "rpn.tunable_linear"
+"""Official name of the table of a learned prompt, which only files after prompt tuning have."""
 
 ENCODERS = (
     ("backbone.body.patch_embed", "image_encoder.body.patch_embed"),
@@ -105,34 +116,35 @@ HEAD = (
 
 
 def table(layers: int, fused: bool) -> list[tuple[str, str]]:
-    """Official modules or parameters and ours, in the order of the network.
+    """Rows of an official module or parameter and its name here, in the order of the network.
 
     The official tower is one flat sequence: fusion, text layer and dynamic convolution of layer 0,
-    then of layer 1; without fusion the dynamic convolutions alone.
+    then those of layer 1, and so on; without fusion it has dynamic convolutions only.
     """
     rows = list(ENCODERS)
     for layer in range(layers):
-        place = 3 * layer if fused else layer
+        index = 3 * layer if fused else layer
         if fused:
-            ours = f"fusions.{layer}"
-            rows += _below(f"{TOWER}.{place}", f"{ours}.cross_attention", CROSS_ATTENTION)
-            rows += _below(f"{TOWER}.{place + 1}", f"{ours}.text_layer", TEXT_LAYER)
-            place += 2
-        rows += _below(f"{TOWER}.{place}", f"dynamic_convs.{layer}", DYNAMIC_CONV)
+            fusion = f"fusions.{layer}"
+            rows += _below(f"{TOWER}.{index}", f"{fusion}.cross_attention", CROSS_ATTENTION)
+            rows += _below(f"{TOWER}.{index + 1}", f"{fusion}.text_layer", TEXT_LAYER)
+            index += 2
+        rows += _below(f"{TOWER}.{index}", f"dynamic_convs.{layer}", DYNAMIC_CONV)
     return rows + list(HEAD)
 
 
 def _below(official: str, ours: str, rows: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
-    return ((f"{official}.{theirs}", f"{ours}.{mine}") for theirs, mine in rows)
+    """The rows with an official module and ours in front."""
+    return ((f"{official}.{theirs}", f"{ours}.{name}") for theirs, name in rows)
 
 
-def state_dict(content: Mapping[str, Any]) -> dict[str, Tensor] | None:
-    """The weights of a released file's dictionary; None if it is something else.
+def state_dict(entries: Mapping[str, Any]) -> dict[str, Tensor] | None:
+    """The weights among the entries of a released file; None if it is something else.
 
-    A training checkpoint keeps them under `model`; a bare state dict is accepted too. The
-    moving average beside them is not read: the published figures are of the plain weights.
+    A training checkpoint holds them under `model`; a bare state dict is accepted too. The moving
+    average, which the file holds as well, is not used: published figures are of the plain weights.
     """
-    state = content.get("model", content)
+    state = entries.get("model", entries)
     if not isinstance(state, Mapping) or not state:
         return None
     if all(isinstance(key, str) and key.startswith(WRAPPER_PREFIX) for key in state):
@@ -141,27 +153,27 @@ def state_dict(content: Mapping[str, Any]) -> dict[str, Tensor] | None:
 
 
 def model_name(state: Mapping[str, Tensor]) -> str:
-    """Which `model=` a released state dict is of; B, C and T share one."""
+    """The name of the shipped `model=` of a released state dict; GLIP-T B and C are like GLIP-T."""
     if len(state[FIRST_LAYER]) == LARGE_WIDTH:
         return "glip_l"
     return "glip_t" if _fused(state) else "glip_t_a"
 
 
 def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Released weights by our names. Raises UserError as `our_names` does."""
+    """Released weights by this package's names. Raises UserError as `our_names` does."""
     return {ours: state[key] for key, ours in our_names(state).items()}
 
 
 def our_names(keys: Iterable[str]) -> dict[str, str]:
-    """Our name of every official key that is not dropped.
+    """This package's name of every official key that is not dropped.
 
-    Raises UserError naming keys that no row of the table takes, and rows that no key fills.
+    Raises UserError naming keys without a row in the table, and rows without a key.
     """
     keys = list(keys)
     rows = table(_layers(keys), _fused(keys))
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     unknown: list[str] = []
-    idle = dict(rows)
+    unused = dict(rows)
     for key in keys:
         if dropped(key):
             continue
@@ -170,18 +182,18 @@ def our_names(keys: Iterable[str]) -> dict[str, str]:
             unknown.append(key)
             continue
         theirs, ours = row
-        idle.pop(theirs, None)
-        found[key] = ours + key[len(theirs) :]
+        unused.pop(theirs, None)
+        names[key] = ours + key[len(theirs) :]
     if unknown:
         raise UserError(f"keys that no released GLIP has: {some(unknown)}")
-    idle.pop(PROMPT, None)  # of files after prompt tuning only
-    if idle:
-        raise UserError(f"keys that every released GLIP has are missing: {some(list(idle))}")
-    return found
+    unused.pop(PROMPT, None)
+    if unused:
+        raise UserError(f"keys that every released GLIP has are missing: {some(list(unused))}")
+    return names
 
 
 def dropped(key: str) -> str | None:
-    """Why an official key is not needed; None if it is."""
+    """Why an official key is not needed; None if it is needed."""
     return next((why for pattern, why in DROPPED if re.fullmatch(pattern, key)), None)
 
 
@@ -190,6 +202,6 @@ def _fused(keys: Iterable[str]) -> bool:
 
 
 def _layers(keys: Iterable[str]) -> int:
-    places = [int(match[1]) for key in keys if (match := re.match(rf"{TOWER}\.(\d+)\.", key))]
-    modules = max(places, default=-1) + 1
+    indices = [int(match[1]) for key in keys if (match := re.match(rf"{TOWER}\.(\d+)\.", key))]
+    modules = max(indices, default=-1) + 1
     return modules // 3 if _fused(keys) else modules

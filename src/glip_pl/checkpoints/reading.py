@@ -23,51 +23,52 @@ from glip_pl.checkpoints.trust import check_input_settings
 from glip_pl.errors import UserError
 
 CONFIG_KEY = "glip_pl"
-"""Under which our checkpoints keep the settings of their model."""
+"""Key under which this package's checkpoints keep the settings of their model."""
 
 MODEL_PREFIX = "model."
-"""How the names of the model's weights begin in a Lightning checkpoint."""
+"""Prefix of the names of the model's weights in a Lightning checkpoint."""
 
 PROMPTS = "prompts."
-"""How the names of a learned prompt's weights begin in a model."""
+"""Prefix of the names of a learned prompt's weights in a model."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What a file holds."""
+    """Weights and settings of a model, as a file holds them."""
 
     weights: Mapping[str, Tensor]  # by the model's own names; the moving average if there is one
     config: dict[str, Any]  # keys model, eval_transform, tokenizer
-    resumable: bool = False  # whether the optimizer's state is there too
-    released: str | None = None  # of an official file: the shipped model= that it belongs to
+    resumable: bool = False  # whether the file holds the optimizer's state too
+    released: str | None = None  # name of the shipped model= of an official file
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """What a file holds. Raises UserError if it is missing, broken, or of no known kind."""
+    """Read a file of any kind. Raises UserError if it is missing, broken, or of no known kind."""
     if not path.is_file():
         raise UserError(f"no such checkpoint: {path}")
     if path.suffix == ".safetensors":
         return _read_converted(path)
-    content = _load(path)
-    if CONFIG_KEY in content:
-        return _read_own(content, path)
-    return _read_released(content, path)
+    entries = _load(path)
+    if CONFIG_KEY in entries:
+        return _read_own(entries, path)
+    return _read_released(entries, path)
 
 
 def _load(path: Path) -> dict[str, Any]:
+    """The entries of a file of torch.save; none if it holds something else than a dictionary."""
     try:
         # Files from before torch 1.6 are no zip archives and cannot be mapped into memory.
-        content = torch.load(
+        loaded = torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
         )
     except Exception as error:  # torch raises many kinds on a broken or unsafe file
         raise UserError(f"{path} is no readable checkpoint: {error}") from error
-    return content if isinstance(content, dict) else {}
+    return loaded if isinstance(loaded, dict) else {}
 
 
-def _read_own(content: Mapping[str, Any], path: Path) -> Checkpoint:
+def _read_own(entries: Mapping[str, Any], path: Path) -> Checkpoint:
     """A Lightning checkpoint of this package."""
-    config, state = content[CONFIG_KEY], content.get("state_dict")
+    config, state = entries[CONFIG_KEY], entries.get("state_dict")
     if not isinstance(config, Mapping) or not isinstance(state, Mapping):
         raise UserError(f"{path} is no readable checkpoint: it has no weights or no settings")
     weights = {
@@ -82,9 +83,9 @@ def _read_own(content: Mapping[str, Any], path: Path) -> Checkpoint:
     return Checkpoint(weights, dict(config), resumable=True)
 
 
-def _read_released(content: Mapping[str, Any], path: Path) -> Checkpoint:
-    """An official file."""
-    state = official.state_dict(content)
+def _read_released(entries: Mapping[str, Any], path: Path) -> Checkpoint:
+    """A file that GLIP's authors released, or one of the same form."""
+    state = official.state_dict(entries)
     if state is None:
         raise UserError(
             f"{path} holds no GLIP: it has neither the entry {CONFIG_KEY!r} of this package's "
@@ -93,9 +94,9 @@ def _read_released(content: Mapping[str, Any], path: Path) -> Checkpoint:
     name = official.model_name(state)
     try:
         weights = official.convert(state)
-        config = released_settings(name)
-        config["model"]["prompts"] = int(f"{PROMPTS}0.weight" in weights)
-        return Checkpoint(weights, config, released=name)
+        settings = released_settings(name)
+        settings["model"]["prompts"] = int(f"{PROMPTS}0.weight" in weights)
+        return Checkpoint(weights, settings, released=name)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
@@ -104,7 +105,7 @@ def _read_converted(path: Path) -> Checkpoint:
     """A file that `glip_pl.convert` wrote."""
     try:
         with safe_open(path, framework="pt") as file:
-            config = (file.metadata() or {}).get(CONFIG_KEY)
+            config = (file.metadata() or {}).get(CONFIG_KEY)  # JSON
         weights = load_file(path)
     except SafetensorError as error:
         raise UserError(f"{path} is no readable checkpoint: {error}") from error

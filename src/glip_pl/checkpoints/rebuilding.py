@@ -1,4 +1,4 @@
-"""Builds the model of a checkpoint again and gives it the checkpoint's weights."""
+"""Builds the model of a checkpoint from its settings and loads its weights."""
 
 import logging
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A model with its weights, and how it wants its input."""
+    """A model with its weights, and the settings of its input."""
 
     model: GLIP
-    config: dict[str, Any]  # as in Checkpoint
+    config: dict[str, Any]  # keys model, eval_transform, tokenizer
 
 
 def load_trained(path: str | Path) -> Trained:
@@ -51,10 +51,10 @@ def load_trained(path: str | Path) -> Trained:
 
 
 def rebuild(recipe: Mapping[str, Any], checkpoint: Checkpoint, path: Path) -> GLIP:
-    """The model of a recipe with the weights of a checkpoint, and nothing downloaded.
+    """The model of a recipe with the weights of a checkpoint; nothing is downloaded.
 
-    The recipe is the checkpoint's own, once it is trusted, or that of the user's settings. Raises
-    UserError if the weights do not fit.
+    The recipe is the checkpoint's own after `trusted_recipe`, or the user's `model` settings.
+    Raises UserError if the weights do not fit.
     """
     model: GLIP = instantiate(without_pretrained(recipe))
     load_weights(model, checkpoint, path)
@@ -73,8 +73,8 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
         else value
         for name, value in checkpoint.weights.items()
     }
-    given = {name: tuple(value.shape) for name, value in weights.items()}
-    faults = _faults(expected, given)
+    actual = {name: tuple(value.shape) for name, value in weights.items()}
+    faults = _faults(expected, actual)
     if faults:
         raise UserError(
             f"the weights of {path} do not fit this model; set {_remedy(checkpoint)}, the one "
@@ -84,26 +84,26 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
 
 
 def _faults(
-    expected: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]]
+    expected: Mapping[str, tuple[int, ...]], actual: Mapping[str, tuple[int, ...]]
 ) -> list[str]:
-    """In words, how the shapes of some weights differ from those of a model."""
+    """Differences between the shapes of a model's weights and those of a checkpoint, in words."""
     groups = {
         # The tables of a learned prompt may be missing: they start at zero and change nothing.
         "missing": [
-            name for name in expected if name not in given and not name.startswith(PROMPTS)
+            name for name in expected if name not in actual and not name.startswith(PROMPTS)
         ],
-        "not in the model": [name for name in given if name not in expected],
+        "not in the model": [name for name in actual if name not in expected],
         "of another shape": [
-            f"{name} {given[name]} instead of {shape}"
+            f"{name} {actual[name]} instead of {shape}"
             for name, shape in expected.items()
-            if given.get(name, shape) != shape
+            if actual.get(name, shape) != shape
         ],
     }
     return [f"{fault}: {some(names)}" for fault, names in groups.items() if names]
 
 
 def _remedy(checkpoint: Checkpoint) -> str:
-    """The settings of the model that a checkpoint belongs to."""
+    """The words of a command line that choose the model of a checkpoint."""
     remedy = f"model={checkpoint.released}" if checkpoint.released else "model=..."
     tables = sum(name.startswith(PROMPTS) for name in checkpoint.weights)
     return f"{remedy} model.prompts={tables}" if tables else remedy

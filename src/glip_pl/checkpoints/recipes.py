@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from glip_pl.files.shipped_settings import compose_shipped
 
 RELEASED_TRANSFORM = {"short_sides": [800], "max_side": 1333}
-"""Picture sizes, in pixels, at which the released models were evaluated."""
+"""Image sizes, in pixels, at which the released models were evaluated."""
 
 
 def without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def without_pretrained(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def released_settings(name: str) -> dict[str, Any]:
-    """What a checkpoint of the shipped model `name` ("glip_t", ...) would keep of its settings."""
+    """The settings that a checkpoint of a shipped model ("glip_t", ...) would hold."""
     model: Any = OmegaConf.to_container(compose_shipped(f"model/{name}").model, resolve=True)
     return {
         "lora_scale": None,

@@ -1,4 +1,4 @@
-"""What a checkpoint may ask for: it is data from anywhere and must not run code when it is read."""
+"""Checks settings from a checkpoint, which is untrusted data and must not run code."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ PARTS = {
     "glip_pl.models.fusion.Shallow": "glip_pl.models.fusion.NoFusion",
     "glip_pl.models.fusion.NoFusion": "glip_pl.models.fusion.NoFusion",
 }
-"""Every class that a checkpoint may name, and where it is defined today.
+"""Every class that a checkpoint may name, and the name under which it is defined today.
 
 The names are complete: allowing a prefix would let a dotted name reach any function that a module
 imports. A class that is renamed gets a second row, so that older checkpoints still load.
@@ -25,10 +25,10 @@ TRANSFORM_KEYS = frozenset({"short_sides", "max_side", "flip"})
 """The entries of `eval_transform`, which all hold numbers."""
 
 LEAVES_THE_FILE = r"\s*(hf[-_]hub|local[-_]dir):"
-"""How timm's model names begin that lead to the hub or to a folder; letters of any case."""
+"""Prefixes, in any case, of model names that timm looks up on the hub or in a folder."""
 
 READS_FILES = frozenset({"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"})
-"""Options of timm that would read other files than the checkpoint."""
+"""Options of timm that would make it read other files than the checkpoint."""
 
 
 def check_input_settings(config: Mapping[str, Any], path: Path) -> None:
@@ -57,7 +57,7 @@ def _holds_numbers(transform: Any) -> bool:
 
 
 def trusted_recipe(recipe: Any, path: Path) -> dict[str, Any]:
-    """A model's recipe, its classes under today's names.
+    """A model's recipe with today's names of its classes.
 
     Raises UserError if building it would run, or read, anything but the parts of our models.
     """
@@ -70,10 +70,10 @@ def trusted_recipe(recipe: Any, path: Path) -> dict[str, Any]:
 
 
 def _forbidden(node: Any) -> Iterator[Any]:
-    """Every target, key and text of a recipe that is not allowed."""
+    """Every class name, key and text in a recipe that is not allowed."""
     if isinstance(node, Mapping):
         target = node.get("_target_")
-        if target is not None and target not in PARTS:
+        if target is not None and not (isinstance(target, str) and target in PARTS):
             yield target
         for key, value in node.items():
             if key in READS_FILES or not isinstance(key, str):
@@ -84,12 +84,13 @@ def _forbidden(node: Any) -> Iterator[Any]:
         for value in node:
             yield from _forbidden(value)
     elif isinstance(node, str) and ("${" in node or re.match(LEAVES_THE_FILE, node, re.I)):
-        # OmegaConf would resolve an interpolation after this check; timm would fetch the other.
+        # OmegaConf would resolve an interpolation after this check, and timm would load a model
+        # from the hub or a folder.
         yield node
 
 
 def _renamed(node: Any) -> Any:
-    """A recipe with today's names of the classes that it is made of."""
+    """A recipe with the class names of PARTS replaced by today's."""
     if isinstance(node, Mapping):
         return {
             key: PARTS[value] if key == "_target_" and value is not None else _renamed(value)

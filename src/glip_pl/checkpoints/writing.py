@@ -18,7 +18,7 @@ def write_weights(weights: Mapping[str, Tensor], config: dict[str, Any], path: P
 
 
 def write_tensors(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
-    """Write tensors and texts as safetensors, whole or not at all."""
+    """Write tensors and metadata as safetensors, whole or not at all."""
     with write_whole(path) as partial:
         # The format requires contiguous tensors.
         save_file({name: value.contiguous() for name, value in tensors.items()}, partial, metadata)
