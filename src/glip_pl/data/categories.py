@@ -7,7 +7,8 @@ from functools import cache
 from typing import Self
 
 from glip_pl.errors import UserError, some
-from glip_pl.prompts.building import Rewording, Wording, worded
+from glip_pl.prompts.building import Wording
+from glip_pl.prompts.rewording import Rewording, choose_wordings
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, unknown_names
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Categories:
         Warns of words that the model cannot read. Raises UserError, naming the `source`, if the
         wordings do not fit the categories.
         """
-        words = worded(names, wordings, source)
+        words = choose_wordings(names, wordings, source)
         lengths = name_lengths(tokenizer, [wording.text for wording in words])
         _warn_of_unknown(tokenizer, tuple(wording.name for wording in words))
         return cls(names, words, lengths, tokenizer)

@@ -13,8 +13,9 @@ from glip_pl.inspection.named_set import NamedSet
 from glip_pl.inspection.picture_check import Pictures, check_pictures
 from glip_pl.metrics.coco import coco_figures
 from glip_pl.metrics.detections_table import DetectionsTable
-from glip_pl.prompts.building import Wording, worded
+from glip_pl.prompts.building import Wording
 from glip_pl.prompts.chunking import LONGEST_NAME
+from glip_pl.prompts.rewording import choose_wordings
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, tokenize
 from glip_pl.terminal.progress import with_progress
 from glip_pl.types import Prompt
@@ -64,7 +65,7 @@ def check(named_set: NamedSet, tokenizer: Tokenizer, pictures: Pictures, ap_imag
             check_pictures(named_set, index, pictures, problems)
             _check_captions(index, tokenizer, problems)
             if index.names:
-                wordings = worded(index.names, named_set.wordings, named_set.name)
+                wordings = choose_wordings(index.names, named_set.wordings, named_set.name)
                 _check_names(wordings, tokenizer, problems)
                 ap = _check_ground_truth(named_set, index, ap_images, problems)
             if images == 0 or boxes == 0:
