@@ -8,6 +8,7 @@ from PIL import Image
 from glip_pl.data.dataset import GroundedDataset
 from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.opening import training_set
+from glip_pl.data.problems import Problems
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
 from glip_pl.prompts.tokens import Tokenizer
@@ -16,7 +17,7 @@ CAPTION = "two men and a dog with a red ball"
 
 
 def mdetr(**changes: Any) -> dict[str, Any]:
-    """The schema of MDETR's files: string sizes, no categories, spans per box."""
+    """An MDETR file: sizes are texts, there are no categories, and boxes have spans."""
     image = {"id": 1, "file_name": "a.png", "height": "40", "width": "60", "caption": CAPTION}
     return {
         "images": [image, image | {"id": 2, "caption": "nobody"}],
@@ -45,7 +46,7 @@ def opened(folder: Path, tokenizer: Tokenizer, **changes: Any) -> GroundedDatase
 
 def test_boxes_with_the_same_spans_share_a_phrase(tmp_path: Path, tokenizer: Tokenizer) -> None:
     dataset = opened(tmp_path, tokenizer)
-    assert len(dataset) == 1  # a caption without boxes teaches nothing
+    assert len(dataset) == 1  # the caption without boxes is left out of training
     sample = dataset[0]
     assert sample.prompt.caption == CAPTION
     assert sample.prompt.phrases == (((0, 7),), ((12, 17), (23, 33)))
@@ -63,3 +64,22 @@ def test_spans_outside_the_caption_are_named(tmp_path: Path, tokenizer: Tokenize
 def test_a_file_without_boxes_is_refused(tmp_path: Path, tokenizer: Tokenizer) -> None:
     with pytest.raises(UserError, match="no image with a box"):
         opened(tmp_path, tokenizer, annotations=[])
+
+
+def test_malformed_spans_and_scores_leave_a_box_out(tmp_path: Path) -> None:
+    box = {"image_id": 1, "bbox": [0, 0, 9, 9], "tokens_positive": [[0, 3]]}
+    boxes = [
+        box | {"id": 5, "tokens_positive": [["two", 3]]},
+        box | {"id": 6, "score": "high"},
+        box | {"id": 7, "score": "0.5"},
+    ]
+    path = tmp_path / "captions.json"
+    path.write_text(json.dumps(mdetr(annotations=boxes)))
+    problems = Problems(tolerate=1.0)
+    record, empty = MdetrJson(path, tmp_path).read(problems).records
+    assert record.scores is not None and record.scores.tolist() == [0.5]
+    assert len(empty.boxes) == 0
+    assert problems.counts == {"malformed spans": 1, "malformed score": 1}
+    with pytest.raises(UserError, match="annotation 6 has the `score` 'high'"):
+        path.write_text(json.dumps(mdetr(annotations=boxes[1:])))
+        list(MdetrJson(path, tmp_path).read(Problems()).records)

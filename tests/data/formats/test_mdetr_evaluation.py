@@ -9,6 +9,7 @@ import pytest
 
 from glip_pl.data.formats.mdetr_evaluation import FlickrJson, ReferringJson
 from glip_pl.data.indexing import open_index
+from glip_pl.data.problems import Problems
 from glip_pl.errors import UserError
 from tests.metrics.test_flickr30k import random_captions
 
@@ -61,6 +62,24 @@ def test_a_training_file_has_no_phrases_to_evaluate(annotations: Path) -> None:
     annotations.write_text(json.dumps(content))
     with pytest.raises(UserError, match="caption 4 has no readable `tokens_positive_eval`"):
         FlickrJson(annotations, annotations.parent).truth()
+
+
+def test_a_box_belongs_to_every_phrase_whose_spans_it_has(annotations: Path) -> None:
+    content = json.loads(annotations.read_text())
+    content["annotations"] = [
+        {"id": 1, "image_id": 4, "bbox": [1, 2, 10, 20], "tokens_positive": [[0, 5], [11, 19]]},
+        {"id": 2, "image_id": 4, "bbox": [5, 5, 4, 4], "tokens_positive": [[11, 19]]},
+        {"id": 3, "image_id": 4, "bbox": [0, 0, 9, 9], "tokens_positive": [[2, 5]]},
+    ]
+    annotations.write_text(json.dumps(content))
+    reader = FlickrJson(annotations, annotations.parent)
+    truth = reader.truth()
+    assert truth.boxes.tolist() == [[1, 2, 11, 22], [1, 2, 11, 22], [5, 5, 9, 9]]
+    assert truth.box_offsets.tolist() == [0, 1, 3]
+    assert truth.kinds is None
+    (record,) = reader.read(Problems()).records
+    assert record.targets.tolist() == [0, 1, 1]
+    assert record.phrases == (((0, 5),), ((11, 19),))
 
 
 def test_a_subset_of_the_captions_keeps_its_phrases(tmp_path: Path) -> None:

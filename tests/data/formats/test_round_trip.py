@@ -14,6 +14,7 @@ from tests.data.formats.writers import DETECTION, GROUNDING, NAMES, Writer, scen
 
 
 def by_name(function: Writer) -> str:
+    """The name of a writer, as a parameter id."""
     return str(getattr(function, "__name__", function))
 
 
@@ -27,8 +28,8 @@ def test_boxes_and_pictures_come_back(write: Writer, tmp_path: Path, indexes: Pa
     for row, scene in enumerate(wanted):
         assert index.sizes[row].tolist() == [scene.height, scene.width]
         order = np.lexsort(np.asarray(scene.rects()).reshape(-1, 4).T)
-        found = index.boxes[row]
-        assert found[np.lexsort(found.T)].tolist() == [scene.rects()[i] for i in order]
+        boxes = index.boxes[row]
+        assert boxes[np.lexsort(boxes.T)].tolist() == [scene.rects()[i] for i in order]
         picture = images.load(index.images[row])
         assert np.array_equal(np.asarray(picture), np.asarray(scene.picture()))
 
@@ -40,9 +41,9 @@ def test_categories_come_back(write: Writer, tmp_path: Path, indexes: Path) -> N
     used = {NAMES[label] for scene in wanted for label in scene.labels}
     assert used == set(NAMES) == set(index.names)
     for row, scene in enumerate(wanted):
-        found = zip(index.boxes[row].tolist(), index.targets[row], strict=True)
+        indexed = zip(index.boxes[row].tolist(), index.targets[row], strict=True)
         expected = zip(scene.rects(), scene.labels, strict=True)
-        assert sorted((box, index.names[label]) for box, label in found) == sorted(
+        assert sorted((box, index.names[label]) for box, label in indexed) == sorted(
             (list(map(float, box)), NAMES[label]) for box, label in expected
         )
 
@@ -55,15 +56,15 @@ def test_captions_and_phrases_come_back(write: Writer, tmp_path: Path, indexes: 
         assert index.captions[row] == scene.caption
         phrases = index.phrases(row)
         assert len(set(phrases)) == len(phrases)
-        found = zip(index.boxes[row].tolist(), index.targets[row], strict=True)
+        indexed = zip(index.boxes[row].tolist(), index.targets[row], strict=True)
         expected = zip(scene.rects(), scene.spans, strict=True)
-        assert sorted((box, [list(span) for span in phrases[one]]) for box, one in found) == sorted(
-            (list(map(float, box)), spans) for box, spans in expected
-        )
+        assert sorted(
+            (box, [list(span) for span in phrases[target]]) for box, target in indexed
+        ) == sorted((list(map(float, box)), spans) for box, spans in expected)
 
 
 @pytest.mark.parametrize("write", DETECTION + GROUNDING, ids=by_name)
-def test_every_format_becomes_the_same_kind_of_sample(
+def test_samples_of_every_format_have_a_phrase_for_each_box(
     write: Writer, tmp_path: Path, indexes: Path, tokenizer: Tokenizer
 ) -> None:
     wanted = [scene for scene in scenes(8) if scene.boxes]

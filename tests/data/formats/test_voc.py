@@ -19,7 +19,7 @@ XML = """<annotation><filename>{name}.jpg</filename>
         (["5", "cat"], [0, 1]),
     ],
 )
-def test_every_picture_has_an_id_of_its_own(
+def test_ids_are_the_numbers_of_the_files_if_all_differ(
     stems: list[str], ids: list[int], tmp_path: Path
 ) -> None:
     (tmp_path / "Annotations").mkdir()

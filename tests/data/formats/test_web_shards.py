@@ -21,12 +21,12 @@ SCENES = scenes(8)
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serves a folder and counts what is asked for."""
+    """Serves a folder and lists the requested paths."""
 
-    asked: ClassVar[list[str]] = []
+    requested: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
-        self.asked.append(self.path)
+        self.requested.append(self.path)
         super().do_GET()
 
     def log_message(self, format: str, *args: object) -> None:
@@ -35,7 +35,8 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    Quiet.asked.clear()
+    """The address at which a server offers the files of a folder."""
+    Quiet.requested.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
     Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -45,21 +46,25 @@ def served(folder: Path) -> Iterator[str]:
         server.server_close()
 
 
-def test_samples_of_a_shard_are_a_block(tmp_path: Path, indexes: Path) -> None:
+def test_each_shard_is_a_block_of_the_index(tmp_path: Path, indexes: Path) -> None:
     index = open_index(web_shards(tmp_path, SCENES, per_shard=3), indexes)
     assert index.blocks.tolist() == [0, 3, 6, 8]
 
 
 def test_ranges_and_globs_name_shards(tmp_path: Path) -> None:
     web_shards(tmp_path, SCENES, per_shard=3)
-    listed = WebShards(f"{tmp_path}/{{00000..00002}}.tar").locations
-    assert listed == WebShards(str(tmp_path / "*.tar")).locations
-    assert [Path(place).name for place in listed] == ["00000.tar", "00001.tar", "00002.tar"]
+    from_range = WebShards(f"{tmp_path}/{{00000..00002}}.tar").locations
+    assert from_range == WebShards(str(tmp_path / "*.tar")).locations
+    assert [Path(path).name for path in from_range] == [
+        "00000.tar",
+        "00001.tar",
+        "00002.tar",
+    ]
     with pytest.raises(UserError, match=r"no such shard: .*\.gz"):
         _ = WebShards(str(tmp_path / "*.gz")).locations
 
 
-def test_plain_captions_without_boxes(tmp_path: Path, indexes: Path) -> None:
+def test_captions_without_boxes(tmp_path: Path, indexes: Path) -> None:
     """What img2dataset writes: text beside the picture; sizes in the JSON, or in the picture."""
     with tarfile.open(tmp_path / "0.tar", "w") as tar:
         for number, scene in enumerate(SCENES[:3]):
@@ -74,7 +79,7 @@ def test_plain_captions_without_boxes(tmp_path: Path, indexes: Path) -> None:
     assert len(index.boxes.values) == 0 and index.captioned.all()
 
 
-def test_a_truncated_shard_gives_what_lies_before_the_cut(
+def test_a_truncated_shard_gives_the_samples_before_the_cut(
     tmp_path: Path, indexes: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("WARNING", "glip_pl.data.problems")  # which `data check` silences
@@ -104,13 +109,13 @@ def test_remote_shards_are_fetched_once(tmp_path: Path, indexes: Path) -> None:
             assert np.array_equal(
                 np.asarray(images.load(index.images[row])), np.asarray(scene.picture())
             )
-        assert sorted(Quiet.asked) == ["/00000.tar", "/00001.tar", "/00002.tar"]
-    # Later the server may be gone: index and pictures are here.
+        assert sorted(Quiet.requested) == ["/00000.tar", "/00001.tar", "/00002.tar"]
+    # The server is gone now; index and pictures lie in local folders.
     assert open_index(reader, indexes).captions[7] == SCENES[7].caption
     assert images.load(index.images[7]).size == (SCENES[7].width, SCENES[7].height)
 
 
-def test_a_small_cache_lets_the_oldest_shard_go(tmp_path: Path, indexes: Path) -> None:
+def test_a_full_cache_removes_the_oldest_shard(tmp_path: Path, indexes: Path) -> None:
     (tmp_path / "made").mkdir()
     web_shards(tmp_path / "made", SCENES)
     size = (tmp_path / "made/00000.tar").stat().st_size
@@ -119,13 +124,13 @@ def test_a_small_cache_lets_the_oldest_shard_go(tmp_path: Path, indexes: Path) -
         reader = WebShards(f"{address}/{{00000..00002}}.tar", cache=cache)
         index = open_index(reader, indexes)
         assert len(list((tmp_path / "cache").glob("*.tar"))) == 2
-        before = len(Quiet.asked)
+        before = len(Quiet.requested)
         picture = reader.open_images().load(index.images[0])
         assert np.array_equal(np.asarray(picture), np.asarray(SCENES[0].picture()))
-        assert len(Quiet.asked) == before + 1
+        assert len(Quiet.requested) == before + 1
 
 
-def test_a_shard_out_of_reach_is_named(tmp_path: Path, indexes: Path) -> None:
+def test_a_shard_that_cannot_be_fetched_is_named(tmp_path: Path, indexes: Path) -> None:
     with served(tmp_path) as address:
         reader = WebShards(f"{address}/absent.tar", cache=ShardCache(tmp_path / "cache", 1))
         with pytest.raises(UserError, match=r"cannot fetch the shard .*absent\.tar"):

@@ -17,8 +17,9 @@ from glip_pl.errors import UserError
 class CocoCategories:
     """Names by category id, ascending; labels are positions in this order.
 
-    `first_may_be_super` is set if the first category could be the super-category that Roboflow
-    adds: no category has a super-category, or the name of the id 0 is one.
+    `first_may_be_super` is set if the category with the id 0 could be the super-category that
+    Roboflow adds to its exports: if a category names it as its super-category, or if no category
+    names any.
     """
 
     names_by_id: Mapping[int, str]
