@@ -1,1 +1,1 @@
-"""Datasets, transforms, batches."""
+"""From annotation files to batches: readers, indexes, datasets, transforms, samplers."""

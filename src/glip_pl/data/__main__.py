@@ -1,4 +1,4 @@
-"""The command `python -m glip_pl.data`; what it does is in `glip_pl.inspection.commands`."""
+"""The command `python -m glip_pl.data`; its code is in `glip_pl.inspection.commands`."""
 
 from importlib import import_module
 

@@ -1,7 +1,7 @@
-"""Flat storage: a million rows in three numpy arrays instead of a million Python objects.
+"""Flat storage: a million rows in a few numpy arrays instead of a million Python objects.
 
-Python objects are reference counted, so that every loader worker that reads one copies its memory
-page; arrays of numbers stay shared, and lie in a file that all processes map.
+Python objects are reference counted: a loader worker that reads one writes its counter and so gets
+a copy of the memory page. Arrays of numbers stay shared, in files that all processes map.
 """
 
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ class Ragged(Generic[Value]):
         return self.values[self.offsets[row] : self.offsets[row + 1]]
 
     def lengths(self) -> NDArray[np.int64]:
-        """How many values each row has."""
+        """Number of values of each row, (rows,)."""
         return np.diff(self.offsets)
 
 
 @dataclass(frozen=True, eq=False)
 class Strings:
-    """Texts, as UTF-8 in one byte array."""
+    """Texts, stored as UTF-8 in one byte array."""
 
     bytes: Ragged[np.uint8]
 
@@ -45,5 +45,5 @@ class Strings:
 
 
 def offsets_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each row starts, and where the last one ends, (rows + 1,)."""
+    """Start of each row of these lengths, and the end of the last row, (rows + 1,)."""
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

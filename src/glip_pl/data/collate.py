@@ -1,4 +1,4 @@
-"""Samples to one padded batch."""
+"""Makes a padded batch of samples."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,30 +9,31 @@ from glip_pl.prompts.tokens import Tokenizer, tokenize
 from glip_pl.types import Batch, Prompt, Sample
 
 MULTIPLE = 32
-"""Padded sides are multiples of this, so that C3..C5 halve exactly."""
+"""Padded sides are multiples of this many pixels, so that every level halves them exactly."""
 
 
 class Collate:
-    """Pads images to the right and below, and tokenises prompts to the longest one's length."""
+    """Pads images to the right and below, and tokenises prompts to the length of the longest.
+
+    In training, boxes are dropped whose phrase the model does not read, because it lies beyond the
+    token limit or has no token at all. In evaluation they stay and count as not found.
+    """
 
     def __init__(self, tokenizer: Tokenizer, training: bool = False) -> None:
         self.tokenizer = tokenizer
         self.training = training
-        self.asked: list[Prompt] = []
-        self.tokenized: Any = None
+        self._prompts: list[Prompt] = []
+        self._tokenized: Any = None
 
     def __call__(self, samples: Sequence[Sample]) -> Batch:
-        """A batch; in training, boxes whose phrase the model does not read are dropped from it.
-
-        Such phrases lie behind the token limit, or have no token at all.
-        """
+        """The batch of some samples."""
         prompts = [sample.prompt for sample in samples]
-        if prompts != self.asked:  # evaluation asks for the same categories again and again
-            self.asked, self.tokenized = prompts, tokenize(self.tokenizer, prompts)
-        tokens, attention_mask, phrase_masks = self.tokenized
+        if prompts != self._prompts:  # in evaluation most batches have the same prompts
+            self._prompts, self._tokenized = prompts, tokenize(self.tokenizer, prompts)
+        tokens, attention_mask, phrase_masks = self._tokenized
         sizes = torch.tensor([sample.image.shape[1:] for sample in samples])
         height, width = (-(-int(side) // MULTIPLE) * MULTIPLE for side in sizes.amax(0))
-        # Channels last, as decoders give them: rows are copied whole.
+        # Channels last in memory, like decoded pictures: whole rows can be copied.
         images = torch.empty(len(samples), height, width, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
         boxes, phrase_ids, weights = [], [], []
         for image, sample, masks in zip(images, samples, phrase_masks, strict=True):

@@ -1,4 +1,4 @@
-"""Lightning's view of the data: one training mixture, named evaluation sets."""
+"""Lightning's data module: one mixture of training sets, named evaluation sets."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -15,18 +15,19 @@ from glip_pl.types import Sample
 
 
 class LateLoader(DataLoader[Sample]):
-    """Starts its workers when the first batch is asked for, not when Lightning counts batches.
+    """Starts its workers at the first batch, not when an iterator is made.
 
-    Lightning does that before it restores a run: workers would fetch the epoch's first samples.
+    Lightning makes the iterator before it restores a run: workers that start at once would fetch
+    the first samples of the epoch.
     """
 
     def __iter__(self) -> Any:
-        """Batches, from where the sampler then is."""
+        """Batches, from the sampler's position at the first batch."""
         yield from super().__iter__()
 
 
 class GroundingDataModule(pl.LightningDataModule):
-    """Loaders of prompt-box pairs; `batch_size` is per process."""
+    """Makes the loaders of training and evaluation; `batch_size` is per process."""
 
     def __init__(
         self,
@@ -47,21 +48,24 @@ class GroundingDataModule(pl.LightningDataModule):
         self.batch_size = batch_size
         self.workers = workers
         self.seed = seed
-        self.done: Mapping[str, Collection[int]] = {}  # image ids of test sets to leave out
+        # Ids of the images of each test set that an interrupted evaluation has already evaluated.
+        self.done: Mapping[str, Collection[int]] = {}
 
     def _ranks(self) -> tuple[int, int]:
+        """This process's rank and the number of processes."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def _position(self) -> tuple[int, int]:
+        """The epoch, and how many samples of it this rank has been trained on."""
         if self.trainer is None:
             return 0, 0
         batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.completed
         return self.trainer.current_epoch, batches * self.batch_size
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        """Batches of the mixture; an incomplete last one is left out unless it is the only one.
+        """Batches of the mixture; an incomplete last batch is left out unless it is the only one.
 
-        A run resumed in the middle of an epoch goes on with the samples it has not seen.
+        A run resumed in the middle of an epoch continues with the samples it has not seen.
         """
         mixture = Mixture(list(self.train.values()))
         sampler = MixtureSampler(mixture, self.seed, *self._ranks(), self._position)
@@ -96,5 +100,5 @@ class GroundingDataModule(pl.LightningDataModule):
         return self._evaluation(self.val, {})
 
     def test_dataloader(self) -> list[DataLoader[Sample]]:
-        """One loader per test set, in their order, without the images that are done."""
+        """One loader per test set, in their order, without the images of `done`."""
         return self._evaluation(self.test, self.done)

@@ -1,4 +1,4 @@
-"""Few pictures of every category: the official k-shot subset (GLIP's program, paper 5.1)."""
+"""A few pictures of every category: the k-shot subsets of the official GLIP code (paper 5.1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from glip_pl.errors import UserError
 class FewShot:
     """At least `count` pictures of every category, or "full": all pictures.
 
-    Pictures are walked through in the order of their ids, or with a `seed` in a random one. One is
+    Pictures are visited in the order of their ids, or with a `seed` in a random order. A picture is
     taken if any of its categories still needs pictures, and counts for all of its categories.
     """
 
@@ -28,25 +28,25 @@ class FewShot:
             raise UserError(f"shots={self.count!r} must be a number from 1 on, or full for all")
 
     def rows(self, index: Index, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The chosen ones of some records, in their order. Raises UserError for captions."""
+        """The chosen ones of the records `rows`, in their order. Raises UserError for captions."""
         if self.count == "full":
             return rows
         if index.captioned[rows].any():
             raise UserError("shots are pictures of categories, and this source has captions")
-        walk = np.argsort(index.image_ids[rows], kind="stable")
+        order = np.argsort(index.image_ids[rows], kind="stable")
         if self.seed is not None:
-            walk = np.random.default_rng(self.seed).permutation(walk)
+            order = np.random.default_rng(self.seed).permutation(order)
         categories = [sorted(set(index.targets[int(row)].tolist())) for row in rows]
-        return rows[_chosen(walk.tolist(), categories, self.count)]
+        return rows[_choose(order.tolist(), categories, self.count)]
 
 
-def _chosen(walk: Sequence[int], categories: Sequence[Sequence[int]], count: int) -> list[int]:
-    """Places that are taken, ascending."""
+def _choose(order: Sequence[int], categories: Sequence[Sequence[int]], count: int) -> list[int]:
+    """Indices of the taken pictures, ascending; `categories` are those of each picture."""
     needed: dict[int, int] = {}
     taken = []
-    for place in walk:
-        if any(needed.get(one, count) > 0 for one in categories[place]):
-            taken.append(place)
-            for one in categories[place]:
-                needed[one] = needed.get(one, count) - 1
+    for picture in order:
+        if any(needed.get(category, count) > 0 for category in categories[picture]):
+            taken.append(picture)
+            for category in categories[picture]:
+                needed[category] = needed.get(category, count) - 1
     return sorted(taken)

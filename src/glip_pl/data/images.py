@@ -1,4 +1,4 @@
-"""Image files to RGB pictures, never outside their folder."""
+"""Reads picture files as RGB, and never a file outside the configured folders."""
 
 import io
 import os
@@ -16,49 +16,49 @@ from glip_pl.errors import UserError
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
-"""What is decoded, whatever a file is called; Pillow would hand EPS to an outside program."""
+"""Formats that are decoded, whatever a file's suffix; for EPS Pillow would start a program."""
 
 MAX_BYTES = 512 << 20
-"""Of an encoded picture; no photograph is as large."""
+"""Largest size of an encoded picture, in bytes; no photograph is as large."""
 
 HOW_TO_GET_DATA = (
     "paths.data (or the environment variable GLIP_DATA) names the folder that holds the datasets; "
-    "docs/data.md tells how to get each of them and where it goes"
+    "docs/data.md says how to get each dataset and where to put it"
 )
 
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Pictures in one folder, or in the first of several that has them.
+    """Pictures in one folder or in several; each is read from the first folder that has it.
 
-    Several, because one annotation file may speak of two collections (MDETR's mixed file), and
-    people unpack Flickr30k with or without a folder per split.
+    Several folders are needed where one annotation file covers two collections (MDETR's mixed
+    file), or where a dataset is unpacked with or without a folder per split (Flickr30k).
     """
 
     roots: tuple[Path, ...]
 
     @classmethod
     def at(cls, roots: "str | Path | Sequence[str | Path]") -> "ImageFolder":
-        """Folders that exist. Raises UserError if none does."""
-        given = [Path(root) for root in ([roots] if isinstance(roots, str | Path) else roots)]
-        found = tuple(root for root in given if root.is_dir())
-        if not found:
-            listing = " or ".join(map(str, given))
+        """Those of the folders that exist. Raises UserError if none does."""
+        folders = [Path(root) for root in ([roots] if isinstance(roots, str | Path) else roots)]
+        existing = tuple(folder for folder in folders if folder.is_dir())
+        if not existing:
+            listing = " or ".join(map(str, folders))
             raise UserError(f"no such image folder: {listing}. {HOW_TO_GET_DATA}")
-        return cls(found)
+        return cls(existing)
 
     def read(self, name: str) -> bytes:
-        """The encoded picture. Raises UserError if it is missing or outside the roots."""
+        """The encoded picture. Raises UserError if it is missing or outside the folders."""
         return read_file(self.find(name))
 
     def load(self, name: str) -> Image.Image:
-        """The picture as RGB. Raises UserError if it is missing, broken, or outside the roots."""
+        """The picture as RGB. Raises UserError if it is missing, broken or outside the folders."""
         return load_image(self.find(name))
 
     def find(self, name: str) -> Path:
-        """The file, in the first root that has it; a path in the first root if none has."""
+        """Path of a file in the first folder that has it, or else in the first folder."""
         paths = [inside(root, name) for root in self.roots]
-        if len(paths) > 1 or "\\" in name:  # which some tools write on Windows
+        if len(paths) > 1 or "\\" in name:  # a separator that some tools write on Windows
             paths += [inside(root, name.replace("\\", "/")) for root in self.roots]
             return next((path for path in paths if path.is_file()), paths[0])
         return paths[0]
@@ -66,7 +66,7 @@ class ImageFolder:
 
 @dataclass(frozen=True)
 class BesideFolder:
-    """What readers share whose annotations are one file, and whose pictures lie in folders."""
+    """Base of readers of one annotation file whose pictures lie in folders."""
 
     annotations: str | Path
     images: str | Path | Sequence[str | Path]
@@ -82,8 +82,8 @@ class BesideFolder:
 
 
 def inside(root: Path, file_name: str) -> Path:
-    """`root / file_name`. Raises UserError if the name leads out of the root."""
-    # By name only: links that the owner of the folder made may lead anywhere.
+    """The path `root / file_name`. Raises UserError if it lies outside `root`."""
+    # Symbolic links are not resolved: those that the folder's owner made may lead anywhere.
     folder = Path.cwd() / root
     path = Path(os.path.normpath(folder / file_name))
     if "\0" in file_name or not path.is_relative_to(os.path.normpath(folder)):
@@ -92,31 +92,31 @@ def inside(root: Path, file_name: str) -> Path:
 
 
 def matching(pattern: str) -> list[Path]:
-    """The file or folder of that very name, or else all that match the pattern, sorted."""
+    """The file or folder with this name, or else all paths that match the pattern, sorted."""
     if Path(pattern).exists():  # a name may hold brackets
         return [Path(pattern)]
-    # Path.glob wants a pattern relative to a folder, and people write absolute ones too.
+    # Path.glob needs a pattern relative to a folder, and people write absolute patterns too.
     return sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207
 
 
-def find_images(wanted: str) -> list[Path]:
-    """Picture files of a file name, a folder (its own files) or a glob pattern, sorted.
+def find_images(pattern: str) -> list[Path]:
+    """Sorted picture files: one file, the files directly in a folder, or those of a glob pattern.
 
     Raises UserError if there is none.
     """
-    path = Path(wanted).expanduser()
+    path = Path(pattern).expanduser()
     if path.is_file():
         return [path]
     candidates = path.iterdir() if path.is_dir() else matching(str(path))
-    found = sorted(file for file in candidates if file.suffix.lower() in SUFFIXES)
-    if not found:
+    images = sorted(file for file in candidates if file.suffix.lower() in SUFFIXES)
+    if not images:
         kinds = ", ".join(sorted(SUFFIXES))
-        raise UserError(f"image={wanted} names no picture (a file, a folder or a glob; {kinds})")
-    return found
+        raise UserError(f"image={pattern} names no picture (a file, a folder or a glob; {kinds})")
+    return images
 
 
 def load_image(path: Path) -> Image.Image:
-    """The picture as RGB, as stored (no EXIF turn: annotations are made on stored pixels).
+    """The picture as RGB, as stored, not turned by EXIF: most annotations refer to stored pixels.
 
     Raises UserError if the file is missing, broken, or a decompression bomb.
     """
@@ -124,17 +124,17 @@ def load_image(path: Path) -> Image.Image:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The picture as its camera meant it to be seen, by EXIF."""
+    """The picture turned by its EXIF orientation, as viewers show it."""
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # as many kinds as there are ways to break EXIF; it is only advice
+    except Exception:  # Pillow raises many kinds on broken EXIF data, which are only advice
         return image
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a picture file. Raises UserError if it is missing or no picture's size."""
+    """The bytes of a picture file. Raises UserError if it is missing, unreadable or too large."""
     try:
-        if not path.is_file():  # a pipe, of all things, would block for ever
+        if not path.is_file():  # reading a pipe would block for ever
             raise FileNotFoundError
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"the image {path} has {path.stat().st_size} bytes: too large")
@@ -146,7 +146,7 @@ def read_file(path: Path) -> bytes:
 
 
 def decode_image(content: bytes, name: str) -> Image.Image:
-    """The picture of an encoded file as RGB; `name` is for messages. Raises as `load_image`."""
+    """An encoded picture as RGB; `name` is for messages. Raises the errors of `load_image`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -164,7 +164,10 @@ def decode_image(content: bytes, name: str) -> Image.Image:
 
 
 def _rgb(image: Image.Image, name: str) -> Image.Image:
-    """In 8 bits. Raises UserError for numbers of no known range, which Pillow would cut off."""
+    """The picture as RGB with 8 bits a channel.
+
+    Raises UserError for pixel values of unknown range, which Pillow would clip.
+    """
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
         grey = np.asarray(image.convert("I"), dtype=np.int64)
         return Image.fromarray((grey >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
@@ -187,12 +190,12 @@ MAGIC = {
     b"II+\0": ".tif",
     b"MM\0+": ".tif",
 }
-"""First bytes of picture files."""
+"""First bytes of picture files, and the suffix of their format."""
 
 
 def suffix_of(content: bytes) -> str:
-    """By the first bytes of a picture file. Raises UserError if they are of no known format."""
+    """Suffix for the format of an encoded picture. Raises UserError if it is not known."""
     for magic, suffix in MAGIC.items():
         if content.startswith(magic):
             return suffix
-    raise UserError(f"a picture that starts with {content[:8]!r} is of no known format")
+    raise UserError(f"a picture that starts with {content[:8]!r} has an unknown format")

@@ -1,4 +1,4 @@
-"""Records as arrays on disk that every process and loader worker maps: nothing is copied."""
+"""The records of a source as arrays on disk, which all processes map instead of copying them."""
 
 import json
 from collections.abc import Sequence
@@ -28,24 +28,27 @@ COLUMNS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "span_offsets": (np.int64, ()),
     "spans": (np.int32, (2,)),
 }
-"""Type, and shape of one row, of each file `<name>.bin` of an index."""
+"""Type and shape of one row of each file `<name>.bin` of an index."""
 
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """The records of a source, in its order: I records, N boxes, P phrases and S spans each."""
+    """The records of a source, in its order: I records with N boxes, P phrases of S spans each.
+
+    The fields are many because each is one array of a plain table.
+    """
 
     folder: Path
     names: Sequence[str]  # categories, in the order of their ids
     image_ids: NDArray[np.int64]  # (I,)
-    images: Strings  # (I,) by which the reader's images load them
+    images: Strings  # (I,) names by which the reader's images load them
     sizes: NDArray[np.int32]  # (I, 2) height and width, pixels
     boxes: Ragged[np.float32]  # I x (N, 4) float32, inclusive corners
-    targets: Ragged[np.int32]  # I x (N,) int32, category or phrase
+    targets: Ragged[np.int32]  # I x (N,) int32, index of a category or phrase
     scores: Ragged[np.float32]  # I x (N,) float32; 1 for boxes that people drew
-    captions: Strings  # (I,) empty in detection data
-    captioned: NDArray[np.bool_]  # (I,)
-    phrase_offsets: NDArray[np.int64]  # (I + 1,) rows of `spans`
+    captions: Strings  # (I,) empty without a caption
+    captioned: NDArray[np.bool_]  # (I,) whether targets are phrases of a caption
+    phrase_offsets: NDArray[np.int64]  # (I + 1,) first row in `spans` of each record's phrases
     spans: Ragged[np.int32]  # phrases x (S, 2) int32, characters [start, end)
     blocks: NDArray[np.int64]  # first records of the source's files, and the number of records
 
@@ -53,11 +56,11 @@ class Index:
         return len(self.image_ids)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Workers that are spawned map the files again instead of copying what is in them.
+        # Spawned workers map the files again instead of receiving copies of the arrays.
         return Index.open, (self.folder,)
 
     def phrases(self, row: int) -> tuple[Phrase, ...]:
-        """The phrases of a record's caption."""
+        """The phrases of a record's caption; none without a caption."""
         first, end = self.phrase_offsets[row : row + 2].tolist()
         return tuple(
             tuple((int(start), int(stop)) for start, stop in self.spans[phrase])
@@ -69,16 +72,16 @@ class Index:
         """Map an index. Raises OSError, ValueError or KeyError if it is incomplete or damaged."""
         meta = json.loads((folder / "meta.json").read_text())
         column = {name: _map(folder, name, meta["rows"][name]) for name in COLUMNS}
-        boxes = column["box_offsets"]
+        box_offsets = column["box_offsets"]
         return cls(
             folder=folder,
             names=meta["names"],
             image_ids=column["image_ids"],
             images=Strings(Ragged(column["image_bytes"], column["image_offsets"])),
             sizes=column["sizes"],
-            boxes=Ragged(column["boxes"], boxes),
-            targets=Ragged(column["targets"], boxes),
-            scores=Ragged(column["scores"], boxes),
+            boxes=Ragged(column["boxes"], box_offsets),
+            targets=Ragged(column["targets"], box_offsets),
+            scores=Ragged(column["scores"], box_offsets),
             captions=Strings(Ragged(column["caption_bytes"], column["caption_offsets"])),
             captioned=column["captioned"],
             phrase_offsets=column["phrase_offsets"],
@@ -88,7 +91,8 @@ class Index:
 
 
 def _map(folder: Path, name: str, rows: int) -> NDArray[Any]:
-    kind, tail = COLUMNS[name]
+    """Map one column. Raises OSError or ValueError if its file is missing or too short."""
+    dtype, row_shape = COLUMNS[name]
     if rows == 0:  # an empty file cannot be mapped
-        return np.zeros((0, *tail), dtype=kind)
-    return np.memmap(folder / f"{name}.bin", dtype=kind, mode="r", shape=(rows, *tail))
+        return np.zeros((0, *row_shape), dtype=dtype)
+    return np.memmap(folder / f"{name}.bin", dtype=dtype, mode="r", shape=(rows, *row_shape))

@@ -1,62 +1,58 @@
-"""Records to the arrays of an index, every box and span checked on the way."""
+"""Writes records as the arrays of an index, after checking every box and span."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glip_pl.data.index import COLUMNS
+from glip_pl.data.column_files import ColumnFiles
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record
 
 OutOfImage = Literal["error", "clip"]
+"""Whether boxes outside their image are errors or are cut at its border."""
 
 TOLERANCE = 2.0
-"""Pixels by which a box may leave its image without remark; rounding in real files does that."""
+"""Pixels by which a box may leave its image without a message, as after rounding in real files."""
 
 MAX_CAPTION = 10_000
-"""Characters. The model reads 256 tokens; what is so much longer is no caption."""
+"""Largest number of characters of a caption; the model reads 256 tokens, a fraction of this."""
 
 CHUNK = 20_000
-"""Records checked and written at a time."""
+"""Number of records that are checked and written at a time."""
 
 
 class IndexWriter:
-    """Appends records to the files of an index; `write` ends with the one that completes it."""
+    """Appends records to the files of an index; without the last file, meta.json, none is valid."""
 
     def __init__(
         self, folder: Path, source: str, problems: Problems, out_of_image: OutOfImage
     ) -> None:
-        """`source` names the annotations in messages."""
+        """`source` is the name of the annotations in messages."""
         self.folder = folder
         self.source = source
         self.problems = problems
         self.out_of_image = out_of_image
-        self.files: dict[str, IO[bytes]] = {}
-        self.rows = dict.fromkeys(COLUMNS, 0)
-        self.ends = {name: 0 for name in COLUMNS if name.endswith("_offsets")}
-        self.blocks: list[int] = []
-        self.block = -1
+        self.columns = ColumnFiles(folder)
+        self.blocks: list[int] = []  # first record of each shard
+        self.block = -1  # number of the current shard
 
     def __enter__(self) -> Self:
-        self.files = {name: (self.folder / f"{name}.bin").open("wb") for name in COLUMNS}
-        for name in self.ends:
-            self._append(name, [0])
+        self.columns.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        for file in self.files.values():
-            file.close()
+        self.columns.__exit__(*error)
 
     def write(self, contents: Contents) -> None:
-        """Every record. Raises UserError if more are bad than the problems tolerate."""
+        """Write all records. Raises UserError if a larger share is bad than is tolerated."""
         seen, chunk = 0, []
         for record in contents.records:
             seen += 1
-            if self._sound(record, seen):
+            if self._is_usable(record, seen):
                 chunk.append(record)
             if len(chunk) == CHUNK:
                 self._write_chunk(chunk, seen)
@@ -64,23 +60,22 @@ class IndexWriter:
         self._write_chunk(chunk, seen)
         self.problems.judge(seen)
         meta = {
-            "rows": self.rows,
+            "rows": self.columns.rows,
             "names": list(contents.names),
-            "blocks": [*self.blocks, self.rows["image_ids"]],
+            "blocks": [*self.blocks, self.columns.rows["image_ids"]],
         }
-        for file in self.files.values():
-            file.flush()
+        self.columns.flush()
         (self.folder / "meta.json").write_text(json.dumps(meta))
 
-    def _sound(self, record: Record, seen: int) -> bool:
-        """Whether the record can be used at all."""
+    def _is_usable(self, record: Record, seen: int) -> bool:
+        """Whether the size, the numbers and the caption of a record can be stored."""
         if min(record.size) <= 0 or max(record.size) >= 2**31:
             message = f"{self._name(record)} has no size"
             self.problems.error("picture without a size", message, seen)
             return False
         sides = (abs(side) for phrase in record.phrases for span in phrase for side in span)
         if abs(record.image_id) >= 2**63 or any(side >= 2**31 for side in sides):
-            message = f"{self._name(record)} has a span or an id that is no sensible number"
+            message = f"{self._name(record)} has a span or an id that is out of range"
             self.problems.error("number out of range", message, seen)
             return False
         if record.caption is not None and len(record.caption) > MAX_CAPTION:
@@ -90,6 +85,7 @@ class IndexWriter:
         return True
 
     def _name(self, record: Record) -> str:
+        """A record's name in messages."""
         height, width = record.size
         return f"{self.source}: the image {record.image!r} of {width}x{height} pixels"
 
@@ -99,34 +95,39 @@ class IndexWriter:
         for row, record in enumerate(chunk):
             if record.block != self.block:
                 self.block = record.block
-                self.blocks.append(self.rows["image_ids"] + row)
-        self._append("image_ids", [record.image_id for record in chunk])
-        self._append("sizes", [record.size for record in chunk])
-        self._append("captioned", [record.caption is not None for record in chunk])
-        self._append_texts("image", [record.image for record in chunk])
-        self._append_texts("caption", [record.caption or "" for record in chunk])
-        spoken = self._write_phrases(chunk, seen)
+                self.blocks.append(self.columns.rows["image_ids"] + row)
+        self.columns.append("image_ids", [record.image_id for record in chunk])
+        self.columns.append("sizes", [record.size for record in chunk])
+        self.columns.append("captioned", [record.caption is not None for record in chunk])
+        self.columns.append_texts("image", [record.image for record in chunk])
+        self.columns.append_texts("caption", [record.caption or "" for record in chunk])
+        has_words = self._write_phrases(chunk, seen)
         owners = np.repeat(np.arange(len(chunk)), [len(record.boxes) for record in chunk])
         boxes = np.concatenate([record.boxes for record in chunk]).reshape(-1, 4)
         targets = np.concatenate([record.targets for record in chunk])
         scores = np.concatenate(
-            [np.ones(len(one.boxes)) if one.scores is None else one.scores for one in chunk]
+            [
+                np.ones(len(record.boxes)) if record.scores is None else record.scores
+                for record in chunk
+            ]
         )
-        corners, kept = self._checked(boxes, owners, chunk, seen)
+        corners, usable = self._check_boxes(boxes, owners, chunk, seen)
         first_phrase = np.cumsum([0] + [len(record.phrases) for record in chunk])[:-1]
-        of_phrase = np.asarray([record.caption is not None for record in chunk])[owners]
-        # A box whose words are gone cannot be asked for.
-        phrase = np.where(of_phrase, first_phrase[owners] + targets, -1)
-        kept &= spoken[phrase]
-        self._append("boxes", corners[kept])
-        self._append("targets", targets[kept])
-        self._append("scores", scores[kept])
-        self._append_offsets("box_offsets", np.bincount(owners[kept], minlength=len(chunk)))
+        captioned = np.asarray([record.caption is not None for record in chunk])[owners]
+        # Boxes of a phrase without words are left out: no prompt can ask for them.
+        phrase = np.where(captioned, first_phrase[owners] + targets, -1)
+        usable &= has_words[phrase]
+        self.columns.append("boxes", corners[usable])
+        self.columns.append("targets", targets[usable])
+        self.columns.append("scores", scores[usable])
+        self.columns.append_lengths(
+            "box_offsets", np.bincount(owners[usable], minlength=len(chunk))
+        )
 
     def _write_phrases(self, chunk: Sequence[Record], seen: int) -> NDArray[np.bool_]:
-        """Write phrases and spans; tells which phrases have words, with one more True at the end.
+        """Write phrases and spans; returns which phrases have words, (phrases + 1,).
 
-        The last one stands for the phrase -1, that of a category.
+        The last value is True and belongs to the phrase -1, which stands for a category.
         """
         phrases = [(record, phrase) for record in chunk for phrase in record.phrases]
         spans = np.asarray(
@@ -145,20 +146,20 @@ class IndexWriter:
                 f"{len(record.caption or '')} characters: {(record.caption or '')[:60]!r}",
                 seen,
             )
-        self._append("spans", spans[good])
+        self.columns.append("spans", spans[good])
         words = np.bincount(owners[good], minlength=len(phrases))
-        self._append_offsets("span_offsets", words)
-        self._append_offsets("phrase_offsets", [len(record.phrases) for record in chunk])
+        self.columns.append_lengths("span_offsets", words)
+        self.columns.append_lengths("phrase_offsets", [len(record.phrases) for record in chunk])
         return np.append(words > 0, True)
 
-    def _checked(
+    def _check_boxes(
         self,
         boxes: NDArray[np.float64],
         owners: NDArray[np.int64],
         chunk: Sequence[Record],
         seen: int,
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Inclusive corners inside their images, and which boxes are usable.
+        """Inclusive corners (N, 4) cut at the images' borders, and which boxes are usable, (N,).
 
         Boxes become (x1, y1, x2 - 1, y2 - 1), the convention of the released models.
         """
@@ -171,13 +172,13 @@ class IndexWriter:
             name = self._name(chunk[owners[cut]])
             self.problems.note("box cut at the border", f"{name}: {boxes[cut].tolist()}")
         for bad in np.flatnonzero(~good):
-            kind = "box outside its image" if finite[bad] else "box that is no number"
+            kind = "box outside its image" if finite[bad] else "box with NaN or infinity"
             x1, y1, x2, y2 = boxes[bad].tolist()
             self.problems.error(
                 kind,
                 f"{self._name(chunk[owners[bad]])} has the box {[x1, y1, x2 - x1, y2 - y1]} "
-                "[x, y, width, height]. Mend the file, or set on this dataset out_of_image=clip "
-                "to cut boxes at the border, or tolerate=0.01 to leave out a hundredth",
+                "[x, y, width, height]. Correct the file, or set on this dataset out_of_image=clip "
+                "to cut boxes at the border, or tolerate=0.01 to leave out up to 1% of the boxes",
                 seen,
             )
         with np.errstate(invalid="ignore"):
@@ -187,20 +188,3 @@ class IndexWriter:
             name = self._name(chunk[owners[bad]])
             self.problems.note("box without area", f"{name} has the box {boxes[bad].tolist()}")
         return np.concatenate([low, np.maximum(high - 1, low)], axis=1), good & filled
-
-    def _append(self, name: str, values: Any) -> None:
-        kind, tail = COLUMNS[name]
-        array = np.ascontiguousarray(values, dtype=kind).reshape(-1, *tail)
-        self.files[name].write(array.tobytes())
-        self.rows[name] += len(array)
-
-    def _append_offsets(self, name: str, lengths: Any) -> None:
-        ends = self.ends[name] + np.cumsum(np.asarray(lengths, dtype=np.int64))
-        self._append(name, ends)
-        self.ends[name] = int(ends[-1]) if len(ends) else self.ends[name]
-
-    def _append_texts(self, name: str, texts: Sequence[str]) -> None:
-        # A lone half of a surrogate pair, which JSON can hold, has no UTF-8.
-        encoded = [text.encode(errors="replace") for text in texts]
-        self._append(f"{name}_bytes", np.frombuffer(b"".join(encoded), dtype=np.uint8))
-        self._append_offsets(f"{name}_offsets", [len(text) for text in encoded])

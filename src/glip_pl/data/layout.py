@@ -1,4 +1,4 @@
-"""Where a user's folder keeps its COCO JSON and its images."""
+"""Finds the COCO JSON files and the picture folders in a user's folder."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,27 +17,25 @@ ALIASES = {
 
 @dataclass(frozen=True)
 class Split:
-    """One annotation file and the folders that its file names may start from, likeliest first."""
+    """One annotation file, and the folders that its file names may start from, likeliest first."""
 
     annotations: Path
     images: Sequence[Path]
 
 
 def find_split(root: Path, splits: Sequence[str]) -> Split:
-    """The first of `splits` in the folder: Roboflow's, COCO's and plain layouts.
+    """The first of `splits` in the folder, in the layouts of Roboflow or COCO, or in a plain one.
 
-    Raises UserError listing what was looked for.
+    Raises UserError with a list of the expected files if there is none.
     """
     if not root.is_dir():
         raise UserError(f"no such folder: {root}. Set data.root to the folder of your dataset")
-    tried: list[Path] = []
-    for split in splits:
-        for name in ALIASES.get(split, (split,)):
-            for annotations in _annotation_files(root, name):
-                tried.append(annotations)
-                if annotations.is_file():
-                    return Split(annotations, _image_folders(root, name, annotations))
-    listing = "\n  ".join(str(path.relative_to(root)) for path in tried)
+    names = [name for split in splits for name in ALIASES.get(split, (split,))]
+    candidates = [(name, path) for name in names for path in _annotation_files(root, name)]
+    for name, annotations in candidates:
+        if annotations.is_file():
+            return Split(annotations, _image_folders(root, name, annotations))
+    listing = "\n  ".join(str(path.relative_to(root)) for _, path in candidates)
     raise UserError(
         f"{root} has no {' or '.join(splits)} split. data.root must hold a COCO JSON under one of "
         f"these names:\n  {listing}"
@@ -45,6 +43,7 @@ def find_split(root: Path, splits: Sequence[str]) -> Split:
 
 
 def _annotation_files(root: Path, name: str) -> Iterator[Path]:
+    """Where the annotation file of a split called `name` may be."""
     yield root / name / "_annotations.coco.json"  # Roboflow
     yield root / "annotations" / f"{name}.json"
     yield root / "annotations" / f"instances_{name}.json"  # COCO
@@ -55,11 +54,11 @@ def _annotation_files(root: Path, name: str) -> Iterator[Path]:
 
 
 def _image_folders(root: Path, name: str, annotations: Path) -> list[Path]:
-    """Folders for the split, those that hold pictures themselves before those that may not."""
-    places = (root / name, root / "images" / name, root / "images", annotations.parent, root)
-    there = [folder for folder in dict.fromkeys(places) if folder.is_dir()]
-    return sorted(there, key=lambda folder: not _holds_pictures(folder))
+    """The existing folders of a split, first those that directly contain pictures."""
+    candidates = (root / name, root / "images" / name, root / "images", annotations.parent, root)
+    folders = [folder for folder in dict.fromkeys(candidates) if folder.is_dir()]
+    return sorted(folders, key=lambda folder: not _contains_pictures(folder))
 
 
-def _holds_pictures(folder: Path) -> bool:
+def _contains_pictures(folder: Path) -> bool:
     return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir() if path.is_file())

@@ -1,4 +1,4 @@
-"""What is wrong with a dataset: raised at once, tolerated up to a share, or collected."""
+"""Bad items of a source: raised at once, tolerated up to a share, or collected."""
 
 import logging
 from dataclasses import dataclass, field
@@ -8,17 +8,17 @@ from glip_pl.errors import UserError
 log = logging.getLogger(__name__)
 
 SHOWN = 3
-"""Examples kept of each kind of problem; of mere notes no more are logged."""
+"""Number of examples kept of each kind of problem, and of notes of each kind that are logged."""
 
 PATIENCE = 100
-"""Bad items before a share is judged: the first of a file say little about the rest."""
+"""Number of bad items before their share is judged: the first items say little about the rest."""
 
 
 @dataclass
 class Problems:
     """Counts problems by kind and keeps the first of each; `tolerate` is the allowed share.
 
-    With 0 the first error is raised; with 1 none ever is, and all are collected.
+    With 0 the first error is raised; with 1 no error is ever raised, and all are collected.
     """
 
     tolerate: float = 0.0
@@ -27,7 +27,10 @@ class Problems:
     errors: int = 0
 
     def error(self, kind: str, message: str, seen: int | None = None) -> None:
-        """One bad item that is skipped. Raises UserError if it is one too many of `seen` items."""
+        """Count a bad item that is skipped.
+
+        Raises UserError if too many of the `seen` items are bad.
+        """
         if self.tolerate == 0:
             raise UserError(message)
         log.warning("%s: %s", kind, message)
@@ -37,13 +40,13 @@ class Problems:
             self.judge(seen)
 
     def note(self, kind: str, message: str) -> None:
-        """Something left out that does not count against the dataset."""
+        """Count and log something that is left out or changed without being an error."""
         if self.counts.get(kind, 0) < SHOWN:
             log.warning("%s: %s", kind, message)
         self._count(kind, message)
 
     def leave_out(self, kind: str, message: str) -> None:
-        """Something that is always left out; told in the sum alone."""
+        """Count something that is always left out; only the summary mentions it."""
         self._count(kind, message)
 
     def _count(self, kind: str, message: str) -> None:
@@ -62,5 +65,5 @@ class Problems:
             )
 
     def summary(self) -> str:
-        """Kinds and counts in one line; empty if all is well."""
+        """Kinds and counts of problems in one line; empty if there are none."""
         return ", ".join(f"{count} x {kind}" for kind, count in sorted(self.counts.items()))

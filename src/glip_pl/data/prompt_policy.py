@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from glip_pl.data.categories import Categories
 from glip_pl.data.index import Index
 from glip_pl.data.selection import SelectedRecords
-from glip_pl.errors import UserError
 from glip_pl.prompts.building import detection_prompt
 from glip_pl.prompts.chunking import Chunk, chunks
 from glip_pl.prompts.negatives import CategorySampler

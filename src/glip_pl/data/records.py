@@ -1,4 +1,4 @@
-"""What every file format is read into: one record per picture, or per picture and caption."""
+"""The form into which all file formats are read: a record per picture, or picture and caption."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ from glip_pl.types import Phrase
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A picture, its boxes, and what each of them is.
+    """A picture with its boxes, and the category or phrase of each box.
 
-    Without a caption `targets` are category indices; with one they point to its `phrases`.
+    Without a caption `targets` are category indices; with a caption they are indices of its
+    `phrases`. The fields are many because a record is plain data, one line of an annotation file.
     """
 
     image: str  # the name by which the reader's images load it
@@ -27,43 +28,46 @@ class Record:
     targets: NDArray[np.int64]  # (N,)
     caption: str | None = None
     phrases: tuple[Phrase, ...] = ()
-    scores: NDArray[np.float32] | None = None  # (N,) a teacher's confidence
-    block: int = 0  # which of the files that are best read as a whole holds the picture
+    scores: NDArray[np.float32] | None = (
+        None  # (N,) a teacher's confidence; None: people drew the boxes
+    )
+    block: int = 0  # number of the shard with the picture; shards are best read as a whole
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """The categories of a source, in the order of their ids, and its records, read once."""
+    """The records of a source, to be read once, and its categories in the order of their ids."""
 
     records: Iterator[Record]
     names: Sequence[str] = ()
 
 
 class Images(Protocol):
-    """Where the pictures of a source lie."""
+    """The pictures of a source."""
 
     def read(self, name: str) -> bytes:
-        """The encoded picture, as it lies there. Raises UserError if it is missing."""
+        """The encoded picture as it is stored. Raises UserError if it is missing."""
 
     def load(self, name: str) -> Image.Image:
         """The picture as RGB. Raises UserError if it is missing or broken."""
 
 
 class Reader(Protocol):
-    """One file format. A frozen dataclass, whose settings tell whether an index is its own.
+    """Reads one file format.
 
-    To support another format, write one more of these: nothing else has to know.
+    A reader is a frozen dataclass: an index belongs to it if all its fields are the same. For
+    another format, write another reader; no other code has to change.
     """
 
     @property
     def files(self) -> Sequence[Path]:
-        """Every annotation file that is read; a change of one makes a new index."""
+        """Every annotation file that is read; if one changes, the index is made again."""
 
     def open_images(self) -> Images:
-        """Where its pictures lie. Raises UserError if that is nowhere."""
+        """Opens its pictures. Raises UserError if their folder is missing."""
 
     def read(self, problems: Problems) -> Contents:
-        """The contents; what `problems` lets pass is left out. Raises UserError."""
+        """The contents without bad items; raises UserError if `problems` tolerates no more."""
 
 
 def captioned(
@@ -93,5 +97,5 @@ def captioned(
 
 
 def box_array(boxes: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Corners (N, 4), also of none. Raises ValueError or TypeError if that is no list of boxes."""
+    """Boxes as corners (N, 4); N may be 0. Raises ValueError or TypeError for other lists."""
     return np.asarray(boxes, dtype=np.float64).reshape(len(boxes), 4)

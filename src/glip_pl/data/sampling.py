@@ -1,4 +1,4 @@
-"""Several datasets as one, each with a weight, shuffled anew every epoch and split over ranks."""
+"""Mixes weighted datasets into one, shuffles it anew every epoch and splits it over ranks."""
 
 import math
 from bisect import bisect_right
@@ -14,19 +14,19 @@ from glip_pl.data.dataset import GroundedDataset
 from glip_pl.types import Sample
 
 WINDOW = 10_000
-"""Samples of shards that are shuffled among each other; about what one shard holds."""
+"""Number of samples of shards that are shuffled among each other; a shard holds about as many."""
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A dataset and how many copies of it an epoch holds; fractions draw a random part."""
+    """A dataset, and its number of copies in an epoch; a fraction stands for a random part."""
 
     dataset: GroundedDataset
     weight: float = 1.0
 
     @property
     def sharded(self) -> bool:
-        """Whether its pictures lie in files that are best read as a whole."""
+        """Whether its pictures lie in several shards, which are best read as a whole."""
         return len(self.dataset.blocks) > 2
 
     def epoch_length(self) -> int:
@@ -47,18 +47,18 @@ class Source:
             return random.permutation(len(self.dataset))
         blocks = self.dataset.blocks
         order = random.permutation(len(blocks) - 1)
-        return np.concatenate([np.arange(blocks[one], blocks[one + 1]) for one in order])
+        return np.concatenate([np.arange(blocks[block], blocks[block + 1]) for block in order])
 
 
 class Draw(NamedTuple):
-    """One sample of an epoch, and where its randomness comes from."""
+    """A sample of an epoch, and the seed of all that is random in it."""
 
-    sample: int  # in the mixture
-    seed: tuple[int, int, int]  # of the run, the epoch, the place in it
+    sample: int  # index into the mixture
+    seed: tuple[int, int, int]  # the run's seed, the epoch, the position in the epoch
 
 
 class Mixture(Dataset[Sample]):
-    """All sources one behind the other; a `MixtureSampler` draws from it."""
+    """The samples of all sources, concatenated; a `MixtureSampler` draws from them."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = sources
@@ -69,8 +69,8 @@ class Mixture(Dataset[Sample]):
         return int(self.starts[-1])
 
     def __getitem__(self, drawn: Draw) -> Sample:
-        # Which worker makes a sample, and what it made before, does not matter: a resumed run
-        # sees the very samples that it would have seen.
+        # A sample depends on its draw alone, not on the worker that makes it or on what was drawn
+        # before: a resumed run sees exactly the samples of an uninterrupted run.
         source = bisect_right(self.starts, drawn.sample) - 1
         random = np.random.default_rng(drawn.seed)
         return self.sources[source].dataset.sample(drawn.sample - self.starts[source], random)
@@ -80,44 +80,47 @@ class Mixture(Dataset[Sample]):
         return sum(source.epoch_length() for source in self.sources)
 
     def epoch(self, random: np.random.Generator, world_size: int = 1) -> NDArray[np.int64]:
-        """Sample indices of one epoch, every source `weight` times, at random places.
+        """Sample indices of one epoch: every source `weight` times, in random order.
 
-        Rank r of `world_size` is to take every world_size-th from the r-th on. Each rank finds a
-        run of shards of its own there, shuffled within windows.
+        Rank r of `world_size` is meant to take every world_size-th index, starting with the r-th.
+        Of sharded sources each rank then gets consecutive shards of its own, shuffled in windows.
         """
         lengths = [source.epoch_length() for source in self.sources]
         owner = random.permutation(np.repeat(np.arange(len(lengths), dtype=np.int16), lengths))
         order = np.empty(len(owner), dtype=np.int64)
         for number, source in enumerate(self.sources):
-            places = np.flatnonzero(owner == number)
+            positions = np.flatnonzero(owner == number)
             indices = source.epoch(random) + self.starts[number]
             if source.sharded:
-                # Stable: ranks one after the other, each with its places in order.
-                places = places[np.argsort(places % world_size, kind="stable")]
-                _shuffle_in_windows(indices, np.bincount(places % world_size), random)
-            order[places] = indices
+                # A stable sort: the positions of one rank after those of another, each in order.
+                positions = positions[np.argsort(positions % world_size, kind="stable")]
+                _shuffle_in_windows(indices, np.bincount(positions % world_size), random)
+            order[positions] = indices
         return order
 
 
 def _shuffle_in_windows(
     indices: NDArray[np.int64], shares: NDArray[np.int64], random: np.random.Generator
 ) -> None:
-    """Shuffle each share in place, in windows and in windows shifted by a half."""
+    """Shuffle each rank's share in place: in windows, then in windows shifted by half a window.
+
+    `shares` holds the number of indices of each rank.
+    """
     start = 0
     for share in shares:
-        mine = indices[start : start + share]
+        of_rank = indices[start : start + share]
         for shift in (0, WINDOW // 2):
-            for first in range(shift, len(mine), WINDOW):
-                random.shuffle(mine[first : first + WINDOW])
+            for first in range(shift, len(of_rank), WINDOW):
+                random.shuffle(of_rank[first : first + WINDOW])
         start += share
 
 
 class MixtureSampler(Sampler[Draw]):
-    """One rank's share of every epoch, the same for the same seed and epoch.
+    """One rank's share of every epoch; the same seed and epoch give the same share.
 
-    Ranks take turns, so that the joint batch of R ranks of b is what one process with R * b sees
-    (but for shards, of which every rank has its own). The remainder that does not divide by the
-    ranks is left for another epoch.
+    Ranks take turns, so that the joint batch of R ranks with b samples each equals the batch of one
+    process with R * b samples (except for shards, of which each rank has its own). Samples that
+    remain when the epoch does not divide by R are left out.
     """
 
     def __init__(
@@ -128,9 +131,9 @@ class MixtureSampler(Sampler[Draw]):
         world_size: int,
         position: Callable[[], tuple[int, int]],
     ) -> None:
-        """`position` tells the epoch, and how many samples of it this rank has seen already.
+        """`position` returns the epoch, and how many samples of it this rank has already seen.
 
-        It is asked whenever an iteration begins: a resumed run knows its place only then.
+        It is called when an iteration begins, because a resumed run knows its position only then.
         """
         self.mixture = mixture
         self.seed = seed
@@ -144,16 +147,16 @@ class MixtureSampler(Sampler[Draw]):
     def __iter__(self) -> Iterator[Draw]:
         epoch, seen = self.position()
         order = self.mixture.epoch(np.random.default_rng((self.seed, epoch)), self.world_size)
-        places = range(self.rank, len(self) * self.world_size, self.world_size)
-        for place in places[seen:]:
-            yield Draw(int(order[place]), (self.seed, epoch, place))
+        positions = range(self.rank, len(self) * self.world_size, self.world_size)
+        for position in positions[seen:]:
+            yield Draw(int(order[position]), (self.seed, epoch, position))
 
 
 class ShareSampler(Sampler[int]):
-    """One rank's share of some samples, in order; every rank has one at least.
+    """One rank's share of some samples, in order; every rank gets at least one sample.
 
-    A rank with nothing to do would never come to the place where all join their results; the
-    evaluators count an image once whoever saw it.
+    A rank without samples would never reach the point where all ranks join their results. An image
+    that several ranks evaluate counts once.
     """
 
     def __init__(self, samples: Sequence[int], rank: int, world_size: int) -> None:

@@ -9,47 +9,51 @@ import fsspec
 from filelock import FileLock
 
 from glip_pl.errors import UserError
+from glip_pl.files.hashing import SHORT
+from glip_pl.files.writing import write_whole
 
 
 @dataclass(frozen=True)
 class ShardCache:
-    """Local paths of shards; those that were not used for longest go first."""
+    """Local copies of shards; the least recently used are removed first."""
 
     folder: Path
-    gigabytes: float
+    gigabytes: float  # limit of the folder's size, apart from the shard that is fetched
 
     def local(self, shard: str) -> Path:
-        """The file of a path or an address (https://, s3://, ... whatever fsspec knows).
+        """The local file of a path or an address (https://, s3://, ... as fsspec supports).
 
-        Raises UserError if it cannot be fetched.
+        Raises UserError if the shard cannot be fetched.
         """
         if "://" not in shard:
             return Path(shard)
-        digest = hashlib.sha256(shard.encode()).hexdigest()[:16]
-        place = self.folder.expanduser() / f"{digest}.tar"
+        digest = hashlib.sha256(shard.encode()).hexdigest()[:SHORT]
+        path = self.folder.expanduser() / f"{digest}.tar"
         try:
-            if not place.is_file():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with FileLock(f"{place}.lock"):
-                    if not place.is_file():  # another process may have been faster
-                        self._fetch(shard, place)
-            os.utime(place)
+            self._provide(shard, path)
+            os.utime(path)
         except (OSError, ValueError, ImportError) as error:
             raise UserError(f"cannot fetch the shard {shard}: {error!r}") from error
-        return place
+        return path
 
-    def _fetch(self, shard: str, place: Path) -> None:
-        self._make_room()
-        half = place.with_name(f"{place.name}.{os.getpid()}.tmp")
-        try:
-            filesystem, path = fsspec.core.url_to_fs(shard)
-            filesystem.get_file(path, str(half))
-            half.replace(place)
-        finally:
-            half.unlink(missing_ok=True)
+    def _provide(self, shard: str, path: Path) -> None:
+        """Fetch the shard to `path` unless this or another process has done so."""
+        if path.is_file():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if path.is_file():  # fetched while this process waited
+                return
+            self._make_room()
+            with write_whole(path) as partial:
+                filesystem, remote = fsspec.core.url_to_fs(shard)
+                filesystem.get_file(remote, str(partial))
 
     def _make_room(self) -> None:
-        """Remove what was not used for longest until the rest fits; readers keep open files."""
+        """Remove the least recently used shards until the others fit.
+
+        A process that reads a removed shard keeps its open file.
+        """
         shards = [(path.stat(), path) for path in self.folder.expanduser().glob("*.tar")]
         total = sum(stat.st_size for stat, _ in shards)
         for stat, path in sorted(shards, key=lambda pair: pair[0].st_mtime):

@@ -1,4 +1,4 @@
-"""Multi-scale resize and horizontal flip, with boxes kept in step."""
+"""Multi-scale resizing and horizontal flips of pictures and their boxes."""
 
 import re
 import warnings
@@ -11,26 +11,26 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-# Nothing ever writes to a picture's bytes: a copy that may be written would be of no use.
+# Tensors share the picture's read-only bytes; nothing writes to them, so no copy is needed.
 warnings.filterwarnings("ignore", message="The given buffer is not writable")
 
 _SIDED = re.compile(r"\b(left|right)(most)?\b", re.IGNORECASE)
 
 
 def is_sided(caption: str) -> bool:
-    """Whether a caption says left or right, and is wrong of the mirrored picture."""
+    """Whether a caption says left or right, which would be wrong for the mirrored picture."""
     return bool(_SIDED.search(caption))
 
 
 @dataclass(frozen=True)
 class ResizeFlip:
-    """Random short side and random flip in training; one size and no flip in evaluation.
+    """Random short side and random flip in training; the first size and no flip in evaluation.
 
-    A caption that says left or right would be wrong after a flip, so its image is not flipped.
+    An image whose caption says left or right is never flipped.
     """
 
-    short_sides: Sequence[int]  # one is drawn, pixels
-    max_side: int  # no side gets longer, pixels
+    short_sides: Sequence[int]  # pixels; one of them is drawn
+    max_side: int  # pixels; a longer side is reduced to this
     flip: float = 0.0  # probability
 
     def __call__(
@@ -40,11 +40,11 @@ class ResizeFlip:
         caption: str,
         random: np.random.Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Pixels (3, H, W) uint8, channels last in memory, and boxes (N, 4).
+        """Pixels (3, H, W) uint8, channels last in memory, and boxes (N, 4) in these pixels.
 
-        Without `random` the first size and no flip, by Pillow, which gives the very pixels of the
-        released models. Else by PyTorch, six times as fast (scripts/bench_data.py); some pixels
-        differ by one of 255.
+        Without `random` (evaluation) Pillow resizes, which gives exactly the pixels of the released
+        models' evaluation. Otherwise PyTorch resizes, which is six times as fast
+        (scripts/bench_data.py) and differs by 1 of 255 in some pixels.
         """
         sides = self.short_sides
         short = sides[0 if random is None else int(random.integers(len(sides)))]
@@ -60,17 +60,17 @@ class ResizeFlip:
 
 
 def _pixels(image: Image.Image) -> Tensor:
-    """(1, 3, H, W) uint8, a view of the picture's bytes."""
+    """Pixels (1, 3, H, W) uint8 of a picture."""
     rows = torch.frombuffer(image.tobytes(), dtype=torch.uint8)
     return rows.view(1, image.height, image.width, 3).permute(0, 3, 1, 2)
 
 
 def target_size(height: int, width: int, short: int, max_side: int) -> tuple[int, int]:
-    """(height, width) whose short side is `short` unless the long one would pass `max_side`."""
+    """(height, width) with a short side of `short`, or less so that no side exceeds `max_side`."""
     low, high = min(height, width), max(height, width)
     if high / low * short > max_side:
         short = round(max_side * low / high)
-        if short == 0:  # a thread
+        if short == 0:  # a picture a thousand times as long as wide
             return (max_side, 1) if height > width else (1, max_side)
     if low == short:
         return height, width
@@ -80,6 +80,6 @@ def target_size(height: int, width: int, short: int, max_side: int) -> tuple[int
 
 
 def flip_boxes(boxes: Tensor, width: int) -> Tensor:
-    """Boxes (N, 4) of the mirrored image; x becomes width - 1 - x."""
+    """Boxes (N, 4) in the mirrored image, where x becomes width - 1 - x."""
     x1, y1, x2, y2 = boxes.unbind(-1)
     return torch.stack([width - 1 - x2, y1, width - 1 - x1, y2], dim=-1)

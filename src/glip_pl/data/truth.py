@@ -1,7 +1,7 @@
-"""What evaluation measures against: the annotations exactly as their file has them.
+"""Ground truth of evaluation: the annotations exactly as their file has them.
 
-An index holds what a model learns from: single precision, boxes cut at the border, no crowds. The
-protocols count all of these, so they have their own reading.
+An index is made for training: it has boxes in single precision, cut at the border, and no crowds.
+The evaluation protocols need the original boxes and the crowds, so the file is read again for them.
 """
 
 from collections.abc import Sequence
@@ -18,43 +18,46 @@ from glip_pl.data.records import Reader
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """Boxes of categories: I images, N boxes, C categories."""
+    """Boxes of categories: I images, N boxes, C categories.
+
+    The fields are many because each is one array of a plain table.
+    """
 
     image_ids: NDArray[np.int64]  # (I,) ascending
     boxes: NDArray[np.float64]  # (N, 4) x, y, width, height in pixels
-    areas: NDArray[np.float64]  # (N,) by which sizes count; in COCO that of the segmentation
-    crowds: NDArray[np.bool_]  # (N,)
+    areas: NDArray[np.float64]  # (N,) square pixels; in COCO the area of the segmentation
+    crowds: NDArray[np.bool_]  # (N,) whether a box holds several objects
     images: NDArray[np.int64]  # (N,) index into image_ids
     labels: NDArray[np.int64]  # (N,) index into names
     names: Sequence[str]  # (C,)
     category_ids: NDArray[np.int64]  # (C,) as in the file
-    frequencies: Sequence[str] | None = None  # (C,) LVIS's r, c, f
-    absent: NDArray[np.int64] | None = None  # (M, 2) image, category: looked for and not there
-    incomplete: NDArray[np.int64] | None = None  # (M, 2) image, category: not all are boxed
+    frequencies: Sequence[str] | None = None  # (C,) LVIS: r, c, f for rare, common, frequent
+    absent: NDArray[np.int64] | None = None  # (M, 2) image, category: known to be absent
+    incomplete: NDArray[np.int64] | None = None  # (M, 2) image, category: not all have boxes
 
-    def of_images(self, kept: NDArray[np.bool_]) -> "Truth":
-        """Of the kept images (I,) alone."""
-        if kept.all():
+    def of_images(self, mask: NDArray[np.bool_]) -> "Truth":
+        """The ground truth of the images of a mask (I,) alone."""
+        if mask.all():
             return self
-        place = np.cumsum(kept) - 1
-        mine = kept[self.images]
+        new_image = np.cumsum(mask) - 1
+        of_box = mask[self.images]
 
-        def moved(pairs: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+        def select(pairs: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
             if pairs is None:
                 return None
-            pairs = pairs[kept[pairs[:, 0]]]
-            return np.stack([place[pairs[:, 0]], pairs[:, 1]], axis=1)
+            pairs = pairs[mask[pairs[:, 0]]]
+            return np.stack([new_image[pairs[:, 0]], pairs[:, 1]], axis=1)
 
         return replace(
             self,
-            image_ids=self.image_ids[kept],
-            boxes=self.boxes[mine],
-            areas=self.areas[mine],
-            crowds=self.crowds[mine],
-            images=place[self.images[mine]],
-            labels=self.labels[mine],
-            absent=moved(self.absent),
-            incomplete=moved(self.incomplete),
+            image_ids=self.image_ids[mask],
+            boxes=self.boxes[of_box],
+            areas=self.areas[of_box],
+            crowds=self.crowds[of_box],
+            images=new_image[self.images[of_box]],
+            labels=self.labels[of_box],
+            absent=select(self.absent),
+            incomplete=select(self.incomplete),
         )
 
 
@@ -66,20 +69,20 @@ class PhraseTruth:
     phrases: NDArray[np.int64]  # (I + 1,) where the phrases of each caption begin
     boxes: NDArray[np.float64]  # (N, 4) corners as in the file, pixels
     box_offsets: NDArray[np.int64]  # (P + 1,) where the boxes of each phrase begin
-    kinds: Sequence[Sequence[str]] | None = None  # (P,) Flickr30k's people, animals, ...
+    kinds: Sequence[Sequence[str]] | None = None  # (P,) Flickr30k's types: people, animals, ...
 
-    def of_images(self, kept: NDArray[np.bool_]) -> "PhraseTruth":
-        """Of the kept captions (I,) alone."""
-        if kept.all():
+    def of_images(self, mask: NDArray[np.bool_]) -> "PhraseTruth":
+        """The ground truth of the captions of a mask (I,) alone."""
+        if mask.all():
             return self
-        of_phrase = np.repeat(kept, np.diff(self.phrases))
+        of_phrase = np.repeat(mask, np.diff(self.phrases))
         of_box = np.repeat(of_phrase, np.diff(self.box_offsets))
         kinds = self.kinds
         if kinds is not None:
             kinds = [kinds[row] for row in np.flatnonzero(of_phrase).tolist()]
         return PhraseTruth(
-            image_ids=self.image_ids[kept],
-            phrases=offsets_of(np.diff(self.phrases)[kept]),
+            image_ids=self.image_ids[mask],
+            phrases=offsets_of(np.diff(self.phrases)[mask]),
             boxes=self.boxes[of_box],
             box_offsets=offsets_of(np.diff(self.box_offsets)[of_phrase]),
             kinds=kinds,
@@ -88,40 +91,42 @@ class PhraseTruth:
 
 @runtime_checkable
 class KnowsTruth(Protocol):
-    """A reader whose file says more than an index keeps."""
+    """A reader of a format whose files hold more ground truth than an index."""
 
     def truth(self) -> Truth | PhraseTruth:
-        """All of it. Raises UserError."""
+        """The ground truth of the whole file. Raises UserError if it cannot be read."""
 
 
 def truth_of(reader: Reader, index: Index) -> Truth | PhraseTruth:
-    """What the file says if its reader knows, else what the index has kept of it."""
+    """The ground truth of the file if the reader knows it, else that of the index."""
     if isinstance(reader, KnowsTruth):
         return reader.truth()
     return _phrases(index) if index.captioned.any() else _categories(index)
 
 
 def _phrases(index: Index) -> PhraseTruth:
+    """Ground truth of an index of captions; box corners become those of `PhraseTruth`."""
     order = np.argsort(index.image_ids, kind="stable")
-    found: list[NDArray[np.float64]] = []
+    of_phrases: list[NDArray[np.float64]] = []  # the boxes of every phrase
     counts = []
     for row in order.tolist():
         corners = np.asarray(index.boxes[row], dtype=np.float64) + np.asarray([0, 0, 1, 1])
         targets = index.targets[row]
         counts.append(int(index.phrase_offsets[row + 1] - index.phrase_offsets[row]))
-        found += [corners[targets == phrase] for phrase in range(counts[-1])]
+        of_phrases += [corners[targets == phrase] for phrase in range(counts[-1])]
     return PhraseTruth(
         image_ids=np.asarray(index.image_ids)[order],
         phrases=offsets_of(np.asarray(counts, dtype=np.int64)),
-        boxes=np.concatenate([np.zeros((0, 4)), *found]),
-        box_offsets=offsets_of(np.asarray([len(one) for one in found], dtype=np.int64)),
+        boxes=np.concatenate([np.zeros((0, 4)), *of_phrases]),
+        box_offsets=offsets_of(np.asarray([len(boxes) for boxes in of_phrases], dtype=np.int64)),
     )
 
 
 def _categories(index: Index) -> Truth:
+    """Ground truth of an index of categories; areas are those of the boxes."""
     order = np.argsort(index.image_ids, kind="stable")
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
+    image_of = np.empty(len(order), dtype=np.int64)
+    image_of[order] = np.arange(len(order))
     corners = np.asarray(index.boxes.values, dtype=np.float64)
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2] + 1], axis=1)
     return Truth(
@@ -129,7 +134,7 @@ def _categories(index: Index) -> Truth:
         boxes=boxes,
         areas=boxes[:, 2] * boxes[:, 3],
         crowds=np.zeros(len(boxes), dtype=np.bool_),
-        images=place[np.repeat(np.arange(len(index)), index.boxes.lengths())],
+        images=image_of[np.repeat(np.arange(len(index)), index.boxes.lengths())],
         labels=np.asarray(index.targets.values, dtype=np.int64),
         names=index.names,
         category_ids=np.arange(1, len(index.names) + 1),
