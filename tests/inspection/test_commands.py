@@ -1,4 +1,4 @@
-"""The four commands, as people run them."""
+"""The four actions of `python -m glip_pl.data`, as users run them."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from glip_pl.inspection import commands as data_command
-from tests.data.formats.writers import coco, mdetr, scenes
+from tests.data.formats.writers import coco, scenes
 
 SCENES = scenes(6)
 
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path) -> Path:
-    """Sets the words of a command; returns the folder for its output."""
+    """Changes into a temporary folder; returns the folder for the output."""
     monkeypatch.chdir(tmp_path)
     return tmp_path / "out"
 
@@ -55,40 +55,17 @@ def test_check_passes_and_fails_with_exit_codes(
 
 def test_stats_count(folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     call(monkeypatch, "stats", folder, "sets=[train/custom]")
-    found = json.loads((run / "stats.json").read_text())["train/custom"]
-    assert found["images"] == 6 and found["images without boxes"] == 1
-    assert found["boxes"] == sum(len(scene.boxes) for scene in SCENES)
-    assert sum(found["categories"].values()) == found["boxes"]
+    statistics = json.loads((run / "stats.json").read_text())["train/custom"]
+    assert statistics["images"] == 6 and statistics["images without boxes"] == 1
+    assert statistics["boxes"] == sum(len(scene.boxes) for scene in SCENES)
+    assert sum(statistics["categories"].values()) == statistics["boxes"]
 
 
-def test_browse_shows_pictures_and_escapes_what_files_say(
-    folder: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = folder / "train.json"
-    file.write_text(file.read_text().replace("fire hydrant", "<script>alert(1)</script>"))
+def test_browse_writes_a_page(folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     call(monkeypatch, "browse", folder, "browse.count=3")
     page = (run / "index.html").read_text()
-    assert len(re.findall(r"data:image/jpeg;base64,", page)) == 6
-    assert "<script>" not in page
-
-
-def test_browse_marks_the_phrases_of_captions(
-    folder: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "captions").mkdir()
-    reader = mdetr(tmp_path / "captions", SCENES)
-    words = [
-        "data=custom_mix",
-        f"data.captions={reader.files[0]}",
-        f"data.train.captions.dataset.reader.images=[{tmp_path}/captions/vg,{tmp_path}/captions/coco]",
-        "sets=[train/captions]",
-    ]
-    call(monkeypatch, "browse", folder, *words)
-    page = (run / "index.html").read_text()
-    for scene in SCENES:
-        for box_spans in scene.spans:
-            start, end = box_spans[-1]
-            assert f">{scene.caption[start:end]}</mark>" in page
+    assert len(re.findall(r"data:image/jpeg;base64,", page)) == 2 * 3
+    assert "<h2>train/custom</h2>" in page and "<h2>val/custom</h2>" in page
 
 
 def test_convert_writes_each_set(folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

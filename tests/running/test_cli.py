@@ -1,8 +1,6 @@
 """Commands as people mistype them: a message that names the culprit, and no traceback."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,22 +46,6 @@ def test_checkpoints_that_are_not(failing: Failing, tmp_path: Path) -> None:
     assert "no such checkpoint" in failing(evaluate.main, "ckpt=gone.ckpt")
 
 
-def test_prompts_and_pictures(failing: Failing, tmp_path: Path, checkpoint: Path) -> None:
-    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
-    used = f"ckpt={checkpoint}"
-    assert "names nothing to look for" in failing(predict.main, "image=x.png", "text=' . '", used)
-    long = "text='" + "a cat. " * 200 + "'"
-    assert "the model reads 256" in failing(predict.main, "image=x.png", long, used)
-    assert "broken.jpg" in failing(predict.main, "image=broken.jpg", "text=a cat", used)
-    assert "nothing.png" in failing(predict.main, "image=nothing.png", "text=a cat", used)
-    assert "say what to look for" in failing(predict.main, "image=x.png")
-    (tmp_path / "file").touch()
-    words = ("image=x.png", "text=7", used)
-    assert "(the setting `output`)" in failing(predict.main, *words, "output=file")
-    assert "device=cuda:99 is not there" in failing(predict.main, *words, "device=cuda:99")
-
-
 def test_annotations_with_mistakes(failing: Failing, tmp_path: Path) -> None:
     content: dict[str, Any] = {
         "images": [{"id": 1, "file_name": "x.png", "height": 40, "width": 60}],
@@ -89,36 +71,6 @@ def test_make_shapes_refuses_a_folder_of_something_else(failing: Failing, tmp_pa
     (tmp_path / "mine" / "file").touch()
     said = failing(make_shapes.main, "root=mine", "world.detection=1")
     assert "mine exists and is no ShapesWorld" in said
-
-
-def test_predictions_are_drawn_and_written(checkpoint: Path, tmp_path: Path, world: Path) -> None:
-    """The real command, from another folder."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "glip_pl.predict",
-            f"image={world}/images/seen",
-            "text='a red star. two blue rings'",
-            f"ckpt={checkpoint}",
-            "threshold=0.0",
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    report = json.loads((tmp_path / "predictions" / "predictions.json").read_text())
-    assert [Path(one["file"]).name for one in report["images"]] == [
-        f"{number:06d}.png" for number in range(1, 5)
-    ]
-    assert "4 pictures" in done.stdout
-    for one in report["images"]:
-        assert (tmp_path / "predictions" / f"{Path(one['file']).stem}_png.png").is_file()
-        for box in one["boxes"]:
-            assert box["phrase"] in ("a red star", "two blue rings")
-            x1, y1, x2, y2 = box["box"]
-            assert 0 <= x1 < x2 <= one["width"] and 0 <= y1 < y2 <= one["height"]
 
 
 def test_evaluation_of_a_checkpoint(checkpoint: Path, world: Path, settings: Compose) -> None:

@@ -1,0 +1,63 @@
+"""COCO folders whose pictures do not have the annotated size."""
+
+import json
+from pathlib import Path
+
+from PIL import Image
+
+from glip_pl.data.formats.coco import CocoJson
+
+ORIENTATION = 0x0112
+"""EXIF tag that says how the camera was held."""
+
+QUARTER_TURN = 6
+"""Value of that tag: the stored picture must be turned by 90 degrees clockwise."""
+
+WIDTH, HEIGHT = 400, 300
+"""Annotated size."""
+
+BOX = (200, 60, 100, 120)
+"""The only annotated box: x, y, width and height in the annotated size."""
+
+
+def annotated_picture() -> Image.Image:
+    """A black picture that is white inside BOX."""
+    image = Image.new("RGB", (WIDTH, HEIGHT))
+    x, y, width, height = BOX
+    image.paste((255, 255, 255), (x, y, x + width, y + height))
+    return image
+
+
+def coco_folder(folder: Path, picture: Image.Image, orientation: int | None = None) -> CocoJson:
+    """The annotation of `annotated_picture`, beside another picture."""
+    (folder / "images").mkdir(parents=True)
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[ORIENTATION] = orientation
+    picture.save(folder / "images" / "a.png", exif=exif)
+    image = {"id": 1, "file_name": "a.png", "width": WIDTH, "height": HEIGHT}
+    box = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0}
+    annotation = box | {"bbox": BOX, "area": BOX[2] * BOX[3]}
+    content = {
+        "images": [image],
+        "annotations": [annotation],
+        "categories": [{"id": 1, "name": "star"}],
+    }
+    (folder / "coco.json").write_text(json.dumps(content))
+    return CocoJson(folder / "coco.json", folder / "images")
+
+
+def reduced(folder: Path) -> CocoJson:
+    """A copy of the picture at half its size."""
+    half = annotated_picture().resize((WIDTH // 2, HEIGHT // 2), Image.Resampling.NEAREST)
+    return coco_folder(folder, half)
+
+
+def turned(folder: Path) -> CocoJson:
+    """A photograph that is stored turned, and was annotated upright."""
+    return coco_folder(folder, annotated_picture().rotate(90, expand=True), QUARTER_TURN)
+
+
+def squeezed(folder: Path) -> CocoJson:
+    """A picture of other proportions."""
+    return coco_folder(folder, annotated_picture().resize((WIDTH // 2, HEIGHT)))
