@@ -21,7 +21,7 @@ from tests.parity.weights import filled
 
 
 def write_official(letter: str, path: Path, **options: Any) -> Path:
-    """A training checkpoint of a release, with all entries that released files are known to have."""
+    """A training checkpoint of a release, with all entries that released files have."""
     keys = read(f"keys_{letter}.json")
     state = {
         key: torch.zeros(shape, dtype=getattr(torch, kind)) for key, (shape, kind) in keys.items()

@@ -15,8 +15,8 @@ GLIP = "glip_pl.models.glip.GLIP"
     [
         {"_target_": "os.system", "command": "true"},
         {"_target_": ["os.system"]},
-        {"_target_": GLIP, "parts": [{"_target_": "builtins.exec"}]},
-        {"_target_": GLIP, "parts": ({"_target_": "builtins.exec"},)},
+        {"_target_": GLIP, "levels": [{"_target_": "builtins.exec"}]},
+        {"_target_": GLIP, "levels": ({"_target_": "builtins.exec"},)},
         # A dotted name could reach any function through the imports of a module.
         {"_target_": "glip_pl.models.fusion.torch.os.system", "command": "true"},
         {"_target_": f"{GLIP}.load_state_dict"},

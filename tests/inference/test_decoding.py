@@ -37,31 +37,31 @@ def output(words: int) -> Output:
     )
 
 
-def test_a_phrase_scores_the_mean_of_its_words() -> None:
+def test_the_score_of_a_phrase_is_the_mean_of_its_words() -> None:
     alignment = torch.tensor([[0.0, 100.0, -100.0]])
     masks = torch.tensor([[True, True, False], [False, False, True], [False] * 3])
     assert torch.allclose(phrase_scores(alignment, masks), torch.tensor([[0.75, 0.0, 0.0]]))
 
 
-def test_boxes_come_back_in_pixels_of_the_file() -> None:
+def test_boxes_are_in_pixels_of_the_image_on_disk() -> None:
     out = output(words=2)
     wanted = torch.tensor([8.0, 4.0, 27.0, 31.0])
     out.deltas[0, 9] = encode(wanted, out.anchors[9])
     out.alignment[0, 9, 1] = 10.0
-    (found,) = Decoder()(out, batch(torch.eye(2, dtype=torch.bool)))
-    assert found.phrase_ids.tolist() == [1]
-    torch.testing.assert_close(found.boxes[0], wanted * 2)
-    torch.testing.assert_close(float(found.scores[0]), float(torch.tensor(10.0).sigmoid()))
+    (detections,) = Decoder()(out, batch(torch.eye(2, dtype=torch.bool)))
+    assert detections.phrase_ids.tolist() == [1]
+    torch.testing.assert_close(detections.boxes[0], wanted * 2)
+    torch.testing.assert_close(float(detections.scores[0]), float(torch.tensor(10.0).sigmoid()))
 
 
-def test_duplicates_go_within_a_phrase_only() -> None:
+def test_duplicates_are_suppressed_within_a_phrase_only() -> None:
     out = output(words=2)
     box = torch.tensor([8.0, 4.0, 27.0, 31.0])
     for anchor in (9, 10, 11):
         out.deltas[0, anchor] = encode(box, out.anchors[anchor])
         out.alignment[0, anchor] = torch.tensor([3.0, 2.0]) - anchor / 10
-    (found,) = Decoder()(out, batch(torch.eye(2, dtype=torch.bool)))
-    assert found.phrase_ids.tolist() == [0, 1]
+    (detections,) = Decoder()(out, batch(torch.eye(2, dtype=torch.bool)))
+    assert detections.phrase_ids.tolist() == [0, 1]
 
 
 def test_permuting_phrases_permutes_detections() -> None:
@@ -78,29 +78,25 @@ def test_permuting_phrases_permutes_detections() -> None:
     assert straight.phrase_ids.equal(order[permuted.phrase_ids])
 
 
-def test_nothing_above_the_threshold_is_nothing() -> None:
-    (found,) = Decoder()(output(words=2), batch(torch.eye(2, dtype=torch.bool)))
-    assert len(found) == 0
-    assert found.boxes.shape == (0, 4)
+def test_scores_below_the_threshold_give_no_detections() -> None:
+    (detections,) = Decoder()(output(words=2), batch(torch.eye(2, dtype=torch.bool)))
+    assert len(detections) == 0
+    assert detections.boxes.shape == (0, 4)
 
 
 def test_boxes_are_clipped_to_the_unpadded_image() -> None:
     out = output(words=1)
     out.alignment[0, 0] = 5.0
     out.deltas[0, 0] = torch.tensor([0.0, 0.0, 20.0, 20.0])
-    (found,) = Decoder()(out, batch(torch.ones(1, 1, dtype=torch.bool)))
-    assert found.boxes[0].tolist() == [0, 0, 2 * (SIDE - 5), 2 * (SIDE - 1)]
+    (detections,) = Decoder()(out, batch(torch.ones(1, 1, dtype=torch.bool)))
+    assert detections.boxes[0].tolist() == [0, 0, 2 * (SIDE - 5), 2 * (SIDE - 1)]
 
 
-def test_the_best_stay_and_so_do_ties_with_the_last() -> None:
+def test_the_limit_keeps_all_that_score_as_much_as_the_last_one() -> None:
     out = output(words=1)
     for anchor, logit in ((0, 3.0), (4, 2.0), (28, 1.0), (32, 1.0), (36, 0.5)):
         out.alignment[0, anchor, 0] = logit
         out.deltas[0, anchor, 2:] = -10.0  # small boxes, far apart
-    one = batch(torch.ones(1, 1, dtype=torch.bool))
-    assert [len(Decoder(max_detections=count)(out, one)[0]) for count in (1, 2, 3, 5)] == [
-        1,
-        2,
-        4,
-        5,
-    ]
+    single = batch(torch.ones(1, 1, dtype=torch.bool))
+    counts = [len(Decoder(max_detections=limit)(out, single)[0]) for limit in (1, 2, 3, 5)]
+    assert counts == [1, 2, 4, 5]

@@ -18,16 +18,16 @@ def test_small_pictures_are_enlarged_and_labels_stay_inside() -> None:
     boxes = torch.tensor([[0.0, 0, 99, 59], [95, 55, 99, 59]])
     picture = draw(image, boxes, ["long name of a thing", "x"], torch.tensor([0.9, 0.5]))
     assert picture.size == (500, 300)
-    sheet = side_by_side(picture, picture, ("truth", "found"), "word " * 200)
+    sheet = side_by_side(picture, picture, ("truth", "detections"), "word " * 200)
     assert sheet.width == 1006
 
 
-def test_phrases_keep_their_colours() -> None:
+def test_equal_phrases_have_equal_colours() -> None:
     assert colour_of("a cat") == colour_of("a cat")
     assert len({colour_of(name) for name in ("a", "b", "c", "d")}) == 4
 
 
-def test_labels_of_one_place_stand_below_each_other() -> None:
+def test_labels_of_equal_boxes_stand_below_each_other() -> None:
     image = Image.new("RGB", (500, 500), "black")
     boxes = torch.tensor([[100.0, 200, 300, 400]] * 3)
     names = ["a cat", "a dog", "a red fox"]
@@ -35,5 +35,5 @@ def test_labels_of_one_place_stand_below_each_other() -> None:
     rows = [
         np.flatnonzero((picture[:, 102:104] == colour_of(name)).all(2).any(1)) for name in names
     ]
-    assert all(len(one) > 8 for one in rows)  # none is hidden by another
-    assert rows[0].min() < rows[2].min() < rows[1].min()  # the best has the first place
+    assert all(len(visible) > 8 for visible in rows)  # no label is hidden by another
+    assert rows[0].min() < rows[2].min() < rows[1].min()  # the best label is nearest to its box

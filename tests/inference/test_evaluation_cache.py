@@ -1,4 +1,4 @@
-"""What an interrupted evaluation has found is still there."""
+"""Detections of an interrupted evaluation are read back."""
 
 from pathlib import Path
 
@@ -10,44 +10,44 @@ from glip_pl.inference.evaluation_cache import EvaluationCache
 from glip_pl.types import Detections
 
 
-def some(count: int) -> Detections:
-    boxes = torch.rand(count, 4)
-    return Detections(boxes, torch.rand(count), torch.arange(count))
+def random_detections(count: int) -> Detections:
+    return Detections(torch.rand(count, 4), torch.rand(count), torch.arange(count))
 
 
-def test_every_image_comes_back_with_its_boxes(tmp_path: Path) -> None:
-    known = {number: some(number % 3) for number in range(7)}
-    one = EvaluationCache(tmp_path / "set")
-    one.add(list(known)[:4], list(known.values())[:4])
-    one.save()
-    other = EvaluationCache(tmp_path / "set")  # another process, or the next try
-    other.add(list(known)[4:], list(known.values())[4:])
-    other.save()
-    found = EvaluationCache(tmp_path / "set").load()
-    assert found.keys() == known.keys()
-    for number, detections in known.items():
+def test_every_image_comes_back_with_its_detections(tmp_path: Path) -> None:
+    known = {image_id: random_detections(image_id % 3) for image_id in range(7)}
+    first = EvaluationCache(tmp_path / "set")
+    first.add(list(known)[:4], list(known.values())[:4])
+    first.save()
+    second = EvaluationCache(tmp_path / "set")  # of another process, or of the next attempt
+    second.add(list(known)[4:], list(known.values())[4:])
+    second.save()
+    loaded = EvaluationCache(tmp_path / "set").load()
+    assert loaded.keys() == known.keys()
+    for image_id, detections in known.items():
         for name in ("boxes", "scores", "phrase_ids"):
-            assert getattr(found[number], name).equal(getattr(detections, name))
-    one.remove()
+            assert getattr(loaded[image_id], name).equal(getattr(detections, name))
+    assert {path.suffix for path in (tmp_path / "set").iterdir()} == {".safetensors"}
+    first.remove()
     assert EvaluationCache(tmp_path / "set").load() == {}
 
 
-def test_files_are_written_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = EvaluationCache(tmp_path)
-    one.add([1], [some(2)])
-    assert not one.load()
+def test_files_are_written_at_intervals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = EvaluationCache(tmp_path)
+    cache.add([1], [random_detections(2)])
+    assert not cache.load()
     monkeypatch.setattr(evaluation_cache, "SAVE_INTERVAL", 0)
-    one.add([2], [some(2)])
-    assert one.load().keys() == {1, 2}
+    cache.add([2], [random_detections(2)])
+    assert cache.load().keys() == {1, 2}
 
 
-def test_a_damaged_file_costs_its_images_only(
+def test_a_damaged_file_loses_only_its_own_images(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for number in (1, 2):
-        one = EvaluationCache(tmp_path)
-        one.add([number], [some(1)])
-        one.save()
+    for image_id in (1, 2):
+        cache = EvaluationCache(tmp_path)
+        cache.add([image_id], [random_detections(1)])
+        cache.save()
     first, *_ = sorted(tmp_path.glob("*.safetensors"))
     first.write_bytes(b"cut")
     assert len(EvaluationCache(tmp_path).load()) == 1

@@ -1,16 +1,18 @@
-"""A learned prompt says in a file what the tuned model says, and leaves the model as it was."""
+"""With a learned prompt, an unchanged model has the detections of the tuned model."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from hydra.utils import instantiate
 
+from glip_pl.checkpoints.writing import write_tensors
 from glip_pl.data.collate import Collate
 from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.large_vocabulary import detect_categories, read_questions
-from glip_pl.inference.learned_prompt import LearnedPrompt, learned_prompt, read_prompt
+from glip_pl.inference.learned_prompt import KEY, LearnedPrompt, learned_prompt, read_prompt
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.building import Wording
 from glip_pl.prompts.chunking import Chunk, chunks
@@ -22,112 +24,134 @@ NAMES = ["red star", "blue moon", "ring"]
 CPU = torch.device("cpu")
 
 
-def model_of(settings: Compose, prompts: int, *words: str) -> GLIP:
+def random_model(settings: Compose, prompts: int, *words: str) -> GLIP:
     torch.manual_seed(0)
     model: GLIP = instantiate(settings([f"model.prompts={prompts}", *words]).model)
-    torch.nn.init.constant_(model.head.prior_bias, 0.0)  # so that there is something to find
+    torch.nn.init.constant_(model.head.prior_bias, 0.0)  # so that there are detections
     torch.manual_seed(1)
     for table in model.prompts.parameters():
         torch.nn.init.normal_(table)
     return model.eval()
 
 
-def plain_one(model: GLIP, settings: Compose) -> GLIP:
-    plain = model_of(settings, 0)
+def without_prompt(model: GLIP, settings: Compose) -> GLIP:
+    """The same model before prompt tuning."""
+    plain = random_model(settings, 0)
     rest = {key: value for key, value in model.state_dict().items() if "prompts." not in key}
     plain.load_state_dict(rest)
     return plain
 
 
 @pytest.fixture
-def asked(tokenizer: Tokenizer) -> Chunk:
-    (chunk,) = chunks([Wording(name) for name in NAMES], name_lengths(tokenizer, NAMES))
-    return chunk
+def chunk(tokenizer: Tokenizer) -> Chunk:
+    (only,) = chunks([Wording(name) for name in NAMES], name_lengths(tokenizer, NAMES))
+    return only
 
 
 @pytest.fixture
-def batch(asked: Chunk, tokenizer: Tokenizer) -> Batch:
+def batch(chunk: Chunk, tokenizer: Tokenizer) -> Batch:
     torch.manual_seed(2)
-    nothing, none = torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)
+    no_boxes, no_ids = torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)
     images = [torch.randint(0, 255, (3, side, 96), dtype=torch.uint8) for side in (64, 90)]
     return Collate(tokenizer)(
         [
-            Sample(one, nothing, none, asked.prompt, row, (one.shape[1], 96))
-            for row, one in enumerate(images)
+            Sample(image, no_boxes, no_ids, chunk.prompt, row, (image.shape[1], 96))
+            for row, image in enumerate(images)
         ]
     )
 
 
-def learned(model: GLIP, tokenizer: Tokenizer, asked: Chunk, path: Path) -> LearnedPrompt:
-    (question,) = read_questions(model, tokenizer, [asked], CPU)
-    learned_prompt(asked.prompt, question, model).write(path)
+def written_and_read(model: GLIP, tokenizer: Tokenizer, chunk: Chunk, path: Path) -> LearnedPrompt:
+    (question,) = read_questions(model, tokenizer, [chunk], CPU)
+    learned_prompt(chunk.prompt, question, model).write(path)
     return read_prompt(path)
 
 
 @pytest.mark.parametrize("prompts", [1, 2])
 @torch.no_grad()
-def test_the_file_says_what_the_model_says(
+def test_detections_are_those_of_the_tuned_model(
     prompts: int,
     settings: Compose,
     tokenizer: Tokenizer,
-    asked: Chunk,
+    chunk: Chunk,
     batch: Batch,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    tuned = model_of(settings, prompts)
-    file = learned(tuned, tokenizer, asked, tmp_path / "prompt.safetensors")
-    plain = plain_one(tuned, settings)
+    tuned = random_model(settings, prompts)
+    prompt = written_and_read(tuned, tokenizer, chunk, tmp_path / "prompt.safetensors")
+    plain = without_prompt(tuned, settings)
     before = plain(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
     decoder = Decoder(max_detections=20)
-    found = detect_categories(plain, decoder, [file.question(plain)], batch)
+    detections = detect_categories(plain, decoder, [prompt.question(plain)], batch)
     output = tuned(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
     whole = decoder(output, batch)
     assert not torch.equal(output.alignment, before.alignment)
     assert not caplog.records
-    for one, other in zip(found, whole, strict=True):
-        assert len(one) == len(other) > 5
-        assert torch.allclose(one.scores, other.scores, atol=1e-5)
+    for of_image, expected in zip(detections, whole, strict=True):
+        assert len(of_image) == len(expected) > 5
+        assert torch.allclose(of_image.scores, expected.scores, atol=1e-5)
     after = plain(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
     assert torch.equal(after.alignment, before.alignment)
 
 
 @torch.no_grad()
-def test_words_are_read_without_what_was_learned_too(
-    settings: Compose, tokenizer: Tokenizer, asked: Chunk
+def test_a_tuned_model_can_encode_words_without_its_learned_prompt(
+    settings: Compose, tokenizer: Tokenizer, chunk: Chunk
 ) -> None:
-    tuned = model_of(settings, 2)
-    (bare,) = read_questions(tuned, tokenizer, [asked], CPU, learned=False)
-    (plain,) = read_questions(plain_one(tuned, settings), tokenizer, [asked], CPU)
-    (full,) = read_questions(tuned, tokenizer, [asked], CPU)
+    tuned = random_model(settings, 2)
+    (bare,) = read_questions(tuned, tokenizer, [chunk], CPU, learned=False)
+    (plain,) = read_questions(without_prompt(tuned, settings), tokenizer, [chunk], CPU)
+    (full,) = read_questions(tuned, tokenizer, [chunk], CPU)
     assert torch.equal(bare.text.hidden, plain.text.hidden)
     assert not bare.text.deeper and len(full.text.deeper) == 1
     assert not torch.equal(bare.text.hidden, full.text.hidden)
 
 
 @torch.no_grad()
-def test_another_models_prompt_is_told(
+def test_the_prompt_of_other_weights_gives_a_warning(
     settings: Compose,
     tokenizer: Tokenizer,
-    asked: Chunk,
+    chunk: Chunk,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    model = model_of(settings, 1)
-    file = learned(model, tokenizer, asked, tmp_path / "prompt.safetensors")
+    model = random_model(settings, 1)
+    prompt = written_and_read(model, tokenizer, chunk, tmp_path / "prompt.safetensors")
     torch.nn.init.zeros_(next(model.prompts.parameters()))
     torch.nn.init.zeros_(next(model.text_encoder.parameters()))
-    file.question(model)  # what is not asked may differ
+    prompt.question(model)  # these weights are not used with a learned prompt
     assert not caplog.records
     torch.nn.init.ones_(model.head.prior_bias)
-    file.question(model)
-    assert "tuned from a model with other weights" in caplog.text
+    prompt.question(model)
+    assert "tuned for a model with other weights" in caplog.text
 
 
 @torch.no_grad()
 def test_a_prompt_of_a_deeper_model_is_refused(
-    settings: Compose, tokenizer: Tokenizer, asked: Chunk, tmp_path: Path
+    settings: Compose, tokenizer: Tokenizer, chunk: Chunk, tmp_path: Path
 ) -> None:
-    file = learned(model_of(settings, 2), tokenizer, asked, tmp_path / "prompt.safetensors")
-    with pytest.raises(UserError, match="2 readings of the words, this model reads them 1 times"):
-        file.question(model_of(settings, 0, "model/fusion=none"))
+    prompt = written_and_read(
+        random_model(settings, 2), tokenizer, chunk, tmp_path / "prompt.safetensors"
+    )
+    message = "2 readings of the words, but this model reads them 1 times"
+    with pytest.raises(UserError, match=message):
+        prompt.question(random_model(settings, 0, "model/fusion=none"))
+
+
+def test_other_files_are_not_taken_for_learned_prompts(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no such file: .*none\.safetensors"):
+        read_prompt(tmp_path / "none.safetensors")
+    path = tmp_path / "other.safetensors"
+    write_tensors({"hidden": torch.zeros(3, 2)}, {}, path)
+    with pytest.raises(UserError, match=r"other\.safetensors is no learned prompt"):
+        read_prompt(path)
+    tensors = {
+        "hidden": torch.zeros(3, 2),
+        "phrase_masks": torch.zeros(2, 3, dtype=torch.bool),
+        "deeper": torch.zeros(0, 3, 2),
+    }
+    metadata = {"caption": "a cat", "phrases": [[[2, 5]]], "reader": ""}
+    write_tensors(tensors, {KEY: json.dumps(metadata)}, path)
+    with pytest.raises(UserError, match="its tensors do not fit each other"):
+        read_prompt(path)  # two masks for one phrase

@@ -1,4 +1,4 @@
-"""A picture asked in one call gives what the evaluation path gives."""
+"""A predictor has the detections of an evaluation."""
 
 from pathlib import Path
 
@@ -26,25 +26,25 @@ def test_one_picture_is_a_batch_of_one(
 ) -> None:
     torch.manual_seed(0)
     model = instantiate(settings().model)
-    torch.nn.init.constant_(model.head.prior_bias, 0.0)  # so that there is something to find
+    torch.nn.init.constant_(model.head.prior_bias, 0.0)  # so that there are detections
     transform = ResizeFlip([128], 128)
     predictor = Predictor(model, tokenizer, transform, Decoder())
     reader = CocoJson(world / "annotations/seen.json", world / "images/seen")
     dataset = evaluation_set(reader, indexes, transform, tokenizer, COCOAveragePrecision)
     image = load_image(world / "images/seen/000001.png")
-    found = predictor(image, names_prompt(dataset.index.names))
+    detections = predictor(image, names_prompt(dataset.index.names))
     batch = predictor.collate([dataset[0]])
     with torch.inference_mode():
         output = model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
-    (same,) = Decoder()(output, batch)
-    assert len(found) > 0
-    assert found.boxes.equal(same.boxes)
-    assert found.scores.equal(same.scores)
-    assert found.scores.diff().max() <= 0  # best first
-    assert found.boxes.max() < 96  # pixels of the picture, 96 wide, not of the input
+    (expected,) = Decoder()(output, batch)
+    assert len(detections) > 0
+    assert detections.boxes.equal(expected.boxes)
+    assert detections.scores.equal(expected.scores)
+    assert detections.scores.diff().max() <= 0  # best first
+    assert detections.boxes.max() < 96  # pixels of the picture, 96 wide, not of the input
 
 
-def test_more_names_than_a_prompt_holds(
+def test_names_may_be_more_than_a_prompt_holds(
     world: Path, tokenizer: Tokenizer, settings: Compose
 ) -> None:
     torch.manual_seed(0)
@@ -52,20 +52,20 @@ def test_more_names_than_a_prompt_holds(
     torch.nn.init.constant_(model.head.prior_bias, 0.0)
     predictor = Predictor(model, tokenizer, ResizeFlip([96], 96), Decoder(max_detections=3))
     names = [f"{number}_thing (of some kind)" for number in range(200)]
-    asked = predictor.vocabulary(names)
-    assert len(asked.questions) == 3
+    vocabulary = predictor.vocabulary(names)
+    assert len(vocabulary.questions) == 3
     image = load_image(world / "images/seen/000001.png")
-    found = predictor(image, asked)
-    assert len(found) == 3
-    firsts = [predictor(image, one) for one in _prompts(predictor, names)]
-    assert float(found.scores[0]) == pytest.approx(max(float(one.scores[0]) for one in firsts))
-    assert asked.prompt.phrase_text(199) == "199 thing "
+    detections = predictor(image, vocabulary)
+    assert len(detections) == 3
+    best = [float(predictor(image, prompt).scores[0]) for prompt in _prompts(predictor, names)]
+    assert float(detections.scores[0]) == pytest.approx(max(best))
+    assert vocabulary.prompt.phrase_text(199) == "199 thing "
     with pytest.raises(UserError, match="list of names is empty"):
         predictor.vocabulary([])
 
 
 def _prompts(predictor: Predictor, names: list[str]) -> list[Prompt]:
-    """What a vocabulary asks, as prompts of their own."""
+    """The prompts of a vocabulary, to be used one at a time."""
     wordings = [Wording(clean_name(name)) for name in names]
-    lengths = name_lengths(predictor.tokenizer, [one.text for one in wordings])
-    return [one.prompt for one in chunks(wordings, lengths)]
+    lengths = name_lengths(predictor.tokenizer, [wording.text for wording in wordings])
+    return [chunk.prompt for chunk in chunks(wordings, lengths)]

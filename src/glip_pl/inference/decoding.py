@@ -1,4 +1,4 @@
-"""From anchor scores to boxes: mean word probability per phrase, centerness, NMS per phrase."""
+"""From anchor scores to boxes: word probabilities, centerness, non-maximum suppression."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from glip_pl.types import Batch, Detections, Output
 
 @dataclass(frozen=True)
 class Decoder:
-    """Post-processing of the released models; the defaults are the official ones."""
+    """Post-processing of the released models; the defaults are those of the official GLIP code."""
 
     score_threshold: float = 0.05  # phrase probability below which an anchor is ignored
-    candidates_per_level: int = 1000
-    nms_iou: float = 0.6
-    max_detections: int = 100  # more if several score as much as the last
+    candidates_per_level: int = 1000  # pairs of an anchor and a phrase, those that score best
+    nms_iou: float = 0.6  # of two boxes of a phrase, from which the worse one is dropped
+    max_detections: int = 100  # per image; more if several score as much as the last one
 
     def __call__(self, output: Output, batch: Batch) -> list[Detections]:
         """Detections of every image, in pixels of the image on disk."""
@@ -35,14 +35,14 @@ class Decoder:
     def decode(
         self, output: Output, index: int, phrase_masks: Tensor, size: Tensor, original_size: Tensor
     ) -> Detections:
-        """Detections in row `index` of an output.
+        """Detections in row `index` of an output, best first.
 
         `phrase_masks` is (P, T) with T at most the output's; sizes are (height, width).
         """
         words = phrase_masks.shape[1]
         scores = phrase_scores(output.alignment[index, :, :words].float(), phrase_masks)
         centerness = output.centerness[index].float().sigmoid()
-        anchor_index, phrase_index, kept_scores = [], [], []
+        anchor_index, phrase_index, level_scores = [], [], []
         start = 0
         for count in output.level_sizes:
             level = slice(start, start + count)
@@ -51,18 +51,18 @@ class Decoder:
             value, best = value.topk(min(self.candidates_per_level, len(value)))
             anchor_index.append(above[best, 0] + start)
             phrase_index.append(above[best, 1])
-            kept_scores.append(value.sqrt())
+            level_scores.append(value.sqrt())
             start += count
         anchors, phrases, score = (
-            torch.cat(parts) for parts in (anchor_index, phrase_index, kept_scores)
+            torch.cat(levels) for levels in (anchor_index, phrase_index, level_scores)
         )
         boxes = decode(output.deltas[index, anchors].float(), output.anchors[anchors])
         height, width = (int(side) for side in size)
         boxes = clip(boxes, height, width)
-        # torchvision measures plain widths; moving the far corner by one gives the +1 convention.
-        # In double precision: it sets phrases apart by adding large numbers to their boxes.
+        # Widths are x2 - x1 + 1 in the official code and x2 - x1 in torchvision: `plain` converts.
+        # Double precision, because batched_nms separates phrases by adding large offsets.
         keep = batched_nms(plain(boxes).double(), score.double(), phrases, self.nms_iou)
-        if len(keep) > self.max_detections:  # all that score as much as the last one stay
+        if len(keep) > self.max_detections:  # with all that score as much as the last one
             keep = keep[score[keep] >= score[keep[self.max_detections - 1]]]
         original = (int(original_size[0]), int(original_size[1]))
         scaled = scale_to(boxes[keep], (height, width), original)
@@ -70,12 +70,12 @@ class Decoder:
 
 
 def phrase_scores(alignment: Tensor, phrase_masks: Tensor) -> Tensor:
-    """Mean word probability (A, P) of each phrase; one without words scores 0.
+    """Mean probability (A, P) of the words of each phrase; a phrase without words scores 0.
 
     `alignment` holds logits (A, T), `phrase_masks` is (P, T) bool.
     """
     weights = phrase_masks.float()
     weights = weights / weights.sum(1, keepdim=True).clamp(min=1)
-    # Under autocast the product would be in bf16, and scores that differ would be equal.
+    # Under autocast the product would be in bf16, where different scores may become equal.
     with torch.autocast(alignment.device.type, enabled=False):
         return alignment.sigmoid() @ weights.T

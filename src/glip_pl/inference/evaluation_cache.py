@@ -1,4 +1,4 @@
-"""What an evaluation has found so far, on disk, so that an interruption loses half a minute."""
+"""Detections of an unfinished evaluation on disk, so that an interruption loses half a minute."""
 
 import logging
 import shutil
@@ -12,74 +12,75 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from glip_pl.files.writing import write_whole
 from glip_pl.types import Detections
 
 log = logging.getLogger(__name__)
 
 SAVE_INTERVAL = 30.0
-"""Seconds between two files."""
+"""Seconds between two files of a process."""
 
 
 class EvaluationCache:
-    """Detections of a set's images; each process writes files of its own, whole or not at all."""
+    """Detections by image of one evaluation set; each process writes files of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.waiting: list[tuple[int, Detections]] = []
-        self.saved = time.monotonic()
+        self.unsaved: list[tuple[int, Detections]] = []
+        self.last_saved = time.monotonic()
 
-    def add(self, image_ids: Sequence[int], found: Sequence[Detections]) -> None:
-        """Remember, and write now and then."""
-        self.waiting += [
-            (one, boxes.to("cpu")) for one, boxes in zip(image_ids, found, strict=True)
+    def add(self, image_ids: Sequence[int], detections: Sequence[Detections]) -> None:
+        """Add images with the detections in each, and save them if it is time to."""
+        self.unsaved += [
+            (image_id, of_image.to("cpu"))
+            for image_id, of_image in zip(image_ids, detections, strict=True)
         ]
-        if time.monotonic() - self.saved > SAVE_INTERVAL:
+        if time.monotonic() - self.last_saved > SAVE_INTERVAL:
             self.save()
 
     def save(self) -> None:
-        """Write what was added since the last time."""
-        self.saved = time.monotonic()
-        if not self.waiting:
+        """Write everything that was added since the last time to a new file."""
+        self.last_saved = time.monotonic()
+        if not self.unsaved:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        place = self.folder / f"{uuid.uuid4().hex}.safetensors"
-        half = place.with_suffix(".tmp")
-        save_file(_packed(self.waiting), half)
-        half.replace(place)
-        self.waiting = []
+        with write_whole(self.folder / f"{uuid.uuid4().hex}.safetensors") as partial:
+            save_file(_packed(self.unsaved), partial)
+        self.unsaved = []
 
     def load(self) -> dict[int, Detections]:
-        """What earlier tries have found, by image."""
-        found: dict[int, Detections] = {}
+        """Saved detections of all processes and earlier attempts, by image id.
+
+        A warning names files that cannot be read; their images have to be evaluated again.
+        """
+        detections: dict[int, Detections] = {}
         for path in sorted(self.folder.glob("*.safetensors")):
             try:
-                found |= _unpacked(load_file(path))
+                detections |= _unpacked(load_file(path))
             except (SafetensorError, OSError, KeyError, RuntimeError) as error:
                 log.warning("%s cannot be read, its images are done again: %s", path, error)
-        return found
+        return detections
 
     def remove(self) -> None:
-        """The evaluation is finished."""
-        self.waiting = []
+        """Delete all files and everything that was added: the evaluation is finished."""
+        self.unsaved = []
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _packed(images: Sequence[tuple[int, Detections]]) -> dict[str, Tensor]:
+    """Detections of several images as flat tensors."""
     return {
-        "image_ids": torch.tensor([one for one, _ in images]),
-        "counts": torch.tensor([len(found) for _, found in images]),
-        "boxes": torch.cat([found.boxes for _, found in images]),
-        "scores": torch.cat([found.scores for _, found in images]),
-        "phrase_ids": torch.cat([found.phrase_ids for _, found in images]),
+        "image_ids": torch.tensor([image_id for image_id, _ in images]),
+        "counts": torch.tensor([len(detections) for _, detections in images]),
+        "boxes": torch.cat([detections.boxes for _, detections in images]),
+        "scores": torch.cat([detections.scores for _, detections in images]),
+        "phrase_ids": torch.cat([detections.phrase_ids for _, detections in images]),
     }
 
 
 def _unpacked(packed: dict[str, Tensor]) -> dict[int, Detections]:
     counts = packed["counts"].tolist()
-    parts = zip(
-        *(packed[name].split(counts) for name in ("boxes", "scores", "phrase_ids")), strict=True
-    )
+    columns = (packed[name].split(counts) for name in ("boxes", "scores", "phrase_ids"))
     return {
-        int(image): Detections(*part)
-        for image, part in zip(packed["image_ids"].tolist(), parts, strict=True)
+        int(image_id): Detections(*tensors)
+        for image_id, *tensors in zip(packed["image_ids"].tolist(), *columns, strict=True)
     }

@@ -1,6 +1,6 @@
-"""Any number of categories: the image is encoded once, and asked with one prompt after the other.
+"""Detects any number of categories: the image is encoded once, for as many prompts as are needed.
 
-The official program runs the whole model for each of LVIS's 31 prompts.
+The official GLIP code runs the whole model for each of LVIS's 31 prompts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,15 +17,18 @@ from glip_pl.prompts.tokens import Tokenizer, tokenize
 from glip_pl.types import Batch, Detections, Output, TextFeatures
 
 FREE_SHARE = 0.5
-"""Of a GPU's free memory that prompts asked at the same time may take."""
+"""Share of a GPU's free memory that the prompts of one pass may take."""
 
-MAPS, LOGITS = 30, 32
-"""Maps of features, and numbers per pixel and word (8 heads), that one more prompt takes; rough."""
+FEATURE_MAPS = 30
+"""Feature maps of an image that one more prompt takes in memory; a rough estimate."""
+
+LOGITS = 32
+"""Numbers per pixel and word that one more prompt takes in memory; a rough estimate (8 heads)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """One prompt, as the model has read it."""
+    """A prompt of some of the categories, encoded by the model."""
 
     first: int  # index of its first category
     text: TextFeatures  # (1, T, C)
@@ -39,9 +42,9 @@ def read_questions(
     device: torch.device,
     learned: bool = True,
 ) -> list[Question]:
-    """Words of every prompt; the same for all images, so worth keeping while weights stay.
+    """Encode every prompt of a vocabulary; the result is valid until the weights change.
 
-    With `learned`, what the model has learned to add to prompts is added.
+    Without `learned`, the learned prompt of a tuned model is left out.
     """
     questions = []
     for chunk in vocabulary:
@@ -58,42 +61,47 @@ def detect_categories(
     batch: Batch,
     memory_gb: float | None = None,
 ) -> list[Detections]:
-    """What every image of a batch holds of all categories, best first.
+    """Detections of all categories in each image of a batch, best first.
 
-    The limit of the decoder is one for each prompt, as officially. Prompts are asked together as
-    far as `memory_gb` goes: by default half of what a GPU has free, and one by one on a CPU.
+    As in the official GLIP code, the decoder limits the detections of each prompt, not of the
+    image. `memory_gb` is the memory for the prompts of one pass; None: half of a GPU's free
+    memory, and on a CPU one prompt per pass.
     """
     levels = model.encode_image(batch.images, batch.sizes)
     if model.shallow:
-        levels = model.refine(levels)  # no word changes them
-    found: list[list[Detections]] = [[] for _ in range(len(batch))]
-    for together in _groups(questions, levels, memory_gb):
-        output = _ask(model, levels, together)
-        for place, question in enumerate(together):
+        levels = model.refine(levels)  # without fusion, no prompt changes these
+    detections: list[list[Detections]] = [[] for _ in range(len(batch))]
+    for group in _groups(questions, levels, memory_gb):
+        output = _grounded(model, levels, group)
+        for number, question in enumerate(group):
             for image in range(len(batch)):
-                row = place * len(batch) + image
-                one = decoder.decode(
+                row = number * len(batch) + image
+                of_question = decoder.decode(
                     output, row, question.phrase_masks, batch.sizes[image],
                     batch.original_sizes[image],
                 )  # fmt: skip
-                moved = one.phrase_ids + question.first
-                found[image].append(Detections(one.boxes, one.scores, moved))
-    return [_merged(parts) for parts in found]
+                categories = of_question.phrase_ids + question.first
+                detections[image].append(
+                    Detections(of_question.boxes, of_question.scores, categories)
+                )
+    return [_merged(of_image) for of_image in detections]
 
 
-def _ask(model: GLIP, levels: list[Tensor], together: Sequence[Question]) -> Output:
-    """Every image and prompt, prompt by prompt."""
-    count, width = len(levels[0]), max(one.text.mask.shape[1] for one in together)
+def _grounded(model: GLIP, levels: list[Tensor], group: Sequence[Question]) -> Output:
+    """The output for every pair of a prompt and an image; the images of a prompt are adjacent."""
+    count = len(levels[0])
+    width = max(question.text.mask.shape[1] for question in group)
 
     def rows(features: Sequence[Tensor]) -> Tensor:
-        padded = [pad(one, (0, 0, 0, width - one.shape[1])) for one in features]
+        """Features of words (1, T, C) of all prompts, padded and repeated for every image."""
+        padded = [pad(words, (0, 0, 0, width - words.shape[1])) for words in features]
         return torch.cat(padded).repeat_interleave(count, 0)
 
-    masks = rows([one.text.mask[..., None] for one in together])[..., 0]
-    later = zip(*(one.text.deeper for one in together), strict=True)
-    hidden = rows([one.text.hidden for one in together])
-    text = TextFeatures(hidden, masks, [rows(one) for one in later])
-    repeated = [level.repeat(len(together), 1, 1, 1) for level in levels]
+    masks = rows([question.text.mask[..., None] for question in group])[..., 0]
+    by_layer = zip(*(question.text.deeper for question in group), strict=True)
+    hidden = rows([question.text.hidden for question in group])
+    text = TextFeatures(hidden, masks, [rows(features) for features in by_layer])
+    repeated = [level.repeat(len(group), 1, 1, 1) for level in levels]
     output: Output = model.head(repeated, text) if model.shallow else model.ground(repeated, text)
     return output
 
@@ -101,27 +109,28 @@ def _ask(model: GLIP, levels: list[Tensor], together: Sequence[Question]) -> Out
 def _groups(
     questions: Sequence[Question], levels: list[Tensor], memory_gb: float | None
 ) -> Iterator[Sequence[Question]]:
+    """The prompts of each pass."""
     size = 1
     device = levels[0].device
     if memory_gb is None and device.type == "cuda":
         memory_gb = FREE_SHARE * torch.cuda.mem_get_info(device)[0] / 1e9
     if memory_gb is not None:
-        size = max(1, int(memory_gb * 1e9 / _bytes_of_a_prompt(questions, levels)))
+        size = max(1, int(memory_gb * 1e9 / _bytes_per_prompt(questions, levels)))
     for start in range(0, len(questions), size):
         yield questions[start : start + size]
 
 
-def _bytes_of_a_prompt(questions: Sequence[Question], levels: list[Tensor]) -> float:
-    """About what one more prompt takes: some maps of features, and logits of all heads."""
+def _bytes_per_prompt(questions: Sequence[Question], levels: list[Tensor]) -> float:
+    """Approximate memory that one more prompt takes: feature maps, and logits of all heads."""
     pixels = sum(level.shape[0] * level.shape[2] * level.shape[3] for level in levels)
-    words = max(one.text.mask.shape[1] for one in questions)
-    return 4.0 * pixels * (MAPS * levels[0].shape[1] + LOGITS * words)
+    words = max(question.text.mask.shape[1] for question in questions)
+    return 4.0 * pixels * (FEATURE_MAPS * levels[0].shape[1] + LOGITS * words)
 
 
-def _merged(parts: Sequence[Detections]) -> Detections:
-    boxes, scores, phrase_ids = (
-        torch.cat(column)
-        for column in zip(*((p.boxes, p.scores, p.phrase_ids) for p in parts), strict=True)
-    )
+def _merged(by_question: Sequence[Detections]) -> Detections:
+    """The detections of all prompts in an image, best first."""
+    boxes = torch.cat([detections.boxes for detections in by_question])
+    scores = torch.cat([detections.scores for detections in by_question])
+    phrase_ids = torch.cat([detections.phrase_ids for detections in by_question])
     order = scores.argsort(descending=True, stable=True)
     return Detections(boxes[order], scores[order], phrase_ids[order])

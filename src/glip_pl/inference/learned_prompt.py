@@ -1,4 +1,4 @@
-"""A learned prompt in a small file: what the model reads instead of a text (paper 5.2)."""
+"""A learned prompt in a small file, which replaces the encoded text (prompt tuning, paper 5.2)."""
 
 import hashlib
 import json
@@ -21,74 +21,76 @@ from glip_pl.types import Prompt, TextFeatures
 log = logging.getLogger(__name__)
 
 KEY = "glip_pl_prompt"
+"""Key of the file's metadata under which the prompt stands as JSON."""
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedPrompt:
-    """Encoded words and what stands for them in later layers; no text encoder is needed."""
+    """The encoded words of a prompt after prompt tuning; no text encoder is needed to use it."""
 
     prompt: Prompt
     hidden: Tensor  # (T, C) float32
     phrase_masks: Tensor  # (P, T) bool
-    deeper: Tensor  # (D, T, C) float32, what the second and later fusions read in addition
-    reader: str  # fingerprint of the model that it was tuned from
+    deeper: Tensor  # (D, T, C) float32, added to the words for the second and later fusions
+    model_fingerprint: str  # of the model that it was tuned for
 
     def question(self, model: GLIP) -> Question:
-        """What to ask the model. Raises UserError if it was learned for another kind of model.
+        """The prompt as `detect_categories` takes it.
 
-        Warns if it was learned for other weights.
+        Raises UserError if it was tuned for a model of another shape; logs a warning if the weights
+        differ.
         """
         device = next(model.parameters()).device
         if self.hidden.shape[1] != model.text_encoder.dim:
             raise UserError(
-                f"the learned prompt has {self.hidden.shape[1]} numbers a word, this model "
-                f"{model.text_encoder.dim}: it was learned for another one"
+                f"the learned prompt has {self.hidden.shape[1]} features per word, but this model "
+                f"has {model.text_encoder.dim}: it was tuned for another model"
             )
         if len(self.deeper) >= model.readings:
             raise UserError(
-                f"the learned prompt is for {1 + len(self.deeper)} readings of the words, this "
-                f"model reads them {model.readings} times: it was learned for another one"
+                f"the learned prompt is for {1 + len(self.deeper)} readings of the words, but this "
+                f"model reads them {model.readings} times: it was tuned for another model"
             )
-        if self.reader != fingerprint(model):
+        if self.model_fingerprint != fingerprint(model):
             log.warning(
-                "the learned prompt for %r was tuned from a model with other weights; this one may "
-                "find little by it",
+                "the learned prompt for %r was tuned for a model with other weights: this one may "
+                "detect little with it",
                 self.prompt.caption,
             )
         mask = torch.ones(1, len(self.hidden), dtype=torch.bool, device=device)
-        later = [rows[None].to(device) for rows in self.deeper]
-        text = TextFeatures(self.hidden[None].to(device), mask, later)
+        deeper = [words[None].to(device) for words in self.deeper]
+        text = TextFeatures(self.hidden[None].to(device), mask, deeper)
         return Question(0, text, self.phrase_masks.to(device))
 
     def write(self, path: Path) -> None:
-        """Save it whole or not at all."""
-        about = {
+        """Write the prompt to a file, whole or not at all."""
+        metadata = {
             "caption": self.prompt.caption,
             "phrases": self.prompt.phrases,
-            "reader": self.reader,
+            "reader": self.model_fingerprint,
         }
         tensors = {
             "hidden": self.hidden,
             "phrase_masks": self.phrase_masks,
             "deeper": self.deeper,
         }
-        write_tensors(tensors, {KEY: json.dumps(about)}, path)
+        write_tensors(tensors, {KEY: json.dumps(metadata)}, path)
 
 
 def learned_prompt(prompt: Prompt, question: Question, model: GLIP) -> LearnedPrompt:
-    """What a prompt-tuned model has learned for a prompt, as it reads it."""
-    (hidden,), later = question.text.hidden, question.text.deeper
+    """The learned prompt of a tuned model; `question` is `prompt` as this model encodes it."""
+    (hidden,), deeper = question.text.hidden, question.text.deeper
     return LearnedPrompt(
         prompt,
         hidden.cpu(),
         question.phrase_masks.cpu(),
-        (torch.cat(later) if later else hidden.new_zeros(0, *hidden.shape)).cpu(),
+        (torch.cat(deeper) if deeper else hidden.new_zeros(0, *hidden.shape)).cpu(),
         fingerprint(model),
     )
 
 
 def fingerprint(model: GLIP) -> str:
-    """Of all weights that read a learned prompt: not the text encoder's, nor what was learned."""
+    """Hash of all weights that a learned prompt depends on: all but text encoder and prompt."""
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         if not name.startswith(("text_encoder.", PROMPTS)):
@@ -98,22 +100,21 @@ def fingerprint(model: GLIP) -> str:
 
 
 def read_prompt(path: Path) -> LearnedPrompt:
-    """Open a file that `write` made. Raises UserError if it is none."""
+    """Read a file that `LearnedPrompt.write` wrote. Raises UserError if it is something else."""
     if not path.is_file():
         raise UserError(f"no such file: {path} (the setting `prompt`)")
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})[KEY])
+            metadata = json.loads((file.metadata() or {})[KEY])
         tensors = load_file(path)
         phrases = tuple(
-            tuple((int(start), int(end)) for start, end in phrase) for phrase in about["phrases"]
+            tuple((int(start), int(end)) for start, end in phrase) for phrase in metadata["phrases"]
         )
-        read = LearnedPrompt(
-            Prompt(str(about["caption"]), phrases), **tensors, reader=about["reader"]
-        )
+        prompt = Prompt(str(metadata["caption"]), phrases)
+        learned = LearnedPrompt(prompt, **tensors, model_fingerprint=metadata["reader"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is no learned prompt: {error}") from error
-    length = len(read.hidden)
-    if read.phrase_masks.shape != (len(phrases), length) or read.deeper.shape[1:2] != (length,):
-        raise UserError(f"{path} is no learned prompt: its parts do not fit each other")
-    return read
+    masks, length = learned.phrase_masks, len(learned.hidden)
+    if masks.shape != (len(phrases), length) or learned.deeper.shape[1:2] != (length,):
+        raise UserError(f"{path} is no learned prompt: its tensors do not fit each other")
+    return learned

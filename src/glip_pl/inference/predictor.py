@@ -1,4 +1,4 @@
-"""Ask a picture: text in, boxes out."""
+"""Detects what a text names in a picture, from Python."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from glip_pl.types import Batch, Detections, Prompt, Sample
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """More names than one prompt holds, as a model has read them."""
+    """Any number of names, or a learned prompt, as a model has encoded them."""
 
-    prompt: Prompt  # of all names; phrase ids index its phrases
+    prompt: Prompt  # of all names; the phrase ids of detections index its phrases
     questions: Sequence[Question]
 
 
 class Predictor:
-    """A model with its tokenizer and its input size; `Predictor.load(checkpoint)` makes one."""
+    """A model with its tokenizer and image size; `Predictor.load(checkpoint)` builds one."""
 
     def __init__(
         self, model: GLIP, tokenizer: Tokenizer, transform: ResizeFlip, decoder: Decoder
@@ -50,72 +50,74 @@ class Predictor:
         tokenizer: str | None = None,
         **decoding: Any,
     ) -> Self:
-        """From a checkpoint of this package, a converted file or a released one.
+        """Build the predictor of a training checkpoint, a converted file or a released one.
 
-        `tokenizer` is a hub name or a folder, by default the checkpoint's own; `decoding` is as
-        for `Decoder`.
+        `tokenizer` is a name on the hub or a folder, by default the checkpoint's own; `decoding`
+        are arguments of `Decoder`. Raises UserError if the device or a file cannot be used.
         """
         try:
             torch.empty(0, device=device)
         except (RuntimeError, AssertionError) as error:
-            raise UserError(f"device={device} is not there: {error}") from error
+            raise UserError(f"device={device} is not available: {error}") from error
         trained = load_trained(checkpoint)
-        vocabulary = load_tokenizer(tokenizer or trained.config["tokenizer"])
+        loaded = load_tokenizer(tokenizer or trained.config["tokenizer"])
         transform = ResizeFlip(**trained.config["eval_transform"])
-        return cls(trained.model.to(device), vocabulary, transform, Decoder(**decoding))
+        return cls(trained.model.to(device), loaded, transform, Decoder(**decoding))
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The device of the model."""
         return next(self.model.parameters()).device
 
     def prompt(self, text: str) -> Prompt:
-        """The phrases of a text. Raises UserError if there is none or they are too many."""
+        """The prompt of a text. Raises UserError if it has no phrases, or too many tokens."""
         prompt = text_prompt(text)
         check_budget(self.tokenizer, prompt)
         return prompt
 
     def learned(self, learned: LearnedPrompt) -> Vocabulary:
-        """A prompt that was learned instead of written; the text encoder is not asked.
+        """A learned prompt, which replaces the text and needs no text encoder.
 
-        Raises UserError if it was learned for another kind of model.
+        Raises UserError if it was tuned for a model of another shape.
         """
         return Vocabulary(learned.prompt, [learned.question(self.model)])
 
     @torch.inference_mode()
     def vocabulary(self, names: Sequence[str]) -> Vocabulary:
-        """Any number of names, read once for all pictures. Raises UserError if there is none."""
+        """Encode any number of names, once for all pictures. Raises UserError if there are none."""
         if not names:
-            raise UserError("the list of names is empty: there is nothing to look for")
+            raise UserError("the list of names is empty: give at least one name")
         wordings = wordings_of(names)
-        lengths = name_lengths(self.tokenizer, [one.text for one in wordings])
-        asked = list(chunks(wordings, lengths))
-        device = self.device
-        questions = read_questions(self.model, self.tokenizer, asked, device)
+        lengths = name_lengths(self.tokenizer, [wording.text for wording in wordings])
+        prompts = list(chunks(wordings, lengths))
+        questions = read_questions(self.model, self.tokenizer, prompts, self.device)
         return Vocabulary(detection_prompt(wordings), questions)
 
     @torch.inference_mode()
     def __call__(self, image: Image.Image, text: str | Prompt | Vocabulary) -> Detections:
-        """Boxes in pixels of `image`, best first; phrase ids index the prompt's phrases."""
+        """Detections in a picture, in its pixels, best first.
+
+        Their phrase ids index the phrases of the prompt.
+        """
         if isinstance(text, Vocabulary):
             batch = self.batch([image.convert("RGB")], [Prompt("", ())])
-            (found,) = detect_categories(self.model, self.decoder, text.questions, batch)
-            return found.best(self.decoder.max_detections).to("cpu")
+            (detections,) = detect_categories(self.model, self.decoder, text.questions, batch)
+            return detections.best(self.decoder.max_detections).to("cpu")
         prompt = self.prompt(text) if isinstance(text, str) else text
         return self.ground(self.batch([image.convert("RGB")], [prompt]))[0]
 
     @torch.inference_mode()
     def ground(self, batch: Batch) -> list[Detections]:
-        """What every picture of a batch holds of its own prompt, on the CPU."""
+        """Detections in each picture of a batch for its own prompt, on the CPU."""
         output = self.model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
-        return [found.to("cpu") for found in self.decoder(output, batch)]
+        return [detections.to("cpu") for detections in self.decoder(output, batch)]
 
     def batch(self, images: Sequence[Image.Image], prompts: Sequence[Prompt]) -> Batch:
-        """The model's input for RGB pictures and a prompt each."""
+        """The model's input for RGB pictures with a prompt for each."""
         samples = []
-        for number, (image, prompt) in enumerate(zip(images, prompts, strict=True)):
+        for image_id, (image, prompt) in enumerate(zip(images, prompts, strict=True)):
             pixels, boxes = self.transform(image, torch.zeros(0, 4), prompt.caption)
-            nothing = torch.zeros(0, dtype=torch.int64)
+            phrase_ids = torch.zeros(0, dtype=torch.int64)
             size = (image.height, image.width)
-            samples.append(Sample(pixels, boxes, nothing, prompt, number, size))
+            samples.append(Sample(pixels, boxes, phrase_ids, prompt, image_id, size))
         return self.collate(samples).to(self.device)
