@@ -1,4 +1,4 @@
-"""A teacher labels, a student learns from its boxes, and teaches the next round."""
+"""Rounds of self-training: who teaches whom, interruptions, and wrong settings."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.conftest import MINILM, SMALL, Compose
 
 @pytest.fixture
 def rounds(settings: Compose, world: Path, finding: Path) -> Any:
-    def run(*words: str) -> Path:
+    def run(*overrides: str) -> Path:
         config = settings(
             [
                 *SMALL,
@@ -26,7 +26,7 @@ def rounds(settings: Compose, world: Path, finding: Path) -> Any:
                 *("trainer.max_steps=2", "data.batch_size=4", "data.test=null"),
                 "data.train.web.dataset.box_filter.min_score=0.1",
                 f"teacher={finding}",
-                *words,
+                *overrides,
             ],
             "self_train",
         )
@@ -42,8 +42,8 @@ def test_each_student_teaches_the_next(rounds: Any, finding: Path) -> None:
     student = first / "checkpoints" / "last.ckpt"
     assert json.loads((first / "done.json").read_text())["teacher"] == str(finding)
     assert json.loads((second / "done.json").read_text())["teacher"] == str(student)
-    for one in (first, second):
-        report = json.loads((one / "labels" / "report.json").read_text())
+    for round_folder in (first, second):
+        report = json.loads((round_folder / "labels" / "report.json").read_text())
         assert report["captions"] == 8
     weights = read_checkpoint(student).weights
     teacher = read_checkpoint(finding).weights
@@ -62,12 +62,12 @@ def test_a_slow_teacher_is_the_mean_of_itself_and_its_student(rounds: Any, findi
     assert json.loads((folder / "round_2" / "done.json").read_text())["teacher"] == str(path)
 
 
-def test_a_setting_that_labelling_does_not_know_is_told(rounds: Any) -> None:
+def test_an_unknown_setting_of_the_labelling_is_refused(rounds: Any) -> None:
     with pytest.raises(UserError, match=r"label\.miror is no setting of pseudo_label"):
         rounds("+label.miror=true")
 
 
-def test_rounds_go_on_where_they_were(rounds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_continues(rounds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
 
     def interrupted(config: Any) -> Any:
@@ -85,7 +85,7 @@ def test_rounds_go_on_where_they_were(rounds: Any, monkeypatch: pytest.MonkeyPat
     with pytest.raises(KeyboardInterrupt):
         rounds()
     folder = rounds()
-    assert calls == ["label", "train", "label", "train"]  # the labels themselves are there
+    assert calls == ["label", "train", "label", "train"]  # labelling finds its shards complete
     stamp = (folder / "round_1" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
     rounds("rounds=2")
     assert (folder / "round_1" / "checkpoints" / "last.ckpt").stat().st_mtime_ns == stamp
@@ -94,7 +94,7 @@ def test_rounds_go_on_where_they_were(rounds: Any, monkeypatch: pytest.MonkeyPat
         rounds("optimizer.lr=1e-5")
 
 
-def test_the_first_teacher_stays_the_first(
+def test_a_continued_run_keeps_its_first_teacher(
     settings: Compose, finding: Path, tmp_path: Path
 ) -> None:
     old = tmp_path / "old" / "checkpoints" / "best.ckpt"
@@ -113,9 +113,9 @@ def test_the_first_teacher_stays_the_first(
     claim_rounds(folder, config, first_teacher(folder, config))
 
 
-def test_the_ablation_adds_one_thing_after_the_other(settings: Compose) -> None:
+def test_each_model_of_the_ablation_adds_one_source_or_the_fusion(settings: Compose) -> None:
     a, b, c, t = (settings([f"experiment=shapes_{model}"]) for model in "abct")
-    sources = [{name for name, one in x.data.train.items() if one} for x in (a, b, c, t)]
+    sources = [{name for name, node in x.data.train.items() if node} for x in (a, b, c, t)]
     assert sources[0] == sources[1] == {"detection"}
     assert sources[2] == {"detection", "captions"}
     assert sources[3] == {"detection", "captions", "web"}

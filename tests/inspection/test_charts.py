@@ -1,4 +1,4 @@
-"""Plots of anything that users call their categories."""
+"""Plots show names of categories as users write them."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from PIL import Image
 from glip_pl.inspection.charts import line_plot
 
 
-def test_any_name_has_its_entry_in_the_legend(tmp_path: Path) -> None:
+def test_the_legend_shows_every_name_literally(tmp_path: Path) -> None:
     names = ["_background_", r"$\frac{ is no formula$", "plain"]
     figure = line_plot({name: [1.0, 2.0] for name in names}, ["1", "full"], "shots", "AP")
     figure.savefig(tmp_path / "plot.png")

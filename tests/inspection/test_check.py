@@ -41,7 +41,7 @@ def test_sound_data_pass_in_every_format(
 
 
 def change(reader: Reader, edit: Callable[[dict[str, Any]], object]) -> Reader:
-    """The same source with a mistake in its JSON."""
+    """The same source after a change to its annotation file."""
     content = json.loads(reader.files[0].read_text())
     edit(content)
     reader.files[0].write_text(json.dumps(content))
@@ -68,7 +68,7 @@ MISTAKES: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
 
 
 @pytest.mark.parametrize(("kind", "edit"), MISTAKES, ids=[str(i) for i in range(len(MISTAKES))])
-def test_every_mistake_is_found(
+def test_every_mistake_is_reported(
     kind: str,
     edit: Callable[[dict[str, Any]], object],
     tmp_path: Path,
@@ -89,7 +89,7 @@ def test_every_mistake_is_found(
         ("caption too long", [[0, 3]], "word " * 5000),
     ],
 )
-def test_mistakes_in_captions_are_found(
+def test_mistakes_in_captions_are_reported(
     kind: str,
     spans: list[Any],
     caption: str | None,
@@ -106,7 +106,7 @@ def test_mistakes_in_captions_are_found(
     assert not finding.passed
 
 
-def test_a_picture_of_another_size_is_found_when_it_is_opened(
+def test_a_picture_of_another_size_is_reported_when_it_is_decoded(
     tmp_path: Path, checked: Callable[..., Finding]
 ) -> None:
     reader = change(coco(tmp_path, SCENES), lambda c: c["images"][0].update(width=99))
@@ -115,7 +115,9 @@ def test_a_picture_of_another_size_is_found_when_it_is_opened(
     assert finding.problems.counts == {"picture of another size": 1}
 
 
-def test_what_the_set_tolerates_passes(tmp_path: Path, checked: Callable[..., Finding]) -> None:
+def test_a_share_of_mistakes_that_the_set_tolerates_passes(
+    tmp_path: Path, checked: Callable[..., Finding]
+) -> None:
     reader = change(
         coco(tmp_path, SCENES), lambda c: c["annotations"][0].update(bbox=[0, 0, 900, 5])
     )
@@ -125,14 +127,14 @@ def test_what_the_set_tolerates_passes(tmp_path: Path, checked: Callable[..., Fi
     assert clipped.passed and clipped.problems.counts == {"box cut at the border": 1}
 
 
-def test_more_than_a_hundred_boxes_of_a_category_cannot_score_one(
+def test_more_than_a_hundred_boxes_of_a_category_do_not_fail_the_check(
     tmp_path: Path, checked: Callable[..., Finding]
 ) -> None:
     def crowd(content: dict[str, Any]) -> None:
         box = {"image_id": 7, "category_id": 5, "iscrowd": 0}
         for number in range(120):
-            place = [number % 12 * 4, number // 12 * 3, 3, 2]
-            content["annotations"].append(box | {"id": 1000 + number, "bbox": place})
+            bbox = [number % 12 * 4, number // 12 * 3, 3, 2]
+            content["annotations"].append(box | {"id": 1000 + number, "bbox": bbox})
 
     finding = checked(change(coco(tmp_path, SCENES), crowd))
     assert finding.ground_truth_ap is not None and finding.ground_truth_ap < 1

@@ -17,12 +17,12 @@ SCENES = scenes(6)
 def folder(tmp_path: Path) -> Path:
     """A user's folder: detection data in COCO's layout."""
     for split in ("train", "val"):
-        (tmp_path / "mine" / split).mkdir(parents=True)
-        coco(tmp_path / "mine" / split, SCENES)
-        (tmp_path / "mine" / split / "coco.json").rename(tmp_path / "mine" / f"{split}.json")
-        for picture in (tmp_path / "mine" / split / "pictures").iterdir():
-            picture.rename(tmp_path / "mine" / split / picture.name)
-    return tmp_path / "mine"
+        (tmp_path / "cells" / split).mkdir(parents=True)
+        coco(tmp_path / "cells" / split, SCENES)
+        (tmp_path / "cells" / split / "coco.json").rename(tmp_path / "cells" / f"{split}.json")
+        for picture in (tmp_path / "cells" / split / "pictures").iterdir():
+            picture.rename(tmp_path / "cells" / split / picture.name)
+    return tmp_path / "cells"
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path) -> Path:
     return tmp_path / "out"
 
 
-def call(monkeypatch: pytest.MonkeyPatch, action: str, folder: Path, *words: str) -> None:
-    given = [action, "data=custom", f"data.root={folder}", f"output={folder.parent}/out", *words]
-    monkeypatch.setattr(sys, "argv", ["data", *given])
+def call(monkeypatch: pytest.MonkeyPatch, action: str, folder: Path, *overrides: str) -> None:
+    common = ["data=custom", f"data.root={folder}", f"output={folder.parent}/out"]
+    monkeypatch.setattr(sys, "argv", ["data", action, *common, *overrides])
     data_command.main()
 
 
@@ -47,13 +47,15 @@ def test_check_passes_and_fails_with_exit_codes(
     with pytest.raises(SystemExit) as stopped:
         call(monkeypatch, "check", folder)
     assert stopped.value.code == 1
-    said = capsys.readouterr().out
-    assert "val/custom: NOT OK" in said and "1 x missing or broken picture" in said
+    printed = capsys.readouterr().out
+    assert "val/custom: NOT OK" in printed and "1 x missing or broken picture" in printed
     report = json.loads((run / "check.json").read_text())
     assert report["train/custom"]["passed"] and not report["val/custom"]["passed"]
 
 
-def test_stats_count(folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stats_are_written_for_the_chosen_set(
+    folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     call(monkeypatch, "stats", folder, "sets=[train/custom]")
     statistics = json.loads((run / "stats.json").read_text())["train/custom"]
     assert statistics["images"] == 6 and statistics["images without boxes"] == 1
@@ -75,16 +77,16 @@ def test_convert_writes_each_set(folder: Path, run: Path, monkeypatch: pytest.Mo
     assert len((run / "val/custom/annotations.jsonl").read_text().splitlines()) == 2
 
 
-def test_wrong_words_are_answered(
+def test_unknown_sets_formats_and_actions_are_refused(
     folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for words, said in (
+    for overrides, message in (
         (["sets=[train/x]"], "no such set: train/x"),
         (["convert.format=x"], "odvg"),
     ):
         with pytest.raises(SystemExit):
-            call(monkeypatch, "convert", folder, *words)
-        assert said in capsys.readouterr().err
+            call(monkeypatch, "convert", folder, *overrides)
+        assert message in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", ["data"])
     with pytest.raises(SystemExit):
         data_command.main()

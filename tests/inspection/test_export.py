@@ -1,4 +1,4 @@
-"""Any source becomes ODVG lines or shards that hold the same."""
+"""Sources in every format keep their content as ODVG lines and as shards."""
 
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from glip_pl.data.index import Index
 from glip_pl.data.indexing import open_index
 from glip_pl.data.records import Reader
 from glip_pl.errors import UserError
+from glip_pl.files.writing import PARTIAL
 from glip_pl.inspection.export import LABEL_MAP, write_odvg, write_shards
 from glip_pl.inspection.named_set import NamedSet, phrase_texts
 from tests.data.formats.test_round_trip import by_name
@@ -20,22 +21,22 @@ from tests.data.formats.writers import DETECTION, GROUNDING, Writer, scenes
 SCENES = scenes(7)
 
 
-def same(new: Reader, new_index: Index, old: Reader, old_index: Index) -> None:
-    """Pictures, sizes, captions, and each box with its words."""
+def assert_same(new: Reader, new_index: Index, old: Reader, old_index: Index) -> None:
+    """Compares pictures, sizes, captions, and each box with its category or phrase."""
     assert len(new_index) == len(old_index)
     for row in range(len(old_index)):
         pairs = []
         for reader, index in ((new, new_index), (old, old_index)):
             boxes = zip(index.boxes[row].tolist(), phrase_texts(index, row), strict=True)
             pixels = np.asarray(reader.open_images().load(index.images[row]))
-            about = (index.sizes[row].tolist(), index.captions[row], sorted(boxes))
-            pairs.append((about, pixels))
+            annotation = (index.sizes[row].tolist(), index.captions[row], sorted(boxes))
+            pairs.append((annotation, pixels))
         assert pairs[0][0] == pairs[1][0]
         assert np.array_equal(pairs[0][1], pairs[1][1])
 
 
 @pytest.mark.parametrize("write", DETECTION + GROUNDING, ids=by_name)
-def test_odvg_lines_hold_the_same(write: Writer, tmp_path: Path, indexes: Path) -> None:
+def test_odvg_lines_have_the_same_content(write: Writer, tmp_path: Path, indexes: Path) -> None:
     (tmp_path / "in").mkdir()
     reader = write(tmp_path / "in", SCENES)
     index = open_index(reader, indexes)
@@ -45,20 +46,20 @@ def test_odvg_lines_hold_the_same(write: Writer, tmp_path: Path, indexes: Path) 
     roots = images.roots if isinstance(images, ImageFolder) else (out / "images",)
     label_map = out / LABEL_MAP if index.names else None
     new = OdvgJsonl(lines, roots, label_map)
-    same(new, open_index(new, indexes), reader, index)
+    assert_same(new, open_index(new, indexes), reader, index)
 
 
 @pytest.mark.parametrize("write", DETECTION + GROUNDING, ids=by_name)
-def test_shards_hold_the_same(write: Writer, tmp_path: Path, indexes: Path) -> None:
+def test_shards_have_the_same_content(write: Writer, tmp_path: Path, indexes: Path) -> None:
     (tmp_path / "in").mkdir()
     reader = write(tmp_path / "in", SCENES)
     index = open_index(reader, indexes)
     out = tmp_path / "out"
-    one = NamedSet("train/it", reader)
-    shards = write_shards(one, index, out, range(len(index)), per_shard=3)
+    named_set = NamedSet("train/it", reader)
+    shards = write_shards(named_set, index, out, range(len(index)), per_shard=3)
     assert [shard.name for shard in shards] == ["00000.tar", "00001.tar", "00002.tar"]
     new = WebShards(str(out / "*.tar"), out / LABEL_MAP if index.names else None)
-    same(new, open_index(new, indexes), reader, index)
-    assert not list(out.glob("*.tmp"))
+    assert_same(new, open_index(new, indexes), reader, index)
+    assert not list(out.glob(f"*{PARTIAL}"))
     with pytest.raises(UserError, match="holds shards already"):
-        write_shards(one, index, out, range(len(index)), per_shard=9)
+        write_shards(named_set, index, out, range(len(index)), per_shard=9)

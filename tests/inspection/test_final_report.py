@@ -1,4 +1,4 @@
-"""The page at the end of a fine-tuning says what was measured, and needs nothing else."""
+"""The report of a test shows its figures, curves and pictures, and is self-contained."""
 
 import json
 import re
@@ -11,10 +11,10 @@ from tests.conftest import MINILM, SMALL, Compose
 def test_the_page_has_the_figures_and_pictures(
     settings: Compose, custom: Path, finding: Path
 ) -> None:
-    words = [one for one in SMALL if not one.startswith("data.prepare")]
-    words += ["data=custom", f"data.root={custom}", f"tokenizer.source={MINILM}"]
-    words += ["data.eval_transform.max_side=96", f"ckpt={finding}"]
-    config = settings(words, "evaluate")
+    overrides = [override for override in SMALL if not override.startswith("data.prepare")]
+    overrides += ["data=custom", f"data.root={custom}", f"tokenizer.source={MINILM}"]
+    overrides += ["data.eval_transform.max_side=96", f"ckpt={finding}"]
+    config = settings(overrides, "evaluate")
     evaluate(config)
     output = Path(config.paths.output)
     page = (output / "report.html").read_text()
@@ -24,5 +24,6 @@ def test_the_page_has_the_figures_and_pictures(
     categories = {name.removeprefix("AP/") for name in figures if name.startswith("AP/")}
     assert categories and all(f"<td>{name}</td>" in page for name in categories)
     assert page.count("data:image/png;base64,") == 1
-    assert page.count("<figure>") == 4  # all pictures miss something
+    assert page.count("<figure>") == 4  # every image has missed boxes
+    assert "Images with the most missed boxes" in page
     assert not re.search(r"(src|href)='(?!data:)", page)

@@ -1,3 +1,5 @@
+"""Second opinions on detections, computed by hand and by a tiny CLIP."""
+
 import json
 from pathlib import Path
 
@@ -20,24 +22,25 @@ from glip_pl.labelling.second_opinions import ClipScorer, agreeing, can_be_mirro
 from glip_pl.types import Detections, Prompt
 
 
-def found(boxes: list[list[float]], scores: list[float], phrases: list[int]) -> Detections:
+def detections(boxes: list[list[float]], scores: list[float], phrases: list[int]) -> Detections:
     return Detections(
         torch.tensor(boxes).reshape(-1, 4), torch.tensor(scores), torch.tensor(phrases)
     )
 
 
-def test_what_both_views_show_is_trusted() -> None:
-    here = found([[10, 0, 19, 9], [50, 0, 59, 9], [0, 40, 9, 49]], [0.8, 0.7, 0.6], [0, 0, 1])
-    # 100 pixels wide: x becomes 99 - x. The second is not found again, the third as another phrase.
-    there = found([[80, 0, 89, 9], [90, 40, 99, 49]], [0.4, 0.6], [0, 0])
+def test_scores_are_averaged_with_those_of_the_mirrored_picture() -> None:
+    here = detections([[10, 0, 19, 9], [50, 0, 59, 9], [0, 40, 9, 49]], [0.8, 0.7, 0.6], [0, 0, 1])
+    # 100 pixels wide: x becomes 99 - x. The second box is not detected again,
+    # the third as another phrase.
+    there = detections([[80, 0, 89, 9], [90, 40, 99, 49]], [0.4, 0.6], [0, 0])
     agreed = agreeing(here, there, 100)
     assert agreed.scores.tolist() == pytest.approx([0.6, 0.35, 0.3])
     assert agreed.boxes.tolist() == here.boxes.tolist()
-    alone = agreeing(here, found([], [], []), 100)
+    alone = agreeing(here, detections([], [], []), 100)
     assert alone.scores.tolist() == pytest.approx([0.4, 0.35, 0.3])
-    last = agreeing(here, found([[40, 0, 49, 9]], [0.9], [0]), 100)
+    last = agreeing(here, detections([[40, 0, 49, 9]], [0.9], [0]), 100)
     assert last.boxes[0].tolist() == [50, 0, 59, 9]  # best first
-    assert not len(agreeing(found([], [], []), there, 100))
+    assert not len(agreeing(detections([], [], []), there, 100))
 
 
 def test_captions_with_sides_are_not_mirrored() -> None:
@@ -47,15 +50,22 @@ def test_captions_with_sides_are_not_mirrored() -> None:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CLIP of random weights that is small, but one."""
+    """A small CLIP with random weights, in the format of transformers."""
     folder = tmp_path_factory.mktemp("clip")
     letters = [*"abcdefghijklmnopqrstuvwxyz"]
-    words = [*letters, *(f"{one}</w>" for one in letters), "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({word: row for row, word in enumerate(words)}))
+    vocabulary = [
+        *letters,
+        *(f"{letter}</w>" for letter in letters),
+        "<|startoftext|>",
+        "<|endoftext|>",
+    ]
+    (folder / "vocab.json").write_text(
+        json.dumps({word: row for row, word in enumerate(vocabulary)})
+    )
     (folder / "merges.txt").write_text("#version: 0.2\n")
     tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
     size = {"hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 2}
-    text = CLIPTextConfig(**size, num_hidden_layers=1, vocab_size=len(words), eos_token_id=53)
+    text = CLIPTextConfig(**size, num_hidden_layers=1, vocab_size=len(vocabulary), eos_token_id=53)
     vision = CLIPVisionConfig(**size, num_hidden_layers=1, image_size=32, patch_size=8)
     torch.manual_seed(0)
     config = CLIPConfig(
@@ -67,24 +77,23 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_clip_judges_the_pixels_of_a_box(clip: Path) -> None:
+def test_clip_scores_the_pixels_inside_each_box(clip: Path) -> None:
     scorer = ClipScorer.load(str(clip))
     noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
     image = Image.fromarray(noise)
-    boxes = found(
+    boxes = detections(
         [[0, 0, 39, 29], [40, 20, 70, 50], [0, 0, 39, 29], [5, 5, 5.2, 5.2], [70, 50, 79, 59]],
         [0.9, 0.8, 0.7, 0.6, 0.5],
         [0, 1, 1, 0, 1],
     )
     scores = scorer(image, ["star", "ring"], boxes)
     assert scores.shape == (5,) and bool(((scores > 0) & (scores < 1)).all())
-    one = found([[0, 0, 39, 29]], [0.9], [0])
-    assert scorer(image.crop((0, 0, 40, 30)), ["star", "ring"], one).item() == pytest.approx(
-        scores[0].item(), abs=1e-6
-    )
-    background = 1 - scores[0] - scores[2]  # the rest of the same box
+    first = detections([[0, 0, 39, 29]], [0.9], [0])
+    of_crop = scorer(image.crop((0, 0, 40, 30)), ["star", "ring"], first)
+    assert of_crop.item() == pytest.approx(scores[0].item(), abs=1e-6)
+    background = 1 - scores[0] - scores[2]  # the probability that is left of the same box
     assert 0 < float(background) < 1
-    assert len(scorer(image, ["star"], found([], [], []))) == 0
+    assert len(scorer(image, ["star"], detections([], [], []))) == 0
     ranked = rescored(boxes, scores)
     assert ranked.scores.tolist() == sorted(ranked.scores.tolist(), reverse=True)
     assert sorted(ranked.scores.tolist()) == pytest.approx(
@@ -92,7 +101,7 @@ def test_clip_judges_the_pixels_of_a_box(clip: Path) -> None:
     )
 
 
-def test_a_scorer_that_cannot_be_had_is_named(tmp_path: Path) -> None:
+def test_a_scorer_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     with pytest.raises(UserError, match=r"scorer\.source"):
         ClipScorer.load(str(tmp_path / "nothing"))

@@ -1,1 +1,1 @@
-"""Looking at data before anything trains on them: check, stats, browse, export."""
+"""Inspection of data before training (check, stats, browse, export) and reports of results."""

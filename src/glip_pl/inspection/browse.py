@@ -47,14 +47,14 @@ def _figure(named_set: NamedSet, index: Index, row: int, filtered: FilteredBoxes
     details = f"<small>{html.escape(name)} &middot; {width}x{height}</small>"
     kept = kept_boxes(index, row, filtered)
     texts = [phrase_texts(index, row)[box] for box in kept]
-    words = _caption(index, row) if index.captioned[row] else _counted_names(texts)
+    text = _caption(index, row) if index.captioned[row] else _counted_names(texts)
     try:
         image = named_set.reader.open_images().load(name)
     except UserError as error:
         return f"<figure><p class='error'>{html.escape(str(error))}</p>{details}</figure>"
     drawn = _drawn(image, index, row, kept, texts)
     drawn.thumbnail((SIDE, SIDE))
-    return f"<figure>{photograph(drawn)}<figcaption>{words}<br>{details}</figcaption></figure>"
+    return f"<figure>{photograph(drawn)}<figcaption>{text}<br>{details}</figcaption></figure>"
 
 
 def _drawn(

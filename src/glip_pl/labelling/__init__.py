@@ -1,1 +1,1 @@
-"""A teacher labels captions: jobs, engines, the labelling of a shard, its quality."""
+"""A teacher labels captions: jobs, engines, the labelling of a shard, and its quality."""
