@@ -1,7 +1,7 @@
 """The subsets of ShapesWorld: what their pictures show, and what their annotations contain."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,10 @@ class CocoWriter:
                 **fields,
             }
         )
+
+
+Subset = Callable[[CocoWriter, int, np.random.Generator], None]
+"""Adds a picture of so many pixels a side, with its annotations."""
 
 
 def draw_pairs(

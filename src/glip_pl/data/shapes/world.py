@@ -4,7 +4,6 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,7 @@ class World:
     def _fill(self, root: Path) -> None:
         """Write all subsets into an empty folder."""
         (root / "annotations").mkdir()
-        plan: list[tuple[str, int, Callable[..., None]]] = [
+        plan: list[tuple[str, int, subsets.Subset]] = [
             ("detection", self.detection, subsets.detection),
             ("captions", self.captions, subsets.captions),
             ("seen", self.evaluation, subsets.detection),
