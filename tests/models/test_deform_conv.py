@@ -30,8 +30,8 @@ def test_larger_offset_maps_are_read_linearly() -> None:
 def test_gathers_equal_torchvision_in_value_and_gradient(
     positions: int, worth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All positions at once, in parts, and in parts that the backward pass makes again."""
-    monkeypatch.setattr(deform_conv, "CACHEFUL", positions)
+    """All positions at once, in chunks, and in chunks that the backward pass computes again."""
+    monkeypatch.setattr(deform_conv, "CHUNK", positions)
     monkeypatch.setattr(recomputing, "WORTH_TWICE", worth)
     torch.manual_seed(0)
     for stride in (1, 2):
@@ -48,11 +48,11 @@ def test_gathers_equal_torchvision_in_value_and_gradient(
         theirs = deform_conv2d(features, offsets, weight, bias, stride, padding=1, mask=masks)
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
         gradients = (torch.autograd.grad(out.square().sum(), inputs) for out in (ours, theirs))
-        for mine, reference in zip(*gradients, strict=True):
-            torch.testing.assert_close(mine, reference, rtol=1e-3, atol=1e-2)
+        for gradient, reference in zip(*gradients, strict=True):
+            torch.testing.assert_close(gradient, reference, rtol=1e-3, atol=1e-2)
 
 
-def test_offsets_that_are_no_numbers_give_no_numbers() -> None:
+def test_offsets_that_are_nan_give_nan() -> None:
     layer = DeformConv(16, stride=1, groups=4)
     offsets = torch.full((1, 18, 5, 5), float("nan"))
     out = layer(torch.randn(1, 16, 5, 5), offsets, torch.ones(1, 9, 5, 5))

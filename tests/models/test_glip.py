@@ -1,11 +1,14 @@
-"""Both shipped models build from YAML alone and run."""
+"""The shipped models are built from YAML alone, and run."""
 
 import pytest
 import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 
+from glip_pl.files.shipped_settings import compose_shipped
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.models.glip import GLIP
-from glip_pl.types import Batch
+from glip_pl.types import Batch, TextFeatures
 from scripts.benchmarking import random_batch, random_model
 
 
@@ -30,14 +33,6 @@ def test_every_anchor_is_scored_against_every_word(nano: GLIP, batch: Batch) -> 
     assert sum(out.level_sizes) == anchors
 
 
-def test_padding_an_image_does_not_change_its_normalised_pixels(nano: GLIP, batch: Batch) -> None:
-    padded = torch.nn.functional.pad(batch.images, (0, 32, 0, 32), value=200)
-    plain = nano.image_encoder.normalise(batch.images, batch.sizes)
-    more = nano.image_encoder.normalise(padded, batch.sizes)
-    assert more[..., : plain.shape[2], : plain.shape[3]].equal(plain)
-    assert more[..., 96:, :].abs().max() == 0
-
-
 def test_fusion_starts_with_its_share_of_the_layers(nano: GLIP) -> None:
     assert len(nano.fusions) == 2
     for scale in ("image_scale", "text_scale"):
@@ -45,7 +40,7 @@ def test_fusion_starts_with_its_share_of_the_layers(nano: GLIP) -> None:
         assert values.eq(1 / 2).all()
 
 
-def test_encoding_once_and_grounding_often_is_the_same(nano: GLIP, batch: Batch) -> None:
+def test_an_image_that_is_encoded_once_can_be_grounded_often(nano: GLIP, batch: Batch) -> None:
     with torch.inference_mode():
         whole = nano(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
         levels = nano.encode_image(batch.images, batch.sizes)
@@ -55,12 +50,49 @@ def test_encoding_once_and_grounding_often_is_the_same(nano: GLIP, batch: Batch)
 
 
 def test_all_parameters_of_glip_t_get_a_gradient() -> None:
-    """A step of the real GLIP-T at 256 x 320; a part without gradient would hang DDP."""
+    """A step of the real GLIP-T at 256 x 320; DDP would wait for a missing gradient forever."""
     torch.manual_seed(0)
     model = random_model("glip_t", "cpu").train()
     batch = random_batch(1, 256, 320, "cpu")
     out = model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
     GroundingLoss()(out, batch).total.backward()
-    without = [name for name, one in model.named_parameters() if one.grad is None]
+    without = [name for name, weight in model.named_parameters() if weight.grad is None]
     assert without == []
-    assert sum(one.numel() for one in model.parameters()) == pytest.approx(231.8e6, rel=1e-3)
+    assert sum(w.numel() for w in model.parameters()) == pytest.approx(231.8e6, rel=1e-3)
+
+
+@pytest.mark.parametrize("fusion", ["narrow", "none"])
+def test_a_model_without_fusion_is_shallow_and_reads_its_words_once(fusion: str) -> None:
+    model: GLIP = instantiate(compose_shipped("model/glip_nano", [f"model/fusion={fusion}"]).model)
+    assert model.shallow is (fusion == "none")
+    assert model.readings == (1 if model.shallow else 2)
+
+
+def test_more_tables_of_a_learned_prompt_than_readings_are_refused() -> None:
+    settings = compose_shipped("model/glip_nano", ["model.prompts=3"]).model
+    with pytest.raises(InstantiationException) as refused:
+        instantiate(settings)
+    assert "model.prompts=3: this model reads its words 2 times" in str(refused.value.__cause__)
+
+
+def test_a_learned_prompt_has_a_table_for_each_fusion(batch: Batch) -> None:
+    """The words of each fusion are those of the last one, plus a row of the table."""
+    model: GLIP = instantiate(compose_shipped("model/glip_nano", ["model.prompts=2"]).model).eval()
+    assert [name for name in model.state_dict() if name.startswith("prompts")] == [
+        "prompts.0.weight",
+        "prompts.1.weight",
+    ]
+    for table in model.prompts.parameters():
+        torch.nn.init.normal_(table)
+    first, second = (table[: batch.tokens.shape[1]] for table in model.prompts.parameters())
+    with torch.inference_mode():
+        levels = model.encode_image(batch.images, batch.sizes)
+        out = model.ground(levels, model.encode_text(batch.tokens, batch.attention_mask))
+        text = model.encode_text(batch.tokens, batch.attention_mask, learned=False)
+        mask = text.mask
+        levels, text = model.fusions[0](levels, TextFeatures(text.hidden + first, mask))
+        levels = model.dynamic_convs[0](levels)
+        levels, text = model.fusions[1](levels, TextFeatures(text.hidden + second, mask))
+        by_hand = model.head(model.dynamic_convs[1](levels), text)
+    assert out.alignment.equal(by_hand.alignment)
+    assert out.deltas.equal(by_hand.deltas)

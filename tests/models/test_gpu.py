@@ -1,4 +1,4 @@
-"""What only a GPU can show; run with `pytest -m gpu`."""
+"""Comparisons of GPU and CPU, and training in bf16; run with `pytest -m gpu`."""
 
 import pytest
 import torch

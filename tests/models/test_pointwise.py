@@ -8,7 +8,7 @@ from glip_pl.models.pointwise import PointwiseLinear, make_pointwise, paired, po
 
 @pytest.mark.parametrize("shape", [(5,), (1, 5), (3, 5), (2, 7, 5), (2, 1, 3, 5)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_it_is_a_linear_layer_in_value_and_gradient(
+def test_pointwise_equals_a_linear_layer_in_value_and_gradient(
     shape: tuple[int, ...], dtype: torch.dtype
 ) -> None:
     torch.manual_seed(0)
@@ -17,12 +17,12 @@ def test_it_is_a_linear_layer_in_value_and_gradient(
     torch.testing.assert_close(ours, linear)
     assert ours.is_contiguous()
     gradients = (torch.autograd.grad(out.square().sum(), inputs) for out in (ours, linear))
-    for mine, reference in zip(*gradients, strict=True):
-        torch.testing.assert_close(mine, reference)
+    for gradient, reference in zip(*gradients, strict=True):
+        torch.testing.assert_close(gradient, reference)
 
 
 @pytest.mark.parametrize("items", [1, 3])
-@pytest.mark.parametrize("pixels", [4, 1 << 19])  # one product for all, and one call per item
+@pytest.mark.parametrize("pixels", [4, 1 << 19])  # a product for all items, and a call for each
 def test_paired_gives_each_item_its_own_layer(items: int, pixels: int) -> None:
     torch.manual_seed(0)
     features, weights, bias = (
@@ -30,10 +30,10 @@ def test_paired_gives_each_item_its_own_layer(items: int, pixels: int) -> None:
         torch.randn(items, 16, 8),
         torch.randn(items, 16),
     )
-    for each in (bias, None):
-        out = paired(features, weights, each)
+    for biases in (bias, None):
+        out = paired(features, weights, biases)
         for item in range(items):
-            own = None if each is None else each[item]
+            own = None if biases is None else biases[item]
             torch.testing.assert_close(
                 out[item], F.linear(features[item], weights[item], own), rtol=1e-4, atol=1e-5
             )

@@ -24,7 +24,7 @@ def test_gradients_and_random_numbers_are_the_same(largest: int) -> None:
     assert results[0][1].equal(results[1][1])
 
 
-def test_small_results_are_kept_and_large_ones_made_twice() -> None:
+def test_small_results_are_stored_and_large_ones_computed_twice() -> None:
     calls = []
 
     def counted(features: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from glip_pl.models import swin
 
 def block(shift: int, window: int = 4) -> SwinTransformerBlock:
     torch.manual_seed(0)
-    made = SwinTransformerBlock(
+    layer = SwinTransformerBlock(
         dim=12,
         input_resolution=(32, 32),
         num_heads=3,
@@ -18,36 +18,36 @@ def block(shift: int, window: int = 4) -> SwinTransformerBlock:
         always_partition=True,
         dynamic_mask=True,
     )
-    for parameter in made.parameters():
+    for parameter in layer.parameters():
         nn.init.normal_(parameter, std=0.3)
-    swin.adapt(made)
-    return made.eval()
+    swin.adapt(layer)
+    return layer.eval()
 
 
 @pytest.mark.parametrize("shift", [0, 2])
 @pytest.mark.parametrize("size", [(8, 8), (9, 14), (3, 5), (1, 1), (13, 8)])
-def test_parts_give_what_the_whole_map_gives(
+def test_chunks_give_the_result_of_the_whole_map(
     shift: int, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = block(shift)
+    layer = block(shift)
     features = torch.randn(2, *size, 12)
-    whole = one(features)  # with gradients: not in parts
+    whole = layer(features)  # with gradients: all windows at once
     for positions in (1, 40, 8192):
-        monkeypatch.setattr(swin, "CACHEFUL", positions)
+        monkeypatch.setattr(swin, "CHUNK", positions)
         with torch.inference_mode():
-            torch.testing.assert_close(one(features), whole.detach(), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(layer(features), whole.detach(), rtol=1e-4, atol=1e-5)
 
 
 def test_windows_are_padded_before_they_are_shifted() -> None:
-    """The pad takes part in attention where the shift brings it, as in the released models."""
-    one, features = block(shift=2), torch.randn(1, 6, 6, 12)
-    normed = one.norm1(features)
-    by_hand = attend_by_hand(one, normed)
-    torch.testing.assert_close(one._attn(normed), by_hand, rtol=1e-4, atol=1e-5)
+    """The padding is shifted together with the map, as in the released models."""
+    layer, features = block(shift=2), torch.randn(1, 6, 6, 12)
+    normed = layer.norm1(features)
+    by_hand = attend_by_hand(layer, normed)
+    torch.testing.assert_close(layer._attn(normed), by_hand, rtol=1e-4, atol=1e-5)
 
 
-def attend_by_hand(one: SwinTransformerBlock, normed: Tensor) -> Tensor:
-    """Pad, shift, cut: each window's attention among those that were neighbours in the map."""
+def attend_by_hand(layer: SwinTransformerBlock, normed: Tensor) -> Tensor:
+    """Pads, shifts and cuts; positions attend to those that were their neighbours in the map."""
     side = normed.shape[1]
     padded = torch.zeros(1, 8, 8, 12)
     padded[:, :side, :side] = normed
@@ -66,7 +66,7 @@ def attend_by_hand(one: SwinTransformerBlock, normed: Tensor) -> Tensor:
             region = regions[cut].flatten()
             mask = torch.where(region[:, None] == region, 0.0, -100.0)[None]
             window = shifted[:, *cut].reshape(1, 16, 12)
-            out[:, *cut] = one.attn(window, mask=mask).view(1, 4, 4, 12)
+            out[:, *cut] = layer.attn(window, mask=mask).view(1, 4, 4, 12)
     return torch.roll(out, (2, 2), (1, 2))[:, :side, :side]
 
 

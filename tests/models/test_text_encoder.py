@@ -1,4 +1,4 @@
-"""Words are read by some layers of a BERT."""
+"""Word features come from the last layer of a BERT, or are the mean of some layers."""
 
 import pytest
 import torch
@@ -21,6 +21,6 @@ def test_layers_are_averaged(tokenizer: Tokenizer) -> None:
     torch.testing.assert_close(both, (first + last) / 2)
 
 
-def test_layers_must_be_there() -> None:
+def test_a_layer_that_does_not_exist_is_refused() -> None:
     with pytest.raises(UserError, match=r"has the layers 0 \(embeddings\) to 6"):
         TextEncoder(MINILM, pretrained=False, layers=[0, 7])

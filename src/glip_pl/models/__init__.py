@@ -1,1 +1,1 @@
-"""Pure torch.nn: encoders, fusion, dynamic head, grounding head."""
+"""The model in plain torch.nn: encoders, fusion, dynamic head, grounding head."""

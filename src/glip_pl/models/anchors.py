@@ -1,15 +1,17 @@
-"""One square anchor per pyramid position (ATSS style, paper 3.1)."""
+"""A square anchor at each position of the pyramid (as in ATSS, paper 3.1)."""
 
 import torch
 from torch import Tensor
 
 STRIDES = (8, 16, 32, 64, 128)
+"""Pixels of the input between two positions of each level, P3 to P7."""
+
 ANCHOR_SCALE = 8
-"""Anchor size in strides: 64 px on P3 ... 1024 px on P7."""
+"""Side of an anchor in strides: 64 pixels on P3, 1024 pixels on P7."""
 
 
 def level_anchors(height: int, width: int, stride: int, device: torch.device) -> Tensor:
-    """Anchors (height * width, 4) of one level, row by row, in input pixels."""
+    """Anchors (height * width, 4) of a level, row by row, in pixels of the input."""
     offset = (stride - 1) / 2
     y = torch.arange(height, device=device, dtype=torch.float32) * stride + offset
     x = torch.arange(width, device=device, dtype=torch.float32) * stride + offset
@@ -20,7 +22,7 @@ def level_anchors(height: int, width: int, stride: int, device: torch.device) ->
 
 
 def pyramid_anchors(shapes: list[tuple[int, int]], device: torch.device) -> Tensor:
-    """Anchors (A, 4) of five levels with these (height, width), fine to coarse."""
+    """Anchors (A, 4) of five levels whose (height, width) are `shapes`, fine to coarse."""
     levels = [
         level_anchors(height, width, stride, device)
         for (height, width), stride in zip(shapes, STRIDES, strict=True)

@@ -1,4 +1,4 @@
-"""Modulated deformable 3x3 convolution (the dynamic head's spatial attention)."""
+"""Modulated deformable 3x3 convolution, the spatial attention of the dynamic head."""
 
 import torch
 import torch.nn.functional as F
@@ -8,15 +8,15 @@ from torchvision.ops import deform_conv2d
 from glip_pl.models.pointwise import pointwise
 from glip_pl.models.recomputing import recomputed
 
-CACHEFUL = 2048
-"""Positions at a time on a CPU: their taps of 256 channels are 19 MB."""
+CHUNK = 2048
+"""Positions that a CPU processes at a time: their taps of 256 channels take 19 MB."""
 
 TAPS = 9
-"""Positions of a 3x3 kernel: 2 offsets and 1 mask value each."""
+"""Positions of a 3x3 kernel; each has two offsets and a mask value."""
 
 
 class DeformConv(nn.Module):
-    """3x3 convolution that samples at learned offsets and weighs each tap, then GroupNorm."""
+    """3x3 convolution with given offsets and weights of its taps, followed by GroupNorm."""
 
     def __init__(self, channels: int, stride: int, groups: int) -> None:
         super().__init__()
@@ -28,14 +28,14 @@ class DeformConv(nn.Module):
     def forward(self, features: Tensor, offsets: Tensor, masks: Tensor) -> Tensor:
         """(B, C, h', w') from (B, C, h, w), offsets (B, 18, ., .) and masks (B, 9, ., .).
 
-        Offsets are (dy, dx) per tap. If they come from a map that is larger than the output, each
-        image's numbers are read *linearly* as (18, h', w'): the original CUDA kernel indexes its
-        buffers by the output's size without checking, and released weights were trained with it.
+        Offsets are (dy, dx) per tap. If they come from a map larger than the output, the memory of
+        each image is read *linearly* as (18, h', w'): the original CUDA kernel indexes its buffers
+        by the size of the output without a check, and the released weights were trained with it.
         """
         height, width = ((side - 1) // self.stride + 1 for side in features.shape[-2:])
         offsets = read_linearly(offsets, (height, width))
         masks = read_linearly(masks, (height, width))
-        # In full precision even under autocast: 8 bits of mantissa cannot say where to sample.
+        # In full precision even under autocast: 8 bits of mantissa are too few for positions.
         with torch.autocast(features.device.type, enabled=False):
             features, offsets, masks = features.float(), offsets.float(), masks.float()
             if features.is_cuda:
@@ -51,7 +51,7 @@ class DeformConv(nn.Module):
 
 
 def read_linearly(buffer: Tensor, size: tuple[int, int]) -> Tensor:
-    """The first c*h*w numbers of each image of (B, c, H, W), seen as (B, c, h, w)."""
+    """The first c*h*w numbers of each image of a buffer (B, c, H, W), viewed as (B, c, h, w)."""
     if buffer.shape[-2:] == size:
         return buffer
     batch, channels = buffer.shape[:2]
@@ -62,12 +62,12 @@ def read_linearly(buffer: Tensor, size: tuple[int, int]) -> Tensor:
 def gather_convolution(
     features: Tensor, offsets: Tensor, masks: Tensor, weight: Tensor, bias: Tensor, stride: int
 ) -> Tensor:
-    """The same convolution by weighted gathers and one matrix product: fast on a CPU.
+    """The deformable convolution without its norm, in a form that is fast on a CPU.
 
-    Every tap is a sum of four channels-last rows with bilinear weights, which is what an
-    embedding bag computes; torchvision's CPU kernel takes 5 to 16 times as long backwards
-    (`make bench`). It goes through the positions a cacheful at a time: nine taps of all channels
-    would be nine times the map.
+    Every tap is a sum of four channels-last rows with bilinear weights, which an embedding bag
+    computes; a matrix product with the kernel follows. The backward pass of torchvision's CPU
+    kernel takes 5 to 16 times as long (`make bench`). Positions are processed in chunks, because
+    the taps of the whole map would take nine times its memory.
     """
     batch, channels, height, width = features.shape
     out_height, out_width = offsets.shape[-2:]
@@ -75,22 +75,23 @@ def gather_convolution(
     table = features.permute(0, 2, 3, 1).reshape(-1, channels)
     kernel = weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
 
-    def convolve(part_rows: Tensor, part_weights: Tensor) -> Tensor:
-        taps = F.embedding_bag(part_rows, table, mode="sum", per_sample_weights=part_weights)
+    def convolve(chunk_rows: Tensor, chunk_weights: Tensor) -> Tensor:
+        taps = F.embedding_bag(chunk_rows, table, mode="sum", per_sample_weights=chunk_weights)
         return pointwise(taps.view(-1, TAPS * channels), kernel, bias)
 
-    parts = [
-        recomputed(convolve, *part, largest=len(part[0]) * channels)
-        for part in zip(rows.split(CACHEFUL * TAPS), weights.split(CACHEFUL * TAPS), strict=True)
+    chunks = zip(rows.split(CHUNK * TAPS), weights.split(CHUNK * TAPS), strict=True)
+    outputs = [
+        recomputed(convolve, chunk_rows, chunk_weights, largest=len(chunk_rows) * channels)
+        for chunk_rows, chunk_weights in chunks
     ]
-    convolved = torch.cat(parts).view(batch, out_height, out_width, -1)
+    convolved = torch.cat(outputs).view(batch, out_height, out_width, -1)
     return convolved.permute(0, 3, 1, 2)
 
 
 def _corners(
     offsets: Tensor, masks: Tensor, size: tuple[int, int], stride: int
 ) -> tuple[Tensor, Tensor]:
-    """Row numbers and weights, both (B * h' * w' * 9, 4), of the corners around every tap."""
+    """The four pixels around every tap: their rows and weights, both (B * h' * w' * 9, 4)."""
     batch, _, out_height, out_width = offsets.shape
     height, width = size
     device = offsets.device
@@ -100,8 +101,8 @@ def _corners(
     base_x = torch.arange(out_width, device=device) * stride + taps % 3 - 1
     y = (base_y + shift[:, :, 0]).permute(0, 2, 3, 1)  # (B, h', w', 9)
     x = (base_x + shift[:, :, 1]).permute(0, 2, 3, 1)
-    # What is no number has no place; its weight is no number either, and the loss will say so.
-    top, left = (place.detach().nan_to_num().floor() for place in (y, x))
+    # A NaN cannot be an index. The weights below stay NaN, so that the loss shows the fault.
+    top, left = (position.detach().nan_to_num().floor() for position in (y, x))
     down, right = y - top, x - left
     mask = masks.permute(0, 2, 3, 1)
     image = torch.arange(batch, device=device)[:, None, None, None] * (height * width)

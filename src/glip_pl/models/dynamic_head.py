@@ -1,4 +1,4 @@
-"""Dynamic head layer: spatial, scale and channel attention over the pyramid (DyHead in GLIP)."""
+"""A layer of the dynamic head (DyHead): spatial, scale and channel attention over the pyramid."""
 
 import torch
 import torch.nn.functional as F
@@ -7,19 +7,19 @@ from torch import Tensor, nn
 from glip_pl.models.deform_conv import TAPS, DeformConv
 
 REDUCTION = 4
-"""How much narrower DyReLU's hidden layer is than its input."""
+"""Ratio of the channels of DyReLU's input to those of its hidden layer."""
 
 GROUPS = 16
-"""Of the group norm behind every deformable convolution."""
+"""Groups of the group norm after every deformable convolution."""
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:
-    """Relu6(x + 3) / 6."""
+    """Piecewise linear sigmoid, relu6(x + 3) / 6."""
     return F.relu6(x + 3) / 6
 
 
 class DyReLU(nn.Module):
-    """The larger of two lines per channel, whose slopes and offsets the image decides."""
+    """The larger of two linear functions per channel; their coefficients depend on the image."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class DyReLU(nn.Module):
         self.excite = nn.Linear(channels // REDUCTION, 4 * channels)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w), same shape."""
+        """Activations (B, C, h, w) of features of the same shape."""
         pooled = features.mean((2, 3))
         lines = hard_sigmoid(self.excite(F.relu(self.squeeze(pooled))))[..., None, None]
         slope1, offset1, slope2, offset2 = lines.chunk(4, dim=1)
@@ -37,7 +37,7 @@ class DyReLU(nn.Module):
 
 
 class DynamicConv(nn.Module):
-    """One layer: every level gathers from itself and its neighbours, all levels share weights."""
+    """Mean of convolutions of a level and its neighbours; all levels share the weights."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class DynamicConv(nn.Module):
         nn.init.zeros_(self.scale_attention.bias)  # type: ignore[arg-type]
 
     def forward(self, levels: list[Tensor]) -> list[Tensor]:
-        """Five levels (B, C, h, w), same shapes."""
+        """Five levels (B, C, h, w), in the shapes of the input."""
         return [self._level(levels, index) for index in range(len(levels))]
 
     def _level(self, levels: list[Tensor], index: int) -> Tensor:
@@ -67,7 +67,7 @@ class DynamicConv(nn.Module):
             coarse = self.from_coarser(levels[index + 1], offsets, masks)
             size = here.shape[-2:]
             branches.append(F.interpolate(coarse, size=size, mode="bilinear", align_corners=True))
-        # Summed as it goes: a stack of all branches would be fresh memory three maps large.
+        # A running sum: a stack of all branches would allocate memory for three maps.
         first, *others = branches
         mean = first * (self._scale_weight(first) / len(branches))
         for branch in others:
@@ -76,6 +76,6 @@ class DynamicConv(nn.Module):
         return output
 
     def _scale_weight(self, branch: Tensor) -> Tensor:
-        """How much a branch counts, (B, 1, 1, 1) in [0.5, 1]."""
+        """Weight (B, 1, 1, 1) of a branch, in [0.5, 1]."""
         pooled = branch.mean((2, 3), keepdim=True)
         return hard_sigmoid(F.relu(self.scale_attention(pooled)))

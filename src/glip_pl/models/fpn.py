@@ -1,4 +1,4 @@
-"""Feature pyramid P3..P7 over three backbone stages."""
+"""Feature pyramid P3 to P7 of three stages of the image encoder."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 
 def drop_block(features: Tensor, probability: float, block: int = 3) -> Tensor:
-    """Zero random block x block squares of (B, C, H, W), alike in all channels, and rescale.
+    """Set random block x block squares of (B, C, H, W) to zero in all channels, and rescale.
 
-    The rescaling uses the kept fraction of the whole batch, as the released models were trained.
+    The scale is that of the whole batch, as in the training of the released models.
     """
     seeds = features.new_empty(len(features), 1, *features.shape[-2:]).bernoulli_(
         probability / block**2
@@ -19,10 +19,10 @@ def drop_block(features: Tensor, probability: float, block: int = 3) -> Tensor:
 
 
 class FPN(nn.Module):
-    """Top-down pyramid: lateral 1x1, nearest up-sampling and add, 3x3; P6 and P7 by stride 2.
+    """Top-down pyramid: 1x1 convolutions, sums with the upsampled coarser map, 3x3 convolutions.
 
-    No norm and no activation; P6 comes from P5, P7 from relu(P6) (GLIP keeps RetinaNet's form).
-    DropBlock acts on the merged maps of P3 and P4 in training.
+    There is no norm and no activation. P6 is a convolution of P5 with stride 2, P7 of relu(P6),
+    as in RetinaNet. In training, DropBlock acts on the sums of P3 and P4.
     """
 
     def __init__(self, in_channels: Sequence[int], channels: int, drop_block: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""Grounding head: every anchor against every word, plus its box and centerness (paper 3.1)."""
+"""Grounding head: scores of every anchor for every word, boxes and centerness (paper 3.1)."""
 
 import math
 
@@ -10,14 +10,14 @@ from glip_pl.models.anchors import STRIDES, pyramid_anchors
 from glip_pl.types import Output, TextFeatures
 
 PRIOR_PROBABILITY = 0.01
-"""Alignment of an untrained model, so that the focal loss starts small."""
+"""Probability by which an untrained model aligns any word, so that the focal loss starts small."""
 
 
 class GroundingHead(nn.Module):
-    """Dot-product alignment with projected words, box codes with a scale per level, centerness."""
+    """Dot products with projected words, box codes with a scale per level, and centerness."""
 
     def __init__(self, channels: int, text_dim: int, initial_gain: float = 1.0) -> None:
-        """Logits and box codes start `initial_gain` times larger, hence learn that much faster."""
+        """Logits and box codes start `initial_gain` times larger, and learn faster accordingly."""
         super().__init__()
         self.text_projection = nn.Linear(text_dim, channels)
         self.log_scale = nn.Parameter(torch.full((1,), -math.log(initial_gain)))
@@ -33,9 +33,9 @@ class GroundingHead(nn.Module):
             nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # both have a bias
 
     def forward(self, levels: list[Tensor], text: TextFeatures) -> Output:
-        """Logits of all anchors for all words of `text`."""
+        """Predictions for all positions of the levels (B, C, h, w) and all words (B, T, C)."""
         words = F.normalize(text.hidden, dim=-1)
-        # Halved before the projection but not before the bias: so the released models compute it.
+        # Halved before the projection but not before the bias, as in the released models.
         projected = self.text_projection(words / 2) / self.log_scale.exp()
         bias = words @ self.token_bias + self.prior_bias
         pixels = torch.cat([level.flatten(2) for level in levels], dim=2).mT  # (B, A, C)

@@ -1,4 +1,4 @@
-"""Image encoder: any timm network with `features_only`."""
+"""Image encoder: any network of timm that supports `features_only`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from glip_pl.models import swin
 
 
 class ImageEncoder(nn.Module):
-    """Normalises pixels and returns the stages C3, C4, C5 of a timm network."""
+    """Normalises pixels and returns three stages, C3 to C5, of a network of timm."""
 
     mean: Tensor
     std: Tensor
@@ -27,9 +27,11 @@ class ImageEncoder(nn.Module):
         weights: Mapping[str, Tensor] | None = None,
         **timm_options: Any,
     ) -> None:
-        """Build it; `mean` and `std` are in 0..255, in the network's channel order.
+        """Build the network `name` with `timm_options`; `stages` are timm's `out_indices`.
 
-        `weights` are tensors by timm's names; extra ones are ignored, a missing one is an error.
+        `mean` and `std` are in 0..255, in the network's channel order (BGR if `bgr`). `weights`
+        are tensors by timm's names: more than needed are allowed, a missing one is a KeyError.
+        Raises UserError if pretrained weights cannot be downloaded.
         """
         super().__init__()
         try:
@@ -43,7 +45,7 @@ class ImageEncoder(nn.Module):
                 "the weights"
             ) from error
         self.channels: tuple[int, ...] = tuple(self.body.feature_info.channels())
-        # Transformers come as (B, h, w, C), and each of their stages passes its own LayerNorm.
+        # Stages of transformers are (B, h, w, C), and GLIP normalises each by its own LayerNorm.
         self.channels_last = "NHWC" in str(getattr(self.body, "output_fmt", "NCHW"))
         self.norms = nn.ModuleList(
             nn.LayerNorm(c) if self.channels_last else nn.Identity() for c in self.channels
@@ -56,8 +58,8 @@ class ImageEncoder(nn.Module):
             self.body.load_state_dict({key: weights[key] for key in self.body.state_dict()})
 
     def normalise(self, images: Tensor, sizes: Tensor) -> Tensor:
-        """Network input (B, 3, H, W) from uint8 RGB; zero outside each true (height, width)."""
-        images = images.contiguous()  # batches come with the channels last
+        """Network input (B, 3, H, W) of uint8 RGB images; zero beyond each true (height, width)."""
+        images = images.contiguous()  # batches have the channels last in memory
         pixels = images.flip(1) if self.bgr else images
         pixels = (pixels.to(self.mean.dtype) - self.mean) / self.std
         height, width = images.shape[-2:]
@@ -75,7 +77,7 @@ class ImageEncoder(nn.Module):
         return stages
 
     def train(self, mode: bool = True) -> "ImageEncoder":
-        """Training mode, but batch norms keep their statistics: detection batches are too small."""
+        """Training mode except for batch norms: batches are too small for their statistics."""
         super().train(mode)
         for module in self.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):

@@ -1,8 +1,9 @@
-"""Linear layers as 1x1 convolutions: on a CPU that is oneDNN's product instead of the BLAS.
+"""Linear layers as 1x1 convolutions, which a CPU computes by oneDNN instead of a BLAS.
 
-The numbers are a linear layer's. PyTorch computes single-precision products by MKL, which knows
-the wide vector units of some processors only; its convolutions go to oneDNN, which knows all. On
-the AMD processor of docs/results.md that makes products 1.2 to 2.2 times as fast (`make bench`).
+The results are those of a linear layer. PyTorch computes single-precision products by MKL, which
+uses the wide vector units of some processors only; its convolutions go to oneDNN, which uses those
+of all. On the AMD processor of docs/results.md that makes products 1.2 to 2.2 times as fast
+(`make bench`).
 """
 
 import torch
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 WORTH_A_CALL = 1 << 25
-"""Multiplications in a product above which one call per item of a batch is no loss."""
+"""Multiplications per item of a batch from which on a call for each item costs no extra time."""
 
 
 def pointwise(features: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -18,13 +19,13 @@ def pointwise(features: Tensor, weight: Tensor, bias: Tensor | None = None) -> T
     if features.device.type != "cpu" or features.dtype not in (torch.float32, torch.bfloat16):
         return F.linear(features, weight, bias)
     rows = features.reshape(1, -1, 1, features.shape[-1])
-    # Channels last is how rows lie in memory already: neither side is copied.
+    # The rows are in channels-last order already, so that nothing is copied.
     product = F.conv2d(rows.permute(0, 3, 1, 2), weight[:, :, None, None], bias)
     return product.permute(0, 2, 3, 1).reshape(*features.shape[:-1], len(weight))
 
 
 def paired(features: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tensor:
-    """A linear layer of its own for each item: (B, n, N) from (B, n, C), (B, N, C) and (B, N)."""
+    """A linear layer for each item of a batch: (B, n, N) from (B, n, C), (B, N, C) and (B, N)."""
     work = features.shape[1] * weights[0].numel()
     if features.device.type == "cpu" and (len(features) == 1 or work > WORTH_A_CALL):
         biases = [None] * len(features) if bias is None else bias
@@ -36,15 +37,15 @@ def paired(features: Tensor, weights: Tensor, bias: Tensor | None = None) -> Ten
 
 
 class PointwiseLinear(nn.Linear):
-    """A linear layer that computes by `pointwise`."""
+    """A linear layer that is computed by `pointwise`."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """(..., out) from (..., in)."""
+        """Outputs (..., out) of features (..., in)."""
         return pointwise(features, self.weight, self.bias)
 
 
 def make_pointwise(module: nn.Module) -> None:
-    """Let all plain linear layers below a library's module compute so; parameters stay as named."""
+    """Compute all plain linear layers in a library's module by `pointwise`; names stay the same."""
     for layer in module.modules():
         if type(layer) is nn.Linear:
             layer.__class__ = PointwiseLinear

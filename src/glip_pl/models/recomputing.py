@@ -1,4 +1,4 @@
-"""Intermediate results that are computed twice instead of kept for the backward pass."""
+"""Computes large intermediate results again in the backward pass instead of storing them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,15 +7,15 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 WORTH_TWICE = 1 << 20
-"""Numbers in an intermediate result above which memory is dearer than computing it again."""
+"""Elements of an intermediate result from which on it is computed again instead of stored."""
 
 
 def recomputed(function: Callable[..., Any], *inputs: Any, largest: int) -> Any:
-    """What `function(*inputs)` returns; in training, only inputs and results stay in memory.
+    """The result of `function(*inputs)`; in training, its intermediate results are not stored.
 
-    `largest` is the size of its largest intermediate result: small ones are kept. The
-    recomputation draws the same random numbers, and stops at the last tensor that the backward
-    pass asks for.
+    `largest` is the number of elements of its largest intermediate result; if that is below
+    WORTH_TWICE, all are stored as usual. The recomputation draws the same random numbers, and
+    stops at the last tensor that the backward pass needs.
     """
     if not torch.is_grad_enabled() or largest < WORTH_TWICE:
         return function(*inputs)

@@ -1,4 +1,4 @@
-"""timm's Swin as the released models compute it, and in parts that fit a CPU's cache."""
+"""timm's Swin as in the released models, and in chunks that fit the cache of a CPU."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,26 +10,26 @@ from torch import Tensor, nn
 
 from glip_pl.models.pointwise import make_pointwise
 
-CACHEFUL = 8192
-"""Positions at a time on a CPU without gradients. A whole map's hidden layer is 90 MB at 800 x
-1216 pixels, and fresh memory of that size costs more than the arithmetic on it.
+CHUNK = 8192
+"""Positions that a CPU without gradients processes at a time. For a whole map of 800 x 1216 pixels
+a hidden layer takes 90 MB, and allocating that costs more time than the arithmetic.
 """
 
 OUTSIDE = -1
-"""Number of a position that only pads a window."""
+"""Number of a position that only pads a window and is not in the map."""
 
 
 class PadFirstSwinBlock(SwinTransformerBlock):
     """timm's Swin block with the map padded to whole windows *before* the cyclic shift.
 
-    timm shifts first; released GLIP weights were trained with the padding first, which changes
-    every map whose size is not a multiple of the window.
+    timm shifts first. The released GLIP weights were trained with the padding first, which changes
+    the result for every map whose size is not a multiple of the window.
     """
 
     def _attn(self, features: Tensor) -> Tensor:
         """Window attention on (B, H, W, C)."""
         if not _whole(features):
-            return self._attn_in_parts(features)
+            return self._attn_in_chunks(features)
         height, width = features.shape[1:3]
         attended: Tensor = super()._attn(self._pad(features))
         return attended[:, :height, :width].contiguous()
@@ -40,56 +40,57 @@ class PadFirstSwinBlock(SwinTransformerBlock):
         pad = (0, 0, 0, -width % window_width, 0, -height % window_height)
         return F.pad(features, pad, value=value)
 
-    def _attn_in_parts(self, features: Tensor) -> Tensor:
-        """The same, some windows at a time, whose positions are picked from the map directly.
+    def _attn_in_chunks(self, features: Tensor) -> Tensor:
+        """Window attention on (B, H, W, C), some windows at a time.
 
-        Padding, shifting, cutting into windows and the ways back copy the map six times; here they
-        happen to a map of position numbers.
+        Padding, shifting, cutting into windows, and undoing each of these copies the map six times.
+        Here a map of position numbers is padded, shifted and cut instead; the features of each
+        window are then picked from the original map.
         """
         height, width, channels = features.shape[1:]
         numbers = torch.arange(height * width).view(1, height, width, 1)
         padded = self._pad(numbers, OUTSIDE)
         shifted = torch.roll(padded, [-shift for shift in self.shift_size], dims=(1, 2))
         windows = window_partition(shifted, self.window_size).flatten(1)  # (W, n)
-        size = max(1, CACHEFUL // self.window_area)
+        size = max(1, CHUNK // self.window_area)
         masks: Sequence[Tensor | None] = [None] * -(-len(windows) // size)
         if any(self.shift_size):
             masks = self.get_attn_mask(padded.to(features.dtype)).split(size)
         attended = torch.empty_like(features)
         for source, target in zip(features.flatten(1, 2), attended.flatten(1, 2), strict=True):
-            for part, mask in zip(windows.split(size), masks, strict=True):
-                place = part.flatten()
-                inside = place != OUTSIDE
-                picked = source[place.clamp(min=0)].masked_fill_(~inside[:, None], 0)
-                result = self.attn(picked.view(*part.shape, channels), mask=mask).flatten(0, 1)
+            for chunk, mask in zip(windows.split(size), masks, strict=True):
+                positions = chunk.flatten()
+                inside = positions != OUTSIDE
+                picked = source[positions.clamp(min=0)].masked_fill_(~inside[:, None], 0)
+                result = self.attn(picked.view(*chunk.shape, channels), mask=mask).flatten(0, 1)
                 if not inside.all():
-                    place, result = place[inside], result[inside]
-                target.index_copy_(0, place, result.to(target.dtype))
+                    positions, result = positions[inside], result[inside]
+                target.index_copy_(0, positions, result.to(target.dtype))
         return attended
 
 
-class MlpInParts(Mlp):
+class MlpInChunks(Mlp):
     """timm's two-layer perceptron, some positions at a time."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, N, C), same shape."""
+        """Outputs (B, N, C) of features of the same shape."""
         compute: Callable[[Tensor], Tensor] = super().forward
         if _whole(features):
             return compute(features)
-        return torch.cat([compute(part) for part in features.split(CACHEFUL, dim=1)], dim=1)
+        return torch.cat([compute(chunk) for chunk in features.split(CHUNK, dim=1)], dim=1)
 
 
 def _whole(features: Tensor) -> bool:
-    """Training keeps everything anyway, and a GPU has nothing to win by parts."""
+    """Whether to process a map at once: training stores all results, and GPUs gain nothing."""
     return features.device.type != "cpu" or torch.is_grad_enabled()
 
 
-OURS: dict[type, type] = {SwinTransformerBlock: PadFirstSwinBlock, Mlp: MlpInParts}
-"""What replaces timm's classes; they have the same parameters."""
+OURS: dict[type, type] = {SwinTransformerBlock: PadFirstSwinBlock, Mlp: MlpInChunks}
+"""Classes of timm and their replacements, which have the same parameters."""
 
 
 def adapt(network: nn.Module) -> None:
-    """Let a timm network compute by our classes where it has Swin's."""
+    """Replace the classes of Swin in a network of timm, and compute its linear layers fast."""
     for module in network.modules():
         module.__class__ = OURS.get(type(module), type(module))
     make_pointwise(network)
