@@ -1,0 +1,103 @@
+"""Prompts of training and of evaluation, and the phrases that boxes belong to."""
+
+from pathlib import Path
+
+import numpy as np
+
+from glip_pl.data.categories import Categories
+from glip_pl.data.indexing import open_index
+from glip_pl.data.prompt_policy import EvaluationPrompts, TrainingPrompts
+from glip_pl.data.selection import Selection
+from glip_pl.prompts.building import Wording
+from glip_pl.prompts.negatives import CategorySampler
+from glip_pl.prompts.packing import CaptionPacking
+from glip_pl.prompts.tokens import Tokenizer
+from tests.data.conftest import OpenTraining
+from tests.data.formats.writers import NAMES, coco, mdetr, scenes
+
+ALL_IN_ORDER = CategorySampler(max_negatives=80, full_probability=1.0, shuffle=False)
+
+
+def test_wordings_replace_names_and_boxes_belong_to_the_name(
+    open_training: OpenTraining, tmp_path: Path
+) -> None:
+    reader = coco(tmp_path, [scene for scene in scenes(8) if scene.boxes])
+    wordings = [Wording(name, "a photo of a ", " outside") for name in ("cat", "dog", "hydrant")]
+    sample = open_training(reader, wordings=wordings)[0]
+    assert sample.prompt.caption.startswith("a photo of a cat outside. a photo of a dog outside.")
+    assert [sample.prompt.phrase_text(phrase) for phrase in range(3)] == ["cat", "dog", "hydrant"]
+
+
+def test_prompts_can_have_all_names_in_order_as_in_the_official_fine_tuning(
+    open_training: OpenTraining, tmp_path: Path
+) -> None:
+    dataset = open_training(coco(tmp_path, scenes(8)))
+    captions = {dataset[number].prompt.caption for number in range(len(dataset))}
+    assert captions == {"cat. dog . fire hydrant"}
+
+
+def test_packed_captions_keep_the_words_of_the_boxes(
+    open_training: OpenTraining, tmp_path: Path
+) -> None:
+    wanted = [scene for scene in scenes(8) if scene.boxes]
+    dataset = open_training(mdetr(tmp_path, wanted), packing=CaptionPacking(none_probability=0))
+    plain = open_training(dataset.reader)
+    longer = 0
+    for number in range(len(wanted)):
+        packed = dataset.sample(number, np.random.default_rng(number))
+        alone = plain[number]
+        longer += len(packed.prompt.caption) > len(alone.prompt.caption) + 10
+        for phrase, original in zip(packed.phrase_ids, alone.phrase_ids, strict=True):
+            text = packed.prompt.phrase_text(int(phrase))
+            assert text == alone.prompt.phrase_text(int(original))
+    assert longer > 3
+
+
+def test_a_category_that_is_not_in_the_prompt_has_no_phrase(
+    tmp_path: Path, indexes: Path, tokenizer: Tokenizer
+) -> None:
+    reader = coco(tmp_path, [scene for scene in scenes(8) if scene.boxes])
+    index = open_index(reader, indexes)
+    categories = Categories.of(NAMES, None, tokenizer, "the source")
+    records = Selection().for_training(index, "the source")
+    sampler = CategorySampler(max_negatives=0, budget=categories.lengths[0])
+    prompts = TrainingPrompts(records, categories, sampler)
+    # Only "cat. ", which has as many tokens as "dog . ", or that one fits into the prompt.
+    targets = np.asarray([0, 1, 1, 0], dtype=np.int32)
+    prompt, phrase_ids = prompts(0, targets, np.random.default_rng(0))
+    named = {"cat": [0, -1, -1, 0], "dog ": [-1, 0, 0, -1]}
+    assert phrase_ids.tolist() == named[prompt.caption]
+
+
+def test_only_prompts_that_never_vary_are_common(
+    open_training: OpenTraining, tmp_path: Path
+) -> None:
+    (tmp_path / "captions").mkdir()
+    reader = coco(tmp_path, scenes(8))
+    common = open_training(reader, sampler=ALL_IN_ORDER).prompts.common
+    assert common is not None and common.caption == "cat. dog . fire hydrant"
+    assert open_training(reader, sampler=CategorySampler()).prompts.common is None
+    captions = mdetr(tmp_path / "captions", scenes(8))
+    assert open_training(captions, sampler=None).prompts.common is None
+
+
+def test_evaluation_asks_for_all_categories_or_for_the_caption(
+    tmp_path: Path, indexes: Path, tokenizer: Tokenizer
+) -> None:
+    (tmp_path / "captions").mkdir()
+    random, targets = np.random.default_rng(0), np.asarray([2, 0], dtype=np.int32)
+    state = random.bit_generator.state
+    boxes = open_index(coco(tmp_path, scenes(4)), indexes)
+    categories = Categories.of(boxes.names, None, tokenizer, "the source")
+    prompts = EvaluationPrompts(boxes, categories, chunk=2)
+    prompt, phrase_ids = prompts(1, targets, random)
+    assert prompt == prompts.all_names == prompts.common
+    assert phrase_ids.tolist() == [2, 0]
+    asked_for = [chunk.prompt.caption for chunk in prompts.vocabulary]
+    assert asked_for == ["cat. dog ", "fire hydrant"]
+    captions = open_index(mdetr(tmp_path / "captions", scenes(4)), indexes)
+    prompts = EvaluationPrompts(captions, Categories.of([], None, tokenizer, "the source"))
+    prompt, _ = prompts(0, targets, random)
+    assert (prompt.caption, prompt.phrases) == (captions.captions[0], captions.phrases(0))
+    assert prompts.common is None and prompts.vocabulary == ()
+    assert random.bit_generator.state == state  # nothing was drawn
