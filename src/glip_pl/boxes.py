@@ -1,4 +1,4 @@
-"""Box arithmetic with the released models' "+1" convention: a box holds both its end pixels."""
+"""Box arithmetic in the "+1" convention of the released models: a box includes both end pixels."""
 
 import math
 
@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 CODE_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
-"""What (dx, dy, dw, dh) are multiplied by, so that targets have comparable spread."""
+"""Factors of (dx, dy, dw, dh) in a code, so that all four have a similar spread."""
 
 MAX_LOG_SIZE = math.log(1000.0 / 16.0)
-"""Cap of a decoded log size; larger ones would overflow."""
+"""Upper limit of a decoded log size; larger values would overflow."""
 
 
 def centers_and_sizes(boxes: Tensor) -> tuple[Tensor, Tensor]:
@@ -19,7 +19,7 @@ def centers_and_sizes(boxes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """Codes (..., 4) of boxes relative to anchors, both (..., 4); inverse of `decode`."""
+    """Codes (..., 4) of boxes relative to anchors, both (..., 4); the inverse of `decode`."""
     center, size = centers_and_sizes(boxes)
     anchor_center, anchor_size = centers_and_sizes(anchors)
     shift = (center - anchor_center) / anchor_size
@@ -38,13 +38,13 @@ def decode(codes: Tensor, anchors: Tensor) -> Tensor:
 
 
 def clip(boxes: Tensor, height: float, width: float) -> Tensor:
-    """Boxes (..., 4) moved inside [0, width - 1] x [0, height - 1]."""
+    """Boxes (..., 4) with all corners moved into [0, width - 1] x [0, height - 1]."""
     limit = boxes.new_tensor([width - 1, height - 1, width - 1, height - 1])
     return torch.minimum(boxes.clamp(min=0), limit)
 
 
 def iou_plus_one(first: Tensor, second: Tensor) -> Tensor:
-    """IoU (N, M) of boxes (N, 4) and (M, 4) with +1 widths (assignment, NMS)."""
+    """IoU (N, M) of boxes (N, 4) and (M, 4) with +1 sizes, for assignment and NMS."""
     _, size_first = centers_and_sizes(first)
     _, size_second = centers_and_sizes(second)
     low = torch.maximum(first[:, None, :2], second[None, :, :2])
@@ -55,7 +55,7 @@ def iou_plus_one(first: Tensor, second: Tensor) -> Tensor:
 
 
 def giou(first: Tensor, second: Tensor) -> Tensor:
-    """Generalised IoU (N,) of box pairs (N, 4), plain widths (the box loss, paper 3.1)."""
+    """Generalised IoU (N,) of pairs of boxes (N, 4) without +1, for the box loss (paper 3.1)."""
     low = torch.maximum(first[:, :2], second[:, :2])
     high = torch.minimum(first[:, 2:], second[:, 2:])
     overlap = (high - low).clamp(min=0).prod(-1)
@@ -69,11 +69,11 @@ def giou(first: Tensor, second: Tensor) -> Tensor:
 
 
 def scale_to(boxes: Tensor, size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
-    """Boxes (N, 4) of an image of (height, width) `size` on the same image at `new_size`."""
+    """Boxes (N, 4) of an image of `size` (height, width), on the image resized to `new_size`."""
     ratio_y, ratio_x = (new / old for new, old in zip(new_size, size, strict=True))
     return boxes * boxes.new_tensor([ratio_x, ratio_y, ratio_x, ratio_y])
 
 
 def plain(boxes: Tensor) -> Tensor:
-    """Corners (N, 4) whose width is x2 - x1, from inclusive ones."""
+    """Boxes (N, 4) without the +1 convention: their width is x2 - x1."""
     return boxes + boxes.new_tensor([0.0, 0.0, 1.0, 1.0])

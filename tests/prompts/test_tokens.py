@@ -33,7 +33,7 @@ def test_a_name_that_cleans_to_nothing_has_an_empty_row(tokenizer: Tokenizer) ->
     assert masks.any(1).tolist() == [False, True]
 
 
-def test_phrases_behind_the_limit_have_empty_rows(tokenizer: Tokenizer) -> None:
+def test_phrases_after_the_limit_have_empty_rows(tokenizer: Tokenizer) -> None:
     prompt = names_prompt(["cat"] * 300)
     tokens, _, (masks,) = tokenize(tokenizer, [prompt])
     assert tokens.shape[1] == MAX_TOKENS

@@ -14,7 +14,7 @@ from glip_pl.inspection.picture_check import Pictures, check_pictures
 from glip_pl.metrics.coco import coco_figures
 from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.prompts.building import Wording
-from glip_pl.prompts.chunking import LONGEST_NAME
+from glip_pl.prompts.chunking import NAME_TOKENS
 from glip_pl.prompts.rewording import choose_wordings
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, tokenize
 from glip_pl.terminal.progress import with_progress
@@ -99,7 +99,7 @@ def _check_names(wordings: Sequence[Wording], tokenizer: Tokenizer, problems: Pr
     """Note category names that do not fit into a prompt."""
     names = [wording.text for wording in wordings]
     for name, length in zip(names, name_lengths(tokenizer, names), strict=True):
-        if length > LONGEST_NAME:
+        if length > NAME_TOKENS:
             problems.note("name longer than a prompt", f"{name[:80]!r} has {length} tokens")
 
 

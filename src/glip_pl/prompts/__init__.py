@@ -1,1 +1,1 @@
-"""Prompts: captions, phrases, tokens."""
+"""Prompts: from category names and captions to phrases and tokens."""

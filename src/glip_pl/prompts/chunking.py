@@ -1,4 +1,4 @@
-"""More categories than one prompt holds, as LVIS is evaluated: a prompt for each run of them."""
+"""Divides categories among several prompts if one is too short for all, as for LVIS."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,29 +6,33 @@ from dataclasses import dataclass
 from glip_pl.prompts.building import Wording, detection_prompt
 from glip_pl.types import MAX_TOKENS, Prompt
 
-LONGEST_NAME = MAX_TOKENS - 2 + 1
-"""Tokens of all "name. " of a prompt: without special ones, with a full stop too many."""
+NAME_TOKENS = MAX_TOKENS - 2 + 1
+"""Tokens that all "name. " of a prompt may have together.
+
+The two special tokens are left out; the full stop after the last name is counted but not written.
+"""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A prompt for some of the categories."""
+    """A prompt for some consecutive categories."""
 
-    first: int  # a phrase id of the prompt, added to this, is the category's index
+    first: int  # index of its first category; phrase i of the prompt is category first + i
     prompt: Prompt
 
 
 def chunks(
     wordings: Sequence[Wording], lengths: Sequence[int], size: int | None = None
 ) -> Iterator[Chunk]:
-    """Prompts of up to `size` categories, in order, and of as many tokens as the model reads.
+    """Prompts with all categories in order, each at most `size` and as many as the model reads.
 
-    `lengths` are tokens of each "name. ". Officially LVIS is asked for 40 at a time, in 31 prompts
-    of which the last is short. A name that is longer than a prompt gets one of its own, cut.
+    `lengths` are the tokens of each "name. ". The official GLIP code evaluates LVIS with 40
+    categories at a time, in 31 prompts of which the last has three. A name that is longer than a
+    prompt gets a prompt to itself, which the tokeniser cuts.
     """
     first, used = 0, 0
     for index, length in enumerate(lengths):
-        full = used + length > LONGEST_NAME or (size is not None and index - first >= size)
+        full = used + length > NAME_TOKENS or (size is not None and index - first >= size)
         if full and index > first:
             yield Chunk(first, detection_prompt(wordings[first:index]))
             first, used = index, 0

@@ -1,4 +1,4 @@
-"""Which categories a detection image's training prompt names (GLIP's sampling, per sample)."""
+"""Draws the categories in the training prompt of a detection image, as the official code does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,17 @@ import numpy as np
 from glip_pl.errors import UserError
 
 TOKEN_BUDGET = 254
-"""Tokens for names and separators; 256 less the two special ones."""
+"""Tokens for names and separators: 256 without the two special ones."""
 
 
 @dataclass(frozen=True)
 class CategorySampler:
-    """All categories in the image that fit, and random others up to a number and the budget.
+    """The categories in an image (positives) and random others (negatives), within a token budget.
 
-    A prompt asks for `max_negatives` others with `full_probability`, for none with
-    `none_probability`, and else for a uniform number from 1; drawn others that are in the image
-    are not replaced. Unless it is to `shuffle`, categories stay in the order of their ids.
+    `max_negatives` categories are drawn as negatives with `full_probability`, none with
+    `none_probability`, and otherwise a uniform number from 1 on; drawn categories that are in the
+    image are left out and not replaced. Without `shuffle`, categories are in the order of their
+    ids.
     """
 
     max_negatives: int = 85
@@ -27,29 +28,29 @@ class CategorySampler:
     budget: int = TOKEN_BUDGET
 
     def __post_init__(self) -> None:
-        """Raises UserError if the probabilities are none."""
-        parts = (self.full_probability, self.none_probability)
-        if min(parts) < 0 or sum(parts) > 1 or self.max_negatives < 0:
+        """Raises UserError for impossible probabilities or a negative number."""
+        full, none = self.full_probability, self.none_probability
+        if min(full, none) < 0 or full + none > 1 or self.max_negatives < 0:
             raise UserError(
-                f"full_probability={parts[0]} and none_probability={parts[1]} must add up to a "
-                f"probability, and max_negatives={self.max_negatives} be 0 or more"
+                f"full_probability={full} and none_probability={none} must be 0 or more with a "
+                f"sum of at most 1, and max_negatives={self.max_negatives} must be 0 or more"
             )
 
     def always_all(self, lengths: Sequence[int]) -> bool:
-        """Whether every prompt has all categories in order; `lengths` as below."""
+        """Whether every prompt has all categories in order; `lengths` as for a call."""
         enough = self.full_probability == 1 and self.max_negatives >= len(lengths)
         return enough and not self.shuffle and sum(lengths) < self.budget
 
     def __call__(
         self, present: Sequence[int], lengths: Sequence[int], random: np.random.Generator
     ) -> list[int]:
-        """Category indices in prompt order; `lengths` holds the tokens of every "name. "."""
-        positives, left = [], self.budget
+        """Categories in the order of the prompt; `lengths` are the tokens of every "name. "."""
+        positives, tokens_left = [], self.budget
         for category in random.permutation(np.asarray(present, dtype=np.int64)).tolist():
-            if lengths[category] > left:
+            if lengths[category] > tokens_left:
                 break
             positives.append(category)
-            left -= lengths[category]
+            tokens_left -= lengths[category]
         pool = min(self.max_negatives, len(lengths))
         count = self._count(pool, random)
         drawn = random.choice(len(lengths), size=count, replace=False).tolist()
@@ -58,8 +59,8 @@ class CategorySampler:
         for category in drawn:
             if category in in_image:
                 continue
-            left -= lengths[category]
-            if left <= 0:
+            tokens_left -= lengths[category]
+            if tokens_left <= 0:
                 break
             negatives.append(category)
         if not self.shuffle:
@@ -67,7 +68,7 @@ class CategorySampler:
         return [int(i) for i in random.permutation(np.asarray(positives + negatives, np.int64))]
 
     def _count(self, pool: int, random: np.random.Generator) -> int:
-        """How many others to draw of a pool."""
+        """How many negatives to draw if there can be at most `pool`."""
         chance = random.random()
         if chance < self.full_probability:
             return pool

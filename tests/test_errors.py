@@ -1,0 +1,20 @@
+import pytest
+
+from glip_pl.errors import some
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ([], ""),
+        (["a", "b"], "a, b"),
+        (["a", "b", "c", "d"], "a, b, c, d"),
+        (["a", "b", "c", "d", "e", "f"], "a, b, c, d and 2 more"),
+    ],
+)
+def test_long_lists_are_cut_and_counted(names: list[str], text: str) -> None:
+    assert some(names) == text
+
+
+def test_the_number_of_names_can_be_set() -> None:
+    assert some(["a", "b", "c"], count=1) == "a and 2 more"
