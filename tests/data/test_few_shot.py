@@ -21,20 +21,20 @@ def index(world: Path, indexes: Path) -> Index:
 
 
 def shown(index: Index, rows: np.ndarray) -> Counter[int]:
-    """In how many of some pictures every category is."""
-    return Counter(one for row in rows for one in set(index.targets[int(row)].tolist()))
+    """The number of pictures of each category."""
+    return Counter(category for row in rows for category in set(index.targets[int(row)].tolist()))
 
 
 def official(index: Index, count: int) -> list[int]:
-    """The rule of the official program, in its own words."""
+    """The rule as the official GLIP code has it."""
     left = dict.fromkeys(range(len(index.names)), count)
     taken = []
     for row in range(len(index)):
         categories = set(index.targets[row].tolist())
-        if any(left[one] > 0 for one in categories):
+        if any(left[category] > 0 for category in categories):
             taken.append(row)
-            for one in categories:
-                left[one] -= 1
+            for category in categories:
+                left[category] -= 1
     return taken
 
 

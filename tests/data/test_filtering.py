@@ -38,19 +38,19 @@ def index_of(lines: Sequence[Line], folder: Path) -> Index:
     return open_index(OdvgJsonl(path, folder), folder / "index")
 
 
-def test_boxes_above_the_score_are_kept(tmp_path: Path) -> None:
+def test_boxes_above_the_score_pass(tmp_path: Path) -> None:
     index = index_of([("dog", BOXES)], tmp_path)
     assert BoxFilter(0.5).of(index).mask(0).tolist() == [True, True, False]
     assert BoxFilter(0.5).of(index).above().tolist() == [True, True, False]
 
 
-def test_of_boxes_that_overlap_the_best_is_kept(tmp_path: Path) -> None:
+def test_of_overlapping_boxes_only_the_best_passes(tmp_path: Path) -> None:
     index = index_of([("dog", BOXES)], tmp_path)
     assert BoxFilter(0.2, nms=0.7).of(index).mask(0).tolist() == [False, True, True]
     assert BoxFilter(0.95, nms=0.7).of(index).mask(0).tolist() == [False] * 3
 
 
-def test_pictures_without_enough_sure_boxes_are_left_out(tmp_path: Path) -> None:
+def test_records_need_enough_boxes_above_the_score(tmp_path: Path) -> None:
     lines: list[Line] = [("dog", BOXES[:2]), ("cat", BOXES[2:]), ("owl", []), ("dog", BOXES[1:2])]
     index = index_of(lines, tmp_path)
     assert BoxFilter(0.5).of(index).have_enough().tolist() == [True, False, False, True]
@@ -63,16 +63,16 @@ def test_pictures_without_enough_sure_boxes_are_left_out(tmp_path: Path) -> None
 
 
 def test_a_phrase_that_scores_low_everywhere_has_a_lower_threshold(tmp_path: Path) -> None:
-    def told(phrase: str, best: float, times: int) -> list[Line]:
+    def lines_of(phrase: str, best: float, times: int) -> list[Line]:
         return [(phrase, [([0, 0, 10, 10], best), ([5, 5, 20, 20], 0.15)])] * times
 
-    lines = [*told("dog", 0.9, 12), *told("Newt", 0.45, 12), *told("yeti", 0.2, 3)]
+    lines = [*lines_of("dog", 0.9, 12), *lines_of("Newt", 0.45, 12), *lines_of("yeti", 0.2, 3)]
     index = index_of(lines, tmp_path)
     filtered = BoxFilter(0.5, floor=0.2).of(index)
-    # Half as sure of newts as of dogs; of yetis too little is known.
+    # The teacher is half as sure of newts as of dogs; of yetis there are too few captions.
     wanted = [[0.5] * 2] * 12 + [[0.25] * 2] * 12 + [[0.5] * 2] * 3
-    found = [filtered.thresholds[row].tolist() for row in range(len(index))]
-    assert found == [pytest.approx(one) for one in wanted]
+    thresholds = [filtered.thresholds[row].tolist() for row in range(len(index))]
+    assert thresholds == [pytest.approx(values) for values in wanted]
     assert filtered.have_enough().tolist() == [True] * 24 + [False] * 3
     assert filtered.mask(12).tolist() == [True, False]
     assert not BoxFilter(0.5).of(index).have_enough()[12:24].any()

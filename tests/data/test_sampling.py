@@ -78,8 +78,8 @@ def test_shards_are_read_one_after_the_other(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("glip_pl.data.sampling.WINDOW", 20)
     order = [(sample - 50) // 20 for sample in sharded(0, 1) if sample >= 50]
     for shard in range(20):
-        places = [place for place, one in enumerate(order) if one == shard]
-        assert places[-1] - places[0] < 60  # its own 20 places and a window on either side
+        positions = [position for position, owner in enumerate(order) if owner == shard]
+        assert positions[-1] - positions[0] < 60  # its own 20 and a window on either side
 
 
 def test_a_resumed_epoch_goes_on() -> None:

@@ -1,4 +1,4 @@
-"""Evaluation measures against what the file says, not against what an index keeps of it."""
+"""The ground truth of evaluation comes from the file, or else from the index."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ def test_a_format_without_more_to_say_is_measured_by_its_index(
     reader = voc(tmp_path, wanted)
     truth = truth_of(reader, open_index(reader, indexes))
     assert isinstance(truth, Truth)
-    found = sorted(map(tuple, truth.boxes.tolist()))
-    assert found == sorted(tuple(map(float, box)) for scene in wanted for box in scene.boxes)
+    boxes = sorted(map(tuple, truth.boxes.tolist()))
+    assert boxes == sorted(tuple(map(float, box)) for scene in wanted for box in scene.boxes)
     assert truth.areas.tolist() == (truth.boxes[:, 2] * truth.boxes[:, 3]).tolist()
 
 

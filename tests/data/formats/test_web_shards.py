@@ -135,4 +135,4 @@ def test_a_shard_that_cannot_be_fetched_is_named(tmp_path: Path, indexes: Path) 
         reader = WebShards(f"{address}/absent.tar", cache=ShardCache(tmp_path / "cache", 1))
         with pytest.raises(UserError, match=r"cannot fetch the shard .*absent\.tar"):
             open_index(reader, indexes)
-    assert not list((tmp_path / "cache").glob("*.tmp"))
+    assert not list((tmp_path / "cache").glob("*.partial"))

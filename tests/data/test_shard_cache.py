@@ -1,0 +1,59 @@
+"""Shards at an address are copied once; the folder of the copies stays small."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from glip_pl.data.shard_cache import ShardCache
+from glip_pl.errors import UserError
+
+SIZE = 1000
+"""Bytes of each remote shard."""
+
+
+@pytest.fixture
+def addresses() -> Iterator[list[str]]:
+    """Three shards on a remote file system, which fsspec keeps in memory."""
+    remote = fsspec.filesystem("memory")
+    for number in range(3):
+        remote.pipe(f"/shards/{number}.tar", bytes([number]) * SIZE)
+    yield [f"memory://shards/{number}.tar" for number in range(3)]
+    remote.rm("/shards", recursive=True)
+
+
+def test_a_local_shard_is_used_where_it_is(tmp_path: Path) -> None:
+    cache = ShardCache(tmp_path / "cache", gigabytes=1)
+    assert cache.local(f"{tmp_path}/0.tar") == tmp_path / "0.tar"
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_remote_shard_is_fetched_once(tmp_path: Path, addresses: list[str]) -> None:
+    cache = ShardCache(tmp_path, gigabytes=1)
+    path = cache.local(addresses[1])
+    assert path.read_bytes() == bytes([1]) * SIZE
+    fsspec.filesystem("memory").pipe("/shards/1.tar", b"changed")
+    assert cache.local(addresses[1]) == path
+    assert path.read_bytes() == bytes([1]) * SIZE
+
+
+def test_the_least_recently_used_shard_is_removed_first(
+    tmp_path: Path, addresses: list[str]
+) -> None:
+    cache = ShardCache(tmp_path, gigabytes=1.5 * SIZE / 1e9)
+    first, second = (cache.local(address) for address in addresses[:2])
+    os.utime(first, (200, 200))
+    os.utime(second, (100, 100))
+    third = cache.local(addresses[2])  # there is room for one more beside it
+    assert set(tmp_path.glob("*.tar")) == {first, third}
+
+
+def test_a_shard_that_cannot_be_fetched_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    cache = ShardCache(tmp_path, gigabytes=1)
+    with pytest.raises(UserError, match=r"cannot fetch the shard memory://shards/absent\.tar"):
+        cache.local("memory://shards/absent.tar")
+    with pytest.raises(UserError, match=r"cannot fetch the shard unknown://"):
+        cache.local("unknown://shards/0.tar")
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".lock"}
