@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from glip_pl import evaluate, make_shapes, predict, train
+from glip_pl import evaluate, predict, train
 from tests.conftest import Compose, Failing
 
 
@@ -64,13 +64,6 @@ def test_annotations_with_mistakes(failing: Failing, tmp_path: Path) -> None:
     assert "annotation 77 has the category 8" in said
     path.write_text("{")
     assert "not valid JSON" in failing(train.main, *words)
-
-
-def test_make_shapes_refuses_a_folder_of_something_else(failing: Failing, tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "file").touch()
-    said = failing(make_shapes.main, "root=mine", "world.detection=1")
-    assert "mine exists and is no ShapesWorld" in said
 
 
 def test_evaluation_of_a_checkpoint(checkpoint: Path, world: Path, settings: Compose) -> None:

@@ -34,14 +34,21 @@ def read(root: Path, name: str) -> dict[str, Any]:
     return content
 
 
-def test_a_seed_always_gives_the_same_files(tmp_path: Path) -> None:
-    assert SMALL.write(tmp_path / "a")
-    assert SMALL.write(tmp_path / "b")
-    assert digest(tmp_path / "a") == digest(tmp_path / "b")
-    assert not SMALL.write(tmp_path / "a")  # it is already there
-    other = World(detection=6, captions=12, web=7, evaluation=5, side=96, seed=5)
-    assert other.write(tmp_path / "a")  # another seed replaces it
-    assert digest(tmp_path / "a") != digest(tmp_path / "b")
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the small world, which tests only read."""
+    root = tmp_path_factory.mktemp("small") / "w"
+    SMALL.write(root)
+    return root
+
+
+def test_a_seed_always_gives_the_same_files(small: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    assert SMALL.write(again)
+    assert digest(again) == digest(small)
+    assert not SMALL.write(again)  # it is already there
+    assert replace(SMALL, seed=5).write(again)  # another seed replaces it
+    assert digest(again) != digest(small)
     assert not list(tmp_path.glob(".*"))  # no partial folder is left
 
 
@@ -54,11 +61,10 @@ def test_a_folder_of_something_else_is_never_touched(tmp_path: Path) -> None:
     assert precious.read_text() == "precious"
 
 
-def test_categories_are_shapes_and_spans_are_noun_phrases(tmp_path: Path) -> None:
-    SMALL.write(tmp_path / "w")
-    names = [category["name"] for category in read(tmp_path / "w", "detection")["categories"]]
+def test_categories_are_shapes_and_spans_are_noun_phrases(small: Path) -> None:
+    names = [category["name"] for category in read(small, "detection")["categories"]]
     assert names == list(SHAPES)
-    captions = read(tmp_path / "w", "captions")
+    captions = read(small, "captions")
     texts = {image["id"]: image["caption"] for image in captions["images"]}
     for annotation in captions["annotations"]:
         for start, end in annotation["tokens_positive"]:
@@ -67,11 +73,10 @@ def test_categories_are_shapes_and_spans_are_noun_phrases(tmp_path: Path) -> Non
             assert words[0] != " " != words[-1]
 
 
-def test_boxes_lie_inside_their_picture(tmp_path: Path) -> None:
-    SMALL.write(tmp_path / "w")
-    content = read(tmp_path / "w", "detection")
+def test_boxes_lie_inside_their_picture(small: Path) -> None:
+    content = read(small, "detection")
     for image in content["images"]:
-        picture = Image.open(tmp_path / "w/images/detection" / image["file_name"])
+        picture = Image.open(small / "images/detection" / image["file_name"])
         assert picture.size == (image["width"], image["height"])
         for annotation in content["annotations"]:
             if annotation["image_id"] == image["id"]:
@@ -79,14 +84,11 @@ def test_boxes_lie_inside_their_picture(tmp_path: Path) -> None:
                 assert x >= 0 and y >= 0 and x + width <= 96 and y + height <= 96
 
 
-def test_unseen_pairs_are_in_no_training_caption_and_in_every_held_out_picture(
-    tmp_path: Path,
-) -> None:
-    SMALL.write(tmp_path / "w")
-    unseen = read(tmp_path / "w", "unseen")
+def test_unseen_pairs_are_in_no_training_caption_and_in_every_held_out_picture(small: Path) -> None:
+    unseen = read(small, "unseen")
     assert len(unseen["categories"]) == len(UNSEEN)
     assert {a["image_id"] for a in unseen["annotations"]} == {i["id"] for i in unseen["images"]}
-    for image in read(tmp_path / "w", "captions")["images"]:
+    for image in read(small, "captions")["images"]:
         for colour, shape in UNSEEN:
             assert f"{colour} {shape}" not in image["caption"]
 
