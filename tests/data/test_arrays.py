@@ -6,7 +6,7 @@ from glip_pl.data.arrays import Ragged, Strings, offsets_of
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=20))
-def test_strings_come_back(texts: list[str]) -> None:
+def test_texts_are_returned_unchanged(texts: list[str]) -> None:
     encoded = [text.encode() for text in texts]
     lengths = np.asarray([len(text) for text in encoded], dtype=np.int64)
     packed = Strings(Ragged(np.frombuffer(b"".join(encoded), np.uint8), offsets_of(lengths)))

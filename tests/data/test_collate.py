@@ -28,12 +28,14 @@ def test_images_are_padded_below_and_to_the_right(tokenizer: Tokenizer) -> None:
     assert batch.image_ids == [40, 50]
 
 
-def test_boxes_of_phrases_behind_the_token_limit_are_dropped(tokenizer: Tokenizer) -> None:
+def test_boxes_of_phrases_beyond_the_token_limit_are_dropped_in_training(
+    tokenizer: Tokenizer,
+) -> None:
     prompt = names_prompt(["cat"] * 200)
     batch = Collate(tokenizer, training=True)([sample(32, 32, prompt, [0, 199, 3])])
     assert batch.phrase_ids[0].tolist() == [0, 3]
     assert batch.boxes[0].tolist() == [[0, 1, 2, 3], [8, 9, 10, 11]]
-    # In evaluation they count as not found.
+    # In evaluation they stay and count as not found.
     batch = Collate(tokenizer)([sample(32, 32, prompt, [0, 199, 3])])
     assert batch.phrase_ids[0].tolist() == [0, 199, 3]
 

@@ -64,7 +64,7 @@ def test_an_iterator_alone_draws_nothing(module: GroundingDataModule) -> None:
     positions: list[str] = []
 
     def position() -> tuple[int, int]:
-        positions.append("asked")
+        positions.append("called")
         return 0, 0
 
     loader = module.train_dataloader()
@@ -72,4 +72,4 @@ def test_an_iterator_alone_draws_nothing(module: GroundingDataModule) -> None:
     batches = iter(loader)
     assert positions == []
     next(batches)
-    assert positions == ["asked"]
+    assert positions == ["called"]

@@ -44,9 +44,9 @@ def test_an_interrupted_evaluation_does_the_other_images(
     dataset = open_evaluation(coco(tmp_path, scenes(4)))  # ids 7, 10, 13, 16
     assert dataset.without({7, 13}) == [1, 3]
     assert dataset.without({7, 10, 13, 16}) == [0]  # so that no process is without a batch
-    assert dataset.place_of(13) == 2
+    assert dataset.position_of(13) == 2
     with pytest.raises(ValueError, match="99"):
-        dataset.place_of(99)
+        dataset.position_of(99)
 
 
 def test_the_protocol_gets_the_annotations_of_the_file(

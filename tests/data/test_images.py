@@ -17,7 +17,7 @@ from glip_pl.data.images import (
 from glip_pl.errors import UserError
 
 
-def test_names_never_leave_their_folder(tmp_path: Path) -> None:
+def test_file_names_never_lead_out_of_their_folder(tmp_path: Path) -> None:
     assert inside(tmp_path, "a/b.png") == tmp_path / "a/b.png"
     assert inside(Path(), "a/./b.png") == Path.cwd() / "a/b.png"
     with pytest.raises(UserError, match="leads out of"):
@@ -47,7 +47,7 @@ def test_grey_and_transparent_pictures_become_rgb(tmp_path: Path) -> None:
         assert load_image(path).mode == "RGB"
 
 
-def test_files_folders_and_patterns(tmp_path: Path) -> None:
+def test_pictures_are_found_by_file_folder_or_pattern(tmp_path: Path) -> None:
     for name in ("b.png", "a.JPG", "c.txt"):
         (tmp_path / name).touch()
     assert [path.name for path in find_images(str(tmp_path))] == ["a.JPG", "b.png"]
@@ -71,7 +71,7 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
         load_image(tmp_path / "depth.tif")
 
 
-def test_photographs_can_be_seen_as_the_camera_meant_them(tmp_path: Path) -> None:
+def test_photographs_can_be_turned_by_their_exif_orientation(tmp_path: Path) -> None:
     image = Image.new("RGB", (20, 10))
     exif = image.getexif()
     exif[0x0112] = 6

@@ -51,12 +51,12 @@ def test_file_names_may_hold_folders(
     assert images.find(name) == tmp_path / image
 
 
-def test_the_first_split_that_is_there(tmp_path: Path) -> None:
+def test_the_first_existing_split_is_used(tmp_path: Path) -> None:
     make(tmp_path, "annotations/val.json", "val/a.jpg")
     assert find_split(tmp_path, ["test", "val"]).images[0] == tmp_path / "val"
 
 
-def test_what_was_looked_for_is_listed(tmp_path: Path) -> None:
+def test_a_missing_split_is_reported_with_the_expected_files(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no test split(.|\n)*annotations/instances_test\.json"):
         find_split(tmp_path, ["test"])
     with pytest.raises(UserError, match=r"data\.root"):

@@ -30,7 +30,7 @@ def test_notes_never_stop_and_are_logged_a_few_times(caplog: pytest.LogCaptureFi
     assert f"box {SHOWN - 1}" in caplog.text and f"box {SHOWN}" not in caplog.text
 
 
-def test_with_all_tolerated_nothing_is_ever_raised() -> None:
+def test_nothing_is_raised_if_everything_is_tolerated() -> None:
     problems = Problems(1.0)
     for number in range(3 * PATIENCE):  # one picture may have many bad boxes
         problems.error("box", f"box {number}", seen=1)

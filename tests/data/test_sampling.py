@@ -9,7 +9,7 @@ from glip_pl.data.sampling import Mixture, MixtureSampler, ShareSampler, Source
 
 
 class Blank(GroundedDataset):
-    """So many samples without anything in them, in shards of `shard` samples."""
+    """A dataset of `length` samples without content, in shards of `shard` samples."""
 
     def __init__(self, length: int, shard: int | None = None) -> None:
         self.length = length
@@ -41,7 +41,7 @@ def sampler(rank: int = 0, ranks: int = 1, position: tuple[int, int] = (0, 0)) -
     return MixtureSampler(mixture(), 5, rank, ranks, lambda: position)
 
 
-def test_ranks_share_an_epoch_in_turns() -> None:
+def test_ranks_take_turns_in_an_epoch() -> None:
     alone = list(sampler())
     shares = [list(sampler(rank, 3)) for rank in range(3)]
     assert [len(share) for share in shares] == [9, 9, 9]
@@ -50,10 +50,10 @@ def test_ranks_share_an_epoch_in_turns() -> None:
 
 def test_epochs_differ_and_repeat() -> None:
     assert list(sampler()) == list(sampler())
-    assert [d.sample for d in sampler()] != [d.sample for d in sampler(position=(1, 0))]
+    assert [draw.sample for draw in sampler()] != [draw.sample for draw in sampler(position=(1, 0))]
 
 
-def test_every_place_of_an_epoch_has_its_own_randomness() -> None:
+def test_every_position_of_an_epoch_has_a_seed_of_its_own() -> None:
     seeds = [drawn.seed for rank in range(2) for drawn in sampler(rank, 2)]
     assert len(set(seeds)) == 28
 
@@ -82,7 +82,7 @@ def test_shards_are_read_one_after_the_other(monkeypatch: pytest.MonkeyPatch) ->
         assert positions[-1] - positions[0] < 60  # its own 20 and a window on either side
 
 
-def test_a_resumed_epoch_goes_on() -> None:
+def test_a_resumed_epoch_continues_where_it_was_interrupted() -> None:
     whole = list(sampler(1, 2, (3, 0)))
     assert list(sampler(1, 2, (3, 8))) == whole[8:]
     assert len(sampler(1, 2, (3, 8))) == len(whole)  # Lightning counts from the epoch's start
@@ -93,5 +93,5 @@ def test_evaluation_counts_every_sample_once() -> None:
     assert sorted(index for share in shares for index in share) == list(range(10))
 
 
-def test_no_rank_is_without_a_sample() -> None:
+def test_every_rank_evaluates_a_sample() -> None:
     assert [list(ShareSampler([7, 9], rank, 4)) for rank in range(4)] == [[7], [9], [7], [9]]

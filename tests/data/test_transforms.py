@@ -42,7 +42,7 @@ def test_sizes_keep_the_shape_and_the_limit(height: int, width: int, short: int,
     assert max(new_height, new_width) <= max(most, short) + ratio
 
 
-def test_a_thread_has_a_width() -> None:
+def test_a_very_narrow_picture_keeps_a_width_of_one_pixel() -> None:
     pixels, _ = ResizeFlip([48], 100)(Image.new("RGB", (2, 600)), torch.zeros(0, 4), "")
     assert pixels.shape == (3, 100, 1)
 

@@ -11,7 +11,7 @@ from glip_pl.data.truth import PhraseTruth, Truth, truth_of
 from tests.data.formats.writers import flickr, lvis, mdetr, scenes, voc
 
 
-def test_a_format_without_more_to_say_is_measured_by_its_index(
+def test_the_index_is_the_ground_truth_of_formats_without_their_own(
     tmp_path: Path, indexes: Path
 ) -> None:
     wanted = scenes(5)
@@ -23,7 +23,7 @@ def test_a_format_without_more_to_say_is_measured_by_its_index(
     assert truth.areas.tolist() == (truth.boxes[:, 2] * truth.boxes[:, 3]).tolist()
 
 
-def test_captions_of_any_format_have_phrases_to_find(tmp_path: Path, indexes: Path) -> None:
+def test_the_ground_truth_of_captions_has_all_their_phrases(tmp_path: Path, indexes: Path) -> None:
     wanted = scenes(5)
     for write in (mdetr, flickr):
         reader = write(tmp_path, wanted)
@@ -37,15 +37,15 @@ def test_captions_of_any_format_have_phrases_to_find(tmp_path: Path, indexes: Pa
         assert truth.of_images(truth.image_ids >= 0) is truth
 
 
-@pytest.mark.parametrize("kept", [[0], [1, 3], []])
-def test_a_part_of_the_truth(kept: list[int], tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows", [[0], [1, 3], []])
+def test_the_ground_truth_of_some_images(rows: list[int], tmp_path: Path) -> None:
     reader = lvis(tmp_path, scenes(5))
     assert isinstance(reader, CocoJson)
     whole = reader.truth()
-    mask = np.isin(np.arange(5), kept)
+    mask = np.isin(np.arange(5), rows)
     part = whole.of_images(mask)
     assert part.image_ids.tolist() == whole.image_ids[mask].tolist()
-    for place, row in enumerate(kept):
-        mine, its = part.images == place, whole.images == row
-        assert part.boxes[mine].tolist() == whole.boxes[its].tolist()
-    assert len(part.boxes) == sum(int((whole.images == row).sum()) for row in kept)
+    for image, row in enumerate(rows):
+        boxes = part.boxes[part.images == image]
+        assert boxes.tolist() == whole.boxes[whole.images == row].tolist()
+    assert len(part.boxes) == sum(int((whole.images == row).sum()) for row in rows)

@@ -22,7 +22,7 @@ from glip_pl.types import Sample
 class GroundedDataset(Dataset[Sample]):
     """The selected records of a source as samples: a picture, its prompt, boxes of its phrases.
 
-    `opening.training_set` makes one of the settings of `conf/data/train`.
+    `opening.training_set` builds it from the settings of `conf/data/train`.
     """
 
     def __init__(

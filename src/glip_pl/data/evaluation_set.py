@@ -14,8 +14,8 @@ from glip_pl.data.truth import truth_of
 class EvaluationSet(GroundedDataset):
     """Pictures that are all asked for the same categories, or each for the phrases of its caption.
 
-    Phrase ids are category indices, in the order of the ids. `opening.evaluation_set` makes one of
-    the settings of `conf/data/eval`.
+    For categories, phrase ids are category indices, in the order of the categories' ids.
+    `opening.evaluation_set` builds it from the settings of `conf/data/eval`.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class EvaluationSet(GroundedDataset):
         ids = self.index.image_ids[self.rows].tolist()
         return [number for number, image in enumerate(ids) if image not in image_ids] or [0]
 
-    def place_of(self, image_id: int) -> int:
+    def position_of(self, image_id: int) -> int:
         """The number of the sample of this image. Raises ValueError if there is none."""
         ids: list[int] = self.index.image_ids[self.rows].tolist()
         return ids.index(image_id)

@@ -35,7 +35,7 @@ def worst_misses(
         if missed[row] == 0:
             return
         image_id = int(truth.image_ids[row])
-        batch = collate([dataset[dataset.place_of(image_id)]])
+        batch = collate([dataset[dataset.position_of(image_id)]])
         of_image = _detections(detections[detections.images == row], isinstance(truth, Truth))
         yield Miss(image_id, int(missed[row]), comparison(batch, 0, of_image, SHOWN_SCORE))
 
