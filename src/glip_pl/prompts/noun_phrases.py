@@ -20,18 +20,18 @@ GRAMMAR = re.compile(r"D?J*N+")
 DETERMINERS = frozenset({"DT", "PDT", "WDT", "PRP$", "WP$"})
 """Tags of words that may start a phrase but do not describe an object."""
 
-_WORDS = """
+_NOISE_WORDS = """
 image images photo photos photograph photographs picture pictures pic pics png jpg jpeg gif svg
 stock royalty free download downloads wallpaper wallpapers background clipart vector vectors
 illustration illustrations icon thumbnail video videos hd 4k person> <person <person>
 """
-NOISE = frozenset(_WORDS.split())
+NOISE = frozenset(_NOISE_WORDS.split())
 """Words that are frequent in web captions and name no object in the picture."""
 
-_PLACES = """
+_POSITION_WORDS = """
 left right top bottom front back side middle center centre foreground distance
 """
-PLACES = frozenset(_PLACES.split())
+POSITION_WORDS = frozenset(_POSITION_WORDS.split())
 """Words for positions; a phrase of such words alone has no box."""
 
 
@@ -118,7 +118,8 @@ def trimmed(tokens: Sequence[tuple[str, str]]) -> Span | None:
     while start < end and _is_noise(*tokens[end - 1]):
         end -= 1
     core = tokens[start:end]
-    if not any(tag.startswith("NN") for _, tag in core) or {text for text, _ in core} <= PLACES:
+    has_noun = any(tag.startswith("NN") for _, tag in core)
+    if not has_noun or {text for text, _ in core} <= POSITION_WORDS:
         return None
     return start, end
 
