@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from glip_pl.files.writing import PARTIAL
 from glip_pl.labelling.engines import Label, Local
 from tests.labelling.small_jobs import command, labelled, results, web
 
@@ -112,4 +113,5 @@ def test_twenty_kills_change_nothing(
         kills += 1
     assert kills == 20
     subprocess.run([*command(source, tmp_path / "cut", finding), *engine], check=True)
+    assert not list((tmp_path / "cut").glob(f".0*{PARTIAL}"))
     assert results(tmp_path / "cut") == results(tmp_path / "whole")

@@ -149,8 +149,8 @@ class LabellingJob:
         shard = self.shards[number]
         if manifest_path(shard).is_file():
             return
-        for partial_file in shard.parent.glob(f".{shard.name}.*{PARTIAL}"):
-            partial_file.unlink()  # left by a process that was killed
+        for partial_file in shard.parent.glob(f".{shard.stem}.*{PARTIAL}"):
+            partial_file.unlink()  # of this shard or its manifest, left by a killed process
         manifest = labeller.shard(self.index, self.images, self.rows[number], shard)
         write_json(manifest_path(shard), manifest)
 
