@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Folders of the package, and what of the package they may know beside themselves."""
 
-SHELLS = {"training", "running", "data/datamodule.py"}
+SHELLS = {"training", "running", "data/datamodule.py", "inspection/finishing.py"}
 """Where Lightning may appear, beside the entry points."""
 
 
