@@ -41,8 +41,9 @@ def running_site() -> Iterator[Site]:
                 site.busy = max(site.busy - 1, 0)
                 self.send_error(404 if body is None else 503)
                 return
-            has_range = requested and site.supports_ranges
-            start = int(re.findall(r"\d+", requested)[0]) if has_range else 0
+            start = 0
+            if requested is not None and site.supports_ranges:
+                start = int(re.findall(r"\d+", requested)[0])
             if start >= len(body):
                 self.send_error(416)
                 return
