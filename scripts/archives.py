@@ -35,10 +35,9 @@ def unpack(archive: Path, folder: Path, flat: bool) -> None:
 
 def _zip_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
     with zipfile.ZipFile(archive) as members:
-        for member in members.infolist():
-            if not member.is_dir():
-                with members.open(member) as data:
-                    yield member.filename, data
+        for member in [member for member in members.infolist() if not member.is_dir()]:
+            with members.open(member) as data:
+                yield member.filename, data
 
 
 def _tar_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
