@@ -23,8 +23,8 @@ from PIL import Image
 
 from glip_pl.data.collate import Collate
 from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.dataset_factory import training_set
 from glip_pl.data.formats.coco import CocoJson
-from glip_pl.data.opening import training_set
 from glip_pl.data.transforms import ResizeFlip, target_size
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.tokens import load_tokenizer

@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.dataset_factory import training_set
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.indexing import open_index
-from glip_pl.data.opening import training_set
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.tokens import load_tokenizer

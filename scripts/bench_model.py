@@ -75,7 +75,7 @@ def glip(device: str) -> tuple[Callable[[Task], Callable[[], Any]], Stages]:
     from glip_pl.data.collate import Collate
     from glip_pl.inference.decoding import Decoder
     from glip_pl.losses.grounding import GroundingLoss
-    from glip_pl.prompts.building import text_prompt
+    from glip_pl.prompts.prompt_from_text import text_prompt
     from glip_pl.types import Sample
 
     model = random_model("glip_t", device)

@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from glip_pl.checkpoints.recipes import without_pretrained
 from glip_pl.data.collate import Collate
 from glip_pl.models.glip import GLIP
-from glip_pl.prompts.building import names_prompt
+from glip_pl.prompts.prompt_from_text import names_prompt
 from glip_pl.prompts.tokens import load_tokenizer
 from glip_pl.running.settings import compose_settings, plain
 from glip_pl.types import Batch, Sample

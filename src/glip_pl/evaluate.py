@@ -15,7 +15,7 @@ from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.inspection.finishing import finish_test
 from glip_pl.running.build import build_data, build_module, build_trainer
 from glip_pl.running.cli import command
-from glip_pl.running.resolving import resolve_evaluation
+from glip_pl.running.resolved_settings import resolve_evaluation
 from glip_pl.running.results import score_of
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.running.settings import plain

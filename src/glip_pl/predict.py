@@ -18,7 +18,7 @@ from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.drawing import draw
 from glip_pl.inference.learned_prompt import LearnedPrompt, read_prompt
 from glip_pl.inference.predictor import Predictor, Vocabulary
-from glip_pl.prompts.building import text_prompt
+from glip_pl.prompts.prompt_from_text import text_prompt
 from glip_pl.running.cli import command
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.terminal.progress import with_progress

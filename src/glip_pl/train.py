@@ -10,17 +10,17 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import WandbLogger
 
 from glip_pl.data.datamodule import GroundingDataModule
+from glip_pl.inference.learned_prompt import export_prompt
 from glip_pl.inspection.finishing import finish_test
 from glip_pl.running.build import build_data, build_model, build_module, build_trainer
 from glip_pl.running.checks import one_prompt, warn_of_untrained
 from glip_pl.running.cli import command
-from glip_pl.running.resolving import resolve_training, write_settings
+from glip_pl.running.resolved_settings import resolve_training, write_settings
 from glip_pl.running.resuming import claim_run, find_resumed
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.training.freezing import train_only
 from glip_pl.training.lora import add_lora
 from glip_pl.training.module import GroundingModule
-from glip_pl.training.prompt_export import export_prompt
 
 # Frozen parts and batch norms are in evaluation mode on purpose; the table at the start names them.
 warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from glip_pl.files.shipped_settings import CONF_DIR
 from glip_pl.inspection.check import check
 from glip_pl.inspection.named_set import NamedSet
-from glip_pl.prompts.building import Wording, clean_name, detection_prompt
+from glip_pl.prompts.prompt_from_text import Wording, clean_name, detection_prompt
 from glip_pl.prompts.tokens import Tokenizer, check_budget
 from glip_pl.running.settings import compose_settings
 from tests.conf.test_experiments import _find, targets

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.dataset_factory import evaluation_set, training_set
 from glip_pl.data.evaluation_set import EvaluationSet
-from glip_pl.data.opening import evaluation_set, training_set
 from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.metrics.coco import COCOAveragePrecision

@@ -2,7 +2,7 @@ import pytest
 
 from glip_pl.data.categories import Categories
 from glip_pl.errors import UserError
-from glip_pl.prompts.building import Wording
+from glip_pl.prompts.prompt_from_text import Wording
 from glip_pl.prompts.tokens import Tokenizer
 
 NAMES = ["cat", "dog_(animal)", "fire hydrant"]

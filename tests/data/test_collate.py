@@ -1,7 +1,7 @@
 import torch
 
 from glip_pl.data.collate import Collate
-from glip_pl.prompts.building import names_prompt
+from glip_pl.prompts.prompt_from_text import names_prompt
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import Prompt, Sample
 

@@ -8,9 +8,9 @@ from glip_pl.data.categories import Categories
 from glip_pl.data.indexing import open_index
 from glip_pl.data.prompt_policy import EvaluationPrompts, TrainingPrompts
 from glip_pl.data.selection import Selection
-from glip_pl.prompts.building import Wording
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
+from glip_pl.prompts.prompt_from_text import Wording
 from glip_pl.prompts.tokens import Tokenizer
 from tests.data.conftest import OpenTraining
 from tests.data.formats.writers import NAMES, coco, mdetr, scenes

@@ -8,8 +8,8 @@ from glip_pl.data.collate import Collate
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.large_vocabulary import detect_categories, read_questions
 from glip_pl.models.glip import GLIP
-from glip_pl.prompts.building import Wording
 from glip_pl.prompts.chunking import Chunk, chunks
+from glip_pl.prompts.prompt_from_text import Wording
 from glip_pl.prompts.tokens import Tokenizer, name_lengths
 from glip_pl.types import Detections, Sample
 from tests.conftest import Compose

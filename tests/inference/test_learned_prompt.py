@@ -7,15 +7,23 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
+from glip_pl.checkpoints.reading import read_checkpoint
+from glip_pl.checkpoints.rebuilding import rebuild
 from glip_pl.checkpoints.writing import write_tensors
 from glip_pl.data.collate import Collate
 from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.large_vocabulary import detect_categories, read_questions
-from glip_pl.inference.learned_prompt import KEY, LearnedPrompt, learned_prompt, read_prompt
+from glip_pl.inference.learned_prompt import (
+    KEY,
+    LearnedPrompt,
+    export_prompt,
+    learned_prompt,
+    read_prompt,
+)
 from glip_pl.models.glip import GLIP
-from glip_pl.prompts.building import Wording
 from glip_pl.prompts.chunking import Chunk, chunks
+from glip_pl.prompts.prompt_from_text import Wording, names_prompt
 from glip_pl.prompts.tokens import Tokenizer, name_lengths
 from glip_pl.types import Batch, Sample
 from tests.conftest import Compose
@@ -155,3 +163,22 @@ def test_other_files_are_not_taken_for_learned_prompts(tmp_path: Path) -> None:
     write_tensors(tensors, {KEY: json.dumps(metadata)}, path)
     with pytest.raises(UserError, match="its tensors do not fit each other"):
         read_prompt(path)  # two masks for one phrase
+
+
+def test_what_was_learned_is_in_the_file(
+    checkpoint: Path, tokenizer: Tokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = read_checkpoint(checkpoint)
+    model = rebuild({**content.config["model"], "prompts": 2}, content, checkpoint)
+    prompt = names_prompt(["circle", "square"])
+    tables = list(model.prompts.parameters())
+    with torch.no_grad():
+        export_prompt(model, tokenizer, Chunk(0, prompt), tmp_path / "before.safetensors")
+        tables[0].fill_(0.5)
+        tables[1].fill_(0.25)
+    export_prompt(model, tokenizer, Chunk(0, prompt), tmp_path / "after.safetensors")
+    before, after = (read_prompt(tmp_path / f"{name}.safetensors") for name in ("before", "after"))
+    assert after.prompt == prompt
+    assert torch.allclose(after.hidden, before.hidden + 0.5)
+    assert bool((before.deeper == 0).all()) and bool((after.deeper == 0.25).all())
+    assert f"{2 * tables[0].numel():,} numbers" in capsys.readouterr().out

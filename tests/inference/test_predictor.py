@@ -6,16 +6,16 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
+from glip_pl.data.dataset_factory import evaluation_set
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.images import load_image
-from glip_pl.data.opening import evaluation_set
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.predictor import Predictor
 from glip_pl.metrics.coco import COCOAveragePrecision
-from glip_pl.prompts.building import Wording, clean_name, names_prompt
 from glip_pl.prompts.chunking import chunks
+from glip_pl.prompts.prompt_from_text import Wording, clean_name, names_prompt
 from glip_pl.prompts.tokens import Tokenizer, name_lengths
 from glip_pl.types import Prompt
 from tests.conftest import Compose

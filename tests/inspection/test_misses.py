@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from glip_pl.data.dataset_factory import evaluation_set
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.formats.coco import CocoJson
-from glip_pl.data.opening import evaluation_set
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.inspection.misses import worst_misses
 from glip_pl.metrics.coco import COCOAveragePrecision

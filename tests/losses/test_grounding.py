@@ -6,8 +6,8 @@ import torch
 
 from glip_pl.boxes import encode
 from glip_pl.data.collate import Collate
+from glip_pl.data.dataset_factory import training_set
 from glip_pl.data.formats.mdetr import MdetrJson
-from glip_pl.data.opening import training_set
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.losses.assignment import atss
 from glip_pl.losses.grounding import GroundingLoss, centerness_targets

@@ -13,7 +13,7 @@ from torch import Tensor
 from glip_pl.checkpoints import official
 from glip_pl.data.collate import Collate
 from glip_pl.models.glip import GLIP
-from glip_pl.prompts.building import names_prompt
+from glip_pl.prompts.prompt_from_text import names_prompt
 from glip_pl.prompts.tokens import load_tokenizer
 from glip_pl.types import Batch, Phrase, Prompt, Sample
 from scripts.benchmarking import random_model

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from glip_pl.prompts.building import (
+from glip_pl.prompts.chunking import chunks
+from glip_pl.prompts.negatives import TOKEN_BUDGET
+from glip_pl.prompts.packing import CaptionPacking
+from glip_pl.prompts.prompt_from_text import (
     SEPARATOR,
     Wording,
     clean_name,
     detection_prompt,
     names_prompt,
 )
-from glip_pl.prompts.chunking import chunks
-from glip_pl.prompts.negatives import TOKEN_BUDGET
-from glip_pl.prompts.packing import CaptionPacking
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, tokenize
 from glip_pl.types import Prompt
 from tests.parity.cases import read

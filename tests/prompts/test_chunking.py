@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glip_pl.prompts.building import Wording
 from glip_pl.prompts.chunking import chunks
+from glip_pl.prompts.prompt_from_text import Wording
 from glip_pl.prompts.tokens import Tokenizer, name_lengths
 from glip_pl.types import MAX_TOKENS
 

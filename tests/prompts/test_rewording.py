@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from glip_pl.errors import UserError
-from glip_pl.prompts.building import Wording, detection_prompt, wordings_of
+from glip_pl.prompts.prompt_from_text import Wording, detection_prompt, wordings_of
 from glip_pl.prompts.rewording import Rewording, choose_wordings
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from glip_pl.errors import UserError
-from glip_pl.prompts.building import names_prompt, text_prompt
+from glip_pl.prompts.prompt_from_text import names_prompt, text_prompt
 from glip_pl.prompts.tokens import (
     Tokenizer,
     check_budget,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
-from glip_pl.data.opening import evaluation_set
+from glip_pl.data.dataset_factory import evaluation_set
 from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.train import Run
 from tests.conftest import SMALL, Compose

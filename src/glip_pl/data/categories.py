@@ -7,7 +7,7 @@ from functools import cache
 from typing import Self
 
 from glip_pl.errors import UserError, some
-from glip_pl.prompts.building import Wording
+from glip_pl.prompts.prompt_from_text import Wording
 from glip_pl.prompts.rewording import Rewording, choose_wordings
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, unknown_names
 

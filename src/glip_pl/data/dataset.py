@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
-from glip_pl.data.frame import framed
 from glip_pl.data.index import Index
 from glip_pl.data.indexing import source_name
+from glip_pl.data.picture_size import framed
 from glip_pl.data.problems import Problems
 from glip_pl.data.prompt_policy import PromptPolicy
 from glip_pl.data.records import Reader
@@ -22,7 +22,7 @@ from glip_pl.types import Sample
 class GroundedDataset(Dataset[Sample]):
     """The selected records of a source as samples: a picture, its prompt, boxes of its phrases.
 
-    `opening.training_set` builds it from the settings of `conf/data/train`.
+    `dataset_factory.training_set` builds it from the settings of `conf/data/train`.
     """
 
     def __init__(

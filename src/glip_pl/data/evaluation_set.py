@@ -15,7 +15,7 @@ class EvaluationSet(GroundedDataset):
     """Pictures that are all asked for the same categories, or each for the phrases of its caption.
 
     For categories, phrase ids are category indices, in the order of the categories' ids.
-    `opening.evaluation_set` builds it from the settings of `conf/data/eval`.
+    `dataset_factory.evaluation_set` builds it from the settings of `conf/data/eval`.
     """
 
     def __init__(

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from glip_pl.data.categories import Categories
 from glip_pl.data.index import Index
 from glip_pl.data.selection import SelectedRecords
-from glip_pl.prompts.building import detection_prompt
 from glip_pl.prompts.chunking import Chunk, chunks
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
+from glip_pl.prompts.prompt_from_text import detection_prompt
 from glip_pl.types import Prompt
 
 

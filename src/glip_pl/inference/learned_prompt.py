@@ -14,8 +14,10 @@ from torch import Tensor
 from glip_pl.checkpoints.reading import PROMPTS
 from glip_pl.checkpoints.writing import write_tensors
 from glip_pl.errors import UserError
-from glip_pl.inference.large_vocabulary import Question
+from glip_pl.inference.large_vocabulary import Question, read_questions
 from glip_pl.models.glip import GLIP
+from glip_pl.prompts.chunking import Chunk
+from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import Prompt, TextFeatures
 
 log = logging.getLogger(__name__)
@@ -87,6 +89,18 @@ def learned_prompt(prompt: Prompt, question: Question, model: GLIP) -> LearnedPr
         (torch.cat(deeper) if deeper else hidden.new_zeros(0, *hidden.shape)).cpu(),
         fingerprint(model),
     )
+
+
+def export_prompt(model: GLIP, tokenizer: Tokenizer, chunk: Chunk, path: Path) -> None:
+    """Encode a prompt with what the model has learned to add to it, and write it to `path`."""
+    model.eval()  # without dropout
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        (question,) = read_questions(model, tokenizer, [chunk], device)
+    learned_prompt(chunk.prompt, question, model).write(path)
+    numbers = sum(weights.numel() for weights in model.prompts.parameters())
+    share = numbers / sum(weights.numel() for weights in model.parameters())
+    print(f"learned prompt: {path} ({numbers:,} numbers, {share:.3%} of the model)")
 
 
 def fingerprint(model: GLIP) -> str:

@@ -16,8 +16,8 @@ from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.large_vocabulary import Question, detect_categories, read_questions
 from glip_pl.inference.learned_prompt import LearnedPrompt
 from glip_pl.models.glip import GLIP
-from glip_pl.prompts.building import detection_prompt, text_prompt, wordings_of
 from glip_pl.prompts.chunking import chunks
+from glip_pl.prompts.prompt_from_text import detection_prompt, text_prompt, wordings_of
 from glip_pl.prompts.tokens import Tokenizer, check_budget, load_tokenizer, name_lengths
 from glip_pl.types import Batch, Detections, Prompt, Sample
 

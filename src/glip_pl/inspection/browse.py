@@ -10,8 +10,8 @@ from PIL import Image
 
 from glip_pl.boxes import scale_to
 from glip_pl.data.filtering import FilteredBoxes
-from glip_pl.data.frame import framed
 from glip_pl.data.index import Index
+from glip_pl.data.picture_size import framed
 from glip_pl.errors import UserError
 from glip_pl.inference.drawing import colour_of, draw
 from glip_pl.inspection.html_page import document, photograph

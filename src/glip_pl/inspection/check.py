@@ -13,8 +13,8 @@ from glip_pl.inspection.named_set import NamedSet
 from glip_pl.inspection.picture_check import Pictures, check_pictures
 from glip_pl.metrics.coco import coco_figures
 from glip_pl.metrics.detections_table import DetectionsTable
-from glip_pl.prompts.building import Wording
 from glip_pl.prompts.chunking import NAME_TOKENS
+from glip_pl.prompts.prompt_from_text import Wording
 from glip_pl.prompts.rewording import choose_wordings
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, tokenize
 from glip_pl.terminal.progress import with_progress

@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import WandbLogger
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.inspection.final_report import write_page
 from glip_pl.inspection.misses import Miss, worst_misses
-from glip_pl.metrics.results_file import write_results as write_detections
+from glip_pl.metrics.detections_file import write_detections
 from glip_pl.running.results import reports_of, show, write_results
 from glip_pl.training.module import GroundingModule
 

@@ -15,7 +15,7 @@ from glip_pl.data.index_writer import IndexWriter, OutOfImage
 from glip_pl.data.indexing import require_files, source_name
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Reader
-from glip_pl.prompts.building import Wording
+from glip_pl.prompts.prompt_from_text import Wording
 from glip_pl.prompts.rewording import Rewording
 from glip_pl.types import Prompt
 

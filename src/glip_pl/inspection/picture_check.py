@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from glip_pl.data.frame import framed
 from glip_pl.data.images import ImageFolder
 from glip_pl.data.index import Index
+from glip_pl.data.picture_size import framed
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from glip_pl.prompts.building import Wording, detection_prompt
+from glip_pl.prompts.prompt_from_text import Wording, detection_prompt
 from glip_pl.types import MAX_TOKENS, Prompt
 
 NAME_TOKENS = MAX_TOKENS - 2 + 1

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glip_pl.errors import UserError, some
-from glip_pl.prompts.building import Wording, clean_name, wordings_of
 from glip_pl.prompts.descriptions import Descriptions, read_descriptions
+from glip_pl.prompts.prompt_from_text import Wording, clean_name, wordings_of
 
 log = logging.getLogger(__name__)
 

@@ -138,7 +138,7 @@ def build_trainer(
     """Lightning's trainer with the loggers and callbacks of the settings and `extra_callbacks`.
 
     Without `train`, only those callbacks of the settings that show something. The settings must be
-    resolved (running/resolving.py).
+    resolved (running/resolved_settings.py).
     """
     nodes = [
         node

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.dataset_factory import evaluation_set, training_set
 from glip_pl.data.formats.coco import CocoJson
-from glip_pl.data.opening import evaluation_set, training_set
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
 from glip_pl.metrics.coco import COCOAveragePrecision

@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from glip_pl.data.dataset_factory import training_set
 from glip_pl.data.formats.tsv import TsvYaml
 from glip_pl.data.formats.voc import VocXml
 from glip_pl.data.formats.web_shards import WebShards
 from glip_pl.data.images import FORMATS, ImageFolder, load_image
 from glip_pl.data.indexing import open_index
-from glip_pl.data.opening import training_set
 from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.data.truth import PhraseTruth, Truth, truth_of

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.dataset_factory import training_set
 from glip_pl.data.formats.mdetr import MdetrJson
-from glip_pl.data.opening import training_set
 from glip_pl.data.problems import Problems
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glip_pl.data.dataset_factory import training_set
 from glip_pl.data.indexing import open_index
-from glip_pl.data.opening import training_set
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.tokens import Tokenizer

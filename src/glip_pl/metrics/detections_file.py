@@ -11,7 +11,7 @@ from glip_pl.files.writing import write_whole
 from glip_pl.metrics.detections_table import DetectionsTable
 
 
-def write_results(truth: Truth | PhraseTruth, detections: DetectionsTable, path: Path) -> None:
+def write_detections(truth: Truth | PhraseTruth, detections: DetectionsTable, path: Path) -> None:
     """Write a JSON list with one detection per line.
 
     An entry has image_id, bbox [x, y, width, height], score, and category_id or phrase, where

@@ -7,7 +7,7 @@ import pytest
 from glip_pl.data.few_shot import FewShot
 from glip_pl.data.filtering import BoxFilter
 from glip_pl.errors import UserError
-from glip_pl.prompts.building import Wording
+from glip_pl.prompts.prompt_from_text import Wording
 from tests.data.conftest import OpenEvaluation, OpenTraining
 from tests.data.formats.writers import coco, mdetr, scenes, tsv_captions_v2
 

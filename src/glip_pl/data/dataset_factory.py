@@ -16,9 +16,9 @@ from glip_pl.data.records import Reader
 from glip_pl.data.selection import Selection
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
-from glip_pl.prompts.building import Wording
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
+from glip_pl.prompts.prompt_from_text import Wording
 from glip_pl.prompts.rewording import Rewording
 from glip_pl.prompts.tokens import Tokenizer
 

@@ -1,6 +1,6 @@
 from PIL import Image
 
-from glip_pl.data.frame import framed
+from glip_pl.data.picture_size import framed
 
 ORIENTATION = 0x0112
 """EXIF tag that says how the camera was held."""

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glip_pl.errors import UserError
-from glip_pl.prompts.building import (
+from glip_pl.prompts.prompt_from_text import (
     Wording,
     clean_name,
     detection_prompt,

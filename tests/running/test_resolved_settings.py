@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from glip_pl.errors import UserError
 from glip_pl.running.build import build_data
-from glip_pl.running.resolving import (
+from glip_pl.running.resolved_settings import (
     process_count,
     resolve_evaluation,
     resolve_training,
