@@ -20,7 +20,7 @@ def test_a_world_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert json.loads((root / "shapes_world.json").read_text())["seed"] == 3
     assert len(list((root / "images/detection").iterdir())) == 1
     make_shapes(config)
-    assert f"{root}: is there already" in capsys.readouterr().out
+    assert f"{root}: already exists" in capsys.readouterr().out
 
 
 def test_a_folder_of_something_else_is_refused(failing: Failing, tmp_path: Path) -> None:

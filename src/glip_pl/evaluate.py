@@ -39,9 +39,9 @@ def evaluate(config: DictConfig) -> float:
     score = score_of(results, key)
     if score is not None:
         print(f"finished before: {results}")
-        results.touch()  # the summary of a sweep counts the results that are new
+        results.touch()  # the summary of a sweep counts only files written during the sweep
         return score
-    results.unlink(missing_ok=True)  # those of other weights or settings
+    results.unlink(missing_ok=True)  # older results, of other weights or settings
     folder = Path(config.paths.runs, "unfinished", key)
     caches = {name: EvaluationCache(folder / name) for name in data.test}
     resumed = ResumedTest(caches)

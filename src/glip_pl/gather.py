@@ -23,9 +23,9 @@ from glip_pl.running.cli import command
 
 
 def gather(config: DictConfig) -> None:
-    """Print mean and deviation over seeds; write gather.csv and gather.png into the sweep.
+    """Print mean and deviation over seeds; write gather.csv and gather.png to its folder.
 
-    Raises UserError if the sweep has no finished run, or a run lacks the figure.
+    Raises UserError if the sweep has no finished run, or if a run lacks the figure.
     """
     folder = Path(config.sweep).expanduser()
     runs, unfinished = read_runs(folder)

@@ -1,7 +1,7 @@
-"""Evaluate the weights between two: `python -m glip_pl.interpolate before=... after=... data=...`.
+"""Interpolate two checkpoints: `python -m glip_pl.interpolate before=... after=... data=...`.
 
-A share of the fine-tuned weights often keeps abilities from before the fine-tuning (WiSE-FT,
-Wortsman et al. 2022).
+A weighted mean of the weights before and after fine-tuning often keeps abilities of both models
+(WiSE-FT, Wortsman et al. 2022).
 """
 
 import json
@@ -25,7 +25,7 @@ from glip_pl.running.cli import command
 from glip_pl.running.runs import find_checkpoint
 
 Curve = Mapping[float, Mapping[str, float | None]]
-"""By share and name of the test set, a figure in 0..1; None without ground-truth boxes."""
+"""Figures in 0..1 by share and name of the test set; None if it has no ground-truth boxes."""
 
 
 def interpolate(config: DictConfig) -> None:
@@ -62,7 +62,7 @@ def _write_weights_between(
 def _evaluated(
     config: DictConfig, before: Checkpoint, after: Checkpoint, share: float, folder: Path
 ) -> dict[str, float | None]:
-    """A figure of the weights of a share, by test set; their evaluation is below `folder`."""
+    """Evaluate the weights of one share in a folder below `folder`; returns each set's figure."""
     folder = folder / f"{share:g}"
     weights = folder / "weights.safetensors"
     write_weights(interpolated(before, after, share), after.config, weights)

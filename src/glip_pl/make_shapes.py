@@ -9,11 +9,11 @@ from glip_pl.running.cli import command
 
 
 def make_shapes(config: DictConfig) -> None:
-    """Make ShapesWorld in the folder `root` unless this very world is there."""
+    """Make ShapesWorld in the folder `root` unless it is already there."""
     started = time.perf_counter()
     made = instantiate(config.world).write(config.root)
     seconds = time.perf_counter() - started
-    print(f"{config.root}: {f'made in {seconds:.0f} s' if made else 'is there already'}")
+    print(f"{config.root}: {f'made in {seconds:.0f} s' if made else 'already exists'}")
 
 
 main = command("make_shapes")(make_shapes)

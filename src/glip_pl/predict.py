@@ -27,7 +27,7 @@ from glip_pl.types import Detections, Prompt
 log = logging.getLogger(__name__)
 
 SHOWN_FILES = 5
-"""Unreadable pictures that the error message names."""
+"""Number of unreadable pictures that the error message names."""
 
 
 def predict(config: DictConfig) -> None:

@@ -14,8 +14,8 @@ def pseudo_label(config: DictConfig) -> None:
     """Detect boxes for the noun phrases of all captions; complete shards are not labelled again.
 
     Any number of processes, on any number of machines that share the folder, may run this at the
-    same time: each takes shards that no other process is at, and in the end those of processes
-    that died. Raises UserError if the folder holds labels of another teacher or source.
+    same time: each labels shards that no other process is labelling, and at the end the shards of
+    processes that died. Raises UserError if the folder holds labels of another teacher or source.
     """
     job = LabellingJob.of(config)
     claim(job.output / "job.json", job.identity(), "Set output= to another folder.")

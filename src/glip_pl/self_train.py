@@ -27,7 +27,7 @@ MAY_CHANGE = ("rounds", "paths", "teacher", "trainer", "logger")
 
 
 def self_train(config: DictConfig) -> float | None:
-    """A teacher labels, and a student that learns from its labels teaches the next round.
+    """A teacher labels captions; a student trained on its labels is the next round's teacher.
 
     With `teacher_decay`, students start from their teacher's weights, and the next teacher is the
     weighted mean of both. The same command again continues an interrupted run. Returns the last
@@ -47,9 +47,9 @@ def self_train(config: DictConfig) -> float | None:
 
 
 def first_teacher(folder: Path, config: DictConfig) -> Path:
-    """The teacher of the first round; a continued run keeps the file that "best" or "last" named.
+    """The teacher of the first round; "best" and "last" are resolved only when the run starts.
 
-    Otherwise "best" would name the checkpoint of a student.
+    If they were resolved again in a continued run, they would name the checkpoint of a student.
     """
     claimed = read_claim(folder / MARK) or {}
     if config.teacher in ("best", "last") and "file" in claimed:

@@ -1,4 +1,4 @@
-"""The types that data take on their way: Sample -> Batch -> Output -> LossTerms | Detections.
+"""The types through which data flow: Sample -> Batch -> Output -> LossTerms | Detections.
 
 Legend of shapes: B images, T text tokens, A anchors over all levels, N boxes of one image,
 P phrases of one prompt, K detections, C channels. Boxes are corners (x1, y1, x2, y2) in pixels.
@@ -13,7 +13,7 @@ MAX_TOKENS = 256
 """Length at which a tokenised caption is cut, special tokens included."""
 
 SHOWN_SCORE = 0.3
-"""Score from which a box is shown to people: in pictures, pages and `predict`, by default."""
+"""Default score from which a box is shown to people: in pictures, reports and `predict`."""
 
 Span = tuple[int, int]
 """Character positions [start, end) in a caption."""
@@ -75,7 +75,7 @@ class Batch(_Movable):
     """Samples, padded and collated.
 
     It has eleven fields because it carries all that training and evaluation need of the samples:
-    what the model reads, what the loss compares with, and what leads detections back to the image.
+    the model's input, the targets of the loss, and what maps detections back to the image on disk.
     """
 
     images: Tensor  # (B, 3, H, W) uint8, channels last in memory, zero beyond each true size
@@ -96,16 +96,16 @@ class Batch(_Movable):
 
 @dataclass(frozen=True, eq=False)
 class TextFeatures(_Movable):
-    """Features of the words, and what a learned prompt will add to them in later fusions."""
+    """Features of a prompt's tokens, and what a learned prompt adds before later fusions."""
 
     hidden: Tensor  # (B, T, C)
-    mask: Tensor  # (B, T) bool, True at real words
+    mask: Tensor  # (B, T) bool, True at real tokens
     deeper: list[Tensor] = field(default_factory=list)  # (B, T, C) each, for the next fusions
 
     def updated(self, hidden: Tensor) -> "TextFeatures":
-        """The words as the next fusion reads them, from what the last one made of them.
+        """The input of the next fusion, given the output `hidden` (B, T, C) of the last one.
 
-        If a learned prompt has an addition for the next fusion, it is added and leaves the list.
+        The first entry of `deeper`, if there is any, is added to it and removed from the list.
         """
         if not self.deeper:
             return TextFeatures(hidden, self.mask)
@@ -117,7 +117,7 @@ class TextFeatures(_Movable):
 class Output(_Movable):
     """Predictions of the model for every anchor; levels are concatenated, fine to coarse."""
 
-    alignment: Tensor  # (B, A, T) logits of every anchor against every word
+    alignment: Tensor  # (B, A, T) logits of every anchor against every token
     deltas: Tensor  # (B, A, 4) box codes (see boxes.encode)
     centerness: Tensor  # (B, A) logits
     anchors: Tensor  # (A, 4)
@@ -143,7 +143,7 @@ class Detections(_Movable):
 
     boxes: Tensor  # (K, 4)
     scores: Tensor  # (K,)
-    phrase_ids: Tensor  # (K,) int64, index into the phrases or categories that were asked for
+    phrase_ids: Tensor  # (K,) int64, index of a phrase of the prompt, or of a category
 
     def above(self, threshold: float) -> "Detections":
         """Only the detections that score higher than `threshold`."""

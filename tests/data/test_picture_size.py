@@ -46,7 +46,8 @@ def test_boxes_of_a_picture_of_other_proportions_are_taken_for_pixels() -> None:
     image, frame, problem = framed(other, (60, 50), "a.jpg")
     assert (image, frame) == (other, (30, 40))
     assert problem == (
-        "a.jpg has 40x30 pixels, its annotation says 50x60: its boxes are taken for pixels"
+        "a.jpg has 40x30 pixels, its annotation says 50x60: its boxes "
+        "are used as pixels of the picture"
     )
 
 

@@ -51,4 +51,4 @@ def test_a_damaged_file_loses_only_its_own_images(
     first, *_ = sorted(tmp_path.glob("*.safetensors"))
     first.write_bytes(b"cut")
     assert len(EvaluationCache(tmp_path).load()) == 1
-    assert "its images are done again" in caplog.text
+    assert "its images are evaluated again" in caplog.text

@@ -142,7 +142,7 @@ def test_a_prompt_of_a_deeper_model_is_refused(
     prompt = written_and_read(
         random_model(settings, 2), tokenizer, chunk, tmp_path / "prompt.safetensors"
     )
-    message = "2 readings of the words, but this model reads them 1 times"
+    message = "changes the tokens 2 times, but this model reads them 1 times"
     with pytest.raises(UserError, match=message):
         prompt.question(random_model(settings, 0, "model/fusion=none"))
 

@@ -72,7 +72,7 @@ def test_more_tables_of_a_learned_prompt_than_readings_are_refused() -> None:
     settings = compose_shipped("model/glip_nano", ["model.prompts=3"]).model
     with pytest.raises(InstantiationException) as refused:
         instantiate(settings)
-    assert "model.prompts=3: this model reads its words 2 times" in str(refused.value.__cause__)
+    assert "model.prompts=3: this model reads its tokens 2 times" in str(refused.value.__cause__)
 
 
 def test_a_learned_prompt_has_a_table_for_each_fusion(batch: Batch) -> None:

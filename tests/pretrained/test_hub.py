@@ -116,5 +116,5 @@ def test_addresses(address: str, groups: tuple[str, str | None, str]) -> None:
 
 @pytest.mark.parametrize("address", ["hf://", "hf://owner/file.pth", "hf://owner//x"])
 def test_malformed_addresses_are_refused(address: str) -> None:
-    with pytest.raises(UserError, match="hf://owner/repository/file is meant"):
+    with pytest.raises(UserError, match="write hf://owner/repository/file"):
         hub.download(address)

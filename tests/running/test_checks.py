@@ -40,7 +40,7 @@ def test_splits_must_ask_for_one_prompt_if_it_is_to_be_learned(opened: Opened) -
     def other(content: dict[str, Any]) -> None:
         content["categories"][0]["name"] = "disc"
 
-    with pytest.raises(UserError, match=r"data\.val\.custom asks for 'disc\. "):
+    with pytest.raises(UserError, match=r"data\.val\.custom has 'disc\. "):
         one_prompt(opened(other))
 
 
@@ -54,7 +54,7 @@ def test_validation_without_boxes_cannot_tell_the_best_weights(
 ) -> None:
     data = opened(lambda content: content["annotations"].clear())
     assert not can_tell_best(data.val, WarmUpSteps(), stops_early=False)
-    assert "of data.val custom has no boxes" in caplog.text
+    assert "in data.val custom has no boxes" in caplog.text
     with pytest.raises(UserError, match=r"schedule=plateau and callbacks\.stop need .* no boxes"):
         can_tell_best(data.val, Plateau(), stops_early=True)
     data.val["custom"].retention = True

@@ -66,7 +66,7 @@ def test_the_best_weights_are_not_saved_without_a_validation(
 
 def test_shots_that_no_source_draws_are_refused(settings: Compose, world: Path) -> None:
     words = [*SMALL, f"data.root={world}", f"tokenizer.source={MINILM}", "shots=1"]
-    with pytest.raises(UserError, match=r"shots=1: no source of these data draws a few"):
+    with pytest.raises(UserError, match=r"shots=1: no training source selects few pictures"):
         resolved(settings(words))
 
 

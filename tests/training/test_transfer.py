@@ -147,7 +147,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
 
 
 def test_a_prompt_cannot_be_learned_where_prompts_vary(transfer: Transfer) -> None:
-    with pytest.raises(UserError, match=r"data\.train\.custom has others"):
+    with pytest.raises(UserError, match=r"data\.train\.custom has other prompts"):
         transfer("prompt", "data.train.custom.dataset.sampler.shuffle=true")
 
 

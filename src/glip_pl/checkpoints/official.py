@@ -33,7 +33,7 @@ DROPPED = (
     (r"rpn\.head\.cls_logits\..*", "a classifier whose output and loss are multiplied by zero"),
     (
         r"language_backbone\.body\.model\.pooler\..*",
-        "GLIP uses the features of words, not of the whole sentence",
+        "GLIP uses the features of tokens, not of the whole sentence",
     ),
     (r"rpn\.head\.mlm_head\..*", "for masked language modelling, which detection does not use"),
 )
@@ -134,7 +134,7 @@ def table(layers: int, fused: bool) -> list[tuple[str, str]]:
 
 
 def _below(official: str, ours: str, rows: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
-    """The rows with an official module and ours in front."""
+    """The rows, with the official name of a module and ours put in front of the names."""
     return ((f"{official}.{theirs}", f"{ours}.{name}") for theirs, name in rows)
 
 
@@ -153,7 +153,7 @@ def state_dict(entries: Mapping[str, Any]) -> dict[str, Tensor] | None:
 
 
 def model_name(state: Mapping[str, Tensor]) -> str:
-    """The name of the shipped `model=` of a released state dict; GLIP-T B and C are like GLIP-T."""
+    """The setting `model=` for a released state dict; releases B and C have the model of GLIP-T."""
     if len(state[FIRST_LAYER]) == LARGE_WIDTH:
         return "glip_l"
     return "glip_t" if _fused(state) else "glip_t_a"

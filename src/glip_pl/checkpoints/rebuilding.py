@@ -43,8 +43,8 @@ def load_trained(path: str | Path) -> Trained:
         raise UserError(f"{path} does not say how to build its model: {error}") from error
     if any(bool(table.any()) for table in model.prompts.parameters()):
         log.warning(
-            "%s contains a learned prompt, which changes the answer to any text: use it for the "
-            "names that it was tuned for, and for other texts the model that it was tuned from",
+            "%s contains a learned prompt, which changes the detections for any text: use it for "
+            "the names that it was tuned for, and for other texts the model that it was tuned from",
             path,
         )
     return Trained(model.eval(), checkpoint.config)
@@ -77,8 +77,8 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
     faults = _faults(expected, actual)
     if faults:
         raise UserError(
-            f"the weights of {path} do not fit this model; set {_remedy(checkpoint)}, the one "
-            f"that they belong to ({'; '.join(faults)})"
+            f"the weights of {path} do not fit this model; set {_remedy(checkpoint)}, the "
+            f"model that they belong to ({'; '.join(faults)})"
         )
     model.load_state_dict(weights, strict=False)  # without a learned prompt its tables stay zero
 
@@ -103,7 +103,7 @@ def _faults(
 
 
 def _remedy(checkpoint: Checkpoint) -> str:
-    """The words of a command line that choose the model of a checkpoint."""
+    """The settings on a command line that choose the model of a checkpoint."""
     remedy = f"model={checkpoint.released}" if checkpoint.released else "model=..."
     tables = sum(name.startswith(PROMPTS) for name in checkpoint.weights)
     return f"{remedy} model.prompts={tables}" if tables else remedy

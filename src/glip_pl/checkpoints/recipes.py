@@ -17,7 +17,7 @@ def without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_pretrained(model: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's settings without any download: for a model whose weights a checkpoint brings."""
+    """A model's settings without any download: for a model whose weights a checkpoint holds."""
     recipe = without_weights(model)
     for part in ("image_encoder", "text_encoder"):
         recipe[part] = {**recipe[part], "pretrained": False}

@@ -33,8 +33,8 @@ class Categories:
     ) -> Self:
         """Categories under other `wordings`, or under their own names if that is None.
 
-        Warns of words that the model cannot read. Raises UserError, naming the `source`, if the
-        wordings do not fit the categories.
+        Warns of names that the tokenizer's vocabulary does not know. Raises UserError, naming the
+        `source`, if the wordings do not fit the categories.
         """
         words = choose_wordings(names, wordings, source)
         lengths = name_lengths(tokenizer, [wording.text for wording in words])
@@ -51,17 +51,17 @@ class Categories:
         if long:
             raise UserError(
                 f"a prompt holds {budget} tokens, too few for the words of {some(long)}: shorten "
-                "them (data.prompts) or what explains them (data.descriptions)"
+                "them (data.prompts) or their explanations (data.descriptions)"
             )
 
 
 @cache
 def _warn_of_unknown(tokenizer: Tokenizer, names: tuple[str, ...]) -> None:
-    """Warn, once for the same names, of those that are not words to the model."""
+    """Warn, once per list of names, of names that the tokenizer's vocabulary does not know."""
     unknown = unknown_names(tokenizer, names)
     if unknown:
         log.warning(
-            "the text encoder's vocabulary does not know all of %s: it cannot tell such "
-            "names apart well (a remedy: data.prompts={...: other words})",
+            "the text encoder's vocabulary does not know all of %s: the model cannot "
+            "tell such names apart well (a remedy: data.prompts={...: other words})",
             some(unknown),
         )

@@ -16,7 +16,7 @@ class Collate:
     """Pads images to the right and below, and tokenises prompts to the length of the longest.
 
     In training, boxes are dropped whose phrase the model does not read, because it lies beyond the
-    token limit or has no token at all. In evaluation they stay and count as not found.
+    token limit or has no token at all. In evaluation they stay and count as missed.
     """
 
     def __init__(self, tokenizer: Tokenizer, training: bool = False) -> None:

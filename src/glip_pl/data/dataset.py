@@ -34,9 +34,9 @@ class GroundedDataset(Dataset[Sample]):
         weigh_by_score: bool = False,
         tolerate: float = 0.0,
     ) -> None:
-        """`records` are of the index of `reader`, which opens their pictures.
+        """`records` come from the index of `reader`, which opens their pictures.
 
-        With `weigh_by_score` a teacher's box counts in the loss as much as its score says.
+        With `weigh_by_score` the loss of a box is weighted by the score that a teacher gave it.
         `tolerate` is the share of pictures that may be bad: they are named in the log, counted and
         left out. Raises UserError if the pictures' folder is missing.
         """
@@ -66,7 +66,7 @@ class GroundedDataset(Dataset[Sample]):
 
     @property
     def blocks(self) -> NDArray[np.int64]:
-        """First samples of the shards that are best read as a whole, and the number of samples."""
+        """Index of the first sample of each shard, and the number of samples as the last entry."""
         return np.searchsorted(self.rows, self.index.blocks)
 
     def __len__(self) -> int:

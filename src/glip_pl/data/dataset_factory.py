@@ -1,4 +1,4 @@
-"""Opens sources as data sets: the flat settings of `conf/data` become composed objects."""
+"""Builds datasets from sources: turns the flat settings of `conf/data` into composed objects."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,7 +43,7 @@ def training_set(
     The arguments are many because each is a setting of its own (`data.train.<name>.dataset.*`), and
     short keys are what people type. `wordings` replace the category names in prompts; `tolerate` is
     the share of annotations, and of pictures, that may be bad. The others are described where they
-    go: `Selection`, `TrainingPrompts`, `GroundedDataset`. Raises UserError.
+    are used: `Selection`, `TrainingPrompts`, `GroundedDataset`. Raises UserError.
     """
     index = open_index(reader, Path(index_folder), out_of_image, tolerate)
     source = source_name(reader)
@@ -77,7 +77,8 @@ def evaluation_set(
 
     The arguments are many because each is a setting of its own (`data.val.<name>.*`), and short
     keys are what people type. `wordings` replace the category names in prompts. The others are
-    described where they go: `Selection`, `EvaluationPrompts`, `EvaluationSet`. Raises UserError.
+    described where they are used: `Selection`, `EvaluationPrompts`, `EvaluationSet`. Raises
+    UserError.
     """
     index = open_index(reader, Path(index_folder), out_of_image)
     source = source_name(reader)

@@ -12,7 +12,7 @@ from glip_pl.data.truth import truth_of
 
 
 class EvaluationSet(GroundedDataset):
-    """Pictures that are all asked for the same categories, or each for the phrases of its caption.
+    """Pictures whose prompts name the same categories for all, or are the caption of each picture.
 
     For categories, phrase ids are category indices, in the order of the categories' ids.
     `dataset_factory.evaluation_set` builds it from the settings of `conf/data/eval`.

@@ -17,7 +17,7 @@ from glip_pl.data.index import Index
 from glip_pl.types import Prompt
 
 MIN_CAPTIONS = 10
-"""Captions with a phrase from which its mean score says how sure the teacher is of that phrase."""
+"""Number of captions with a phrase from which on the phrase has a threshold of its own."""
 
 
 @dataclass(frozen=True)

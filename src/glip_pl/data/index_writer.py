@@ -26,7 +26,7 @@ CHUNK = 20_000
 
 
 class IndexWriter:
-    """Appends records to the files of an index; without the last file, meta.json, none is valid."""
+    """Appends records to the files of an index, which is valid once its meta.json is written."""
 
     def __init__(
         self, folder: Path, source: str, problems: Problems, out_of_image: OutOfImage
@@ -114,7 +114,7 @@ class IndexWriter:
         corners, usable = self._check_boxes(boxes, owners, chunk, seen)
         first_phrase = np.cumsum([0] + [len(record.phrases) for record in chunk])[:-1]
         captioned = np.asarray([record.caption is not None for record in chunk])[owners]
-        # Boxes of a phrase without words are left out: no prompt can ask for them.
+        # Boxes of a phrase without a valid span are left out: no token can stand for them.
         phrase = np.where(captioned, first_phrase[owners] + targets, -1)
         usable &= has_words[phrase]
         self.columns.append("boxes", corners[usable])
@@ -125,7 +125,7 @@ class IndexWriter:
         )
 
     def _write_phrases(self, chunk: Sequence[Record], seen: int) -> NDArray[np.bool_]:
-        """Write phrases and spans; returns which phrases have words, (phrases + 1,).
+        """Write phrases and spans; returns which phrases have a valid span, (phrases + 1,).
 
         The last value is True and belongs to the phrase -1, which stands for a category.
         """

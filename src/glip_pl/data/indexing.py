@@ -23,7 +23,7 @@ from glip_pl.files.writing import partial_folder, write_whole
 log = logging.getLogger(__name__)
 
 VERSION = 3
-"""Version of the arrays and of what readers make of a file; older indexes are made again."""
+"""Version of the arrays and of the readers' output; indexes of older versions are made again."""
 
 SOURCE = "source.json"
 """File of an index that holds the `stamp` and the `content` hash of its annotation files."""
@@ -40,7 +40,7 @@ def open_index(
 ) -> Index:
     """The index of a source below `folder`, made first if there is none or the source changed.
 
-    If several processes ask for it, one makes it and the others wait. Raises UserError if the
+    If several processes call this, one makes it and the others wait. Raises UserError if the
     source is missing, or if a larger share of its items than `tolerate` is bad.
     """
     require_files(reader)
@@ -88,7 +88,7 @@ def _key(reader: Reader, out_of_image: OutOfImage, tolerate: float) -> str:
 
 
 def _stamp(reader: Reader) -> dict[str, list[int]]:
-    """Size and modification time of every file; while they stay, no content is read again."""
+    """Size and modification time of every file; while they are equal, no content is read again."""
     stats = {str(file): file.stat() for file in reader.files}
     return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
 
@@ -152,10 +152,10 @@ def _build(folder: Path, reader: Reader, problems: Problems, out_of_image: OutOf
 
 
 def _log_estimate(reader: Reader) -> None:
-    """Log how long a large source will take; of shards the time is not known."""
+    """Log how long a large source will take; for shards the time is not known."""
     texts = [file for file in reader.files if file.suffix != ".tar"]
     gigabytes = sum(file.stat().st_size for file in texts) / 1e9
     if gigabytes > LONG / SECONDS_PER_GIGABYTE:
         minutes = gigabytes * SECONDS_PER_GIGABYTE / 60
-        message = "indexing %s (%.1f GB): once, for about %.0f min"
+        message = "indexing %s (%.1f GB), which is done once and takes about %.0f min"
         log.info(message, source_name(reader), gigabytes, max(minutes, 1))

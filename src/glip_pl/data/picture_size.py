@@ -20,7 +20,7 @@ def framed(image: Image.Image, annotated: tuple[int, int], name: str) -> FramedP
 
     - A photograph that was annotated upright is turned by its EXIF orientation.
     - A proportionally resized copy stays as it is; its boxes are measured in the annotated size.
-    - Any other picture of another size is a problem: its boxes are taken for its own pixels.
+    - Any other picture of another size is a problem: its boxes are used as pixels of the picture.
 
     `name` is the picture's name in the problem's message.
     """
@@ -34,6 +34,6 @@ def framed(image: Image.Image, annotated: tuple[int, int], name: str) -> FramedP
         return FramedPicture(image, annotated, None)
     problem = (
         f"{name} has {image.width}x{image.height} pixels, its annotation says {width}x{height}: "
-        "its boxes are taken for pixels"
+        "its boxes are used as pixels of the picture"
     )
     return FramedPicture(image, (image.height, image.width), problem)

@@ -51,7 +51,7 @@ class TrainingPrompts:
 
     @property
     def common(self) -> Prompt | None:
-        """All categories in order, if the sampler always asks for them."""
+        """All categories in order, if the sampler always chooses all of them."""
         if self.sampler is None or not self.sampler.always_all(self.categories.lengths):
             return None
         return detection_prompt(self.categories.wordings)
@@ -87,7 +87,7 @@ class TrainingPrompts:
 class EvaluationPrompts:
     """Prompts to evaluate on: all categories in the order of their ids, or the picture's caption.
 
-    More categories than one prompt holds are asked for in several, the `vocabulary`.
+    If one prompt is too short for all categories, several are made: the `vocabulary`.
     """
 
     def __init__(self, index: Index, categories: Categories, chunk: int | None = None) -> None:

@@ -85,7 +85,7 @@ class SelectedRecords:
 
 
 def have_boxes(index: Index) -> NDArray[np.bool_]:
-    """Which records have a box that is more than a line of pixels, (I,)."""
+    """Which records have a box that is wider and higher than one pixel, (I,)."""
     sides = index.boxes.values[:, 2:] - index.boxes.values[:, :2]
     counts = np.concatenate([[0], np.cumsum((sides > 0).all(1))])
     return np.asarray(np.diff(counts[index.boxes.offsets]) > 0)

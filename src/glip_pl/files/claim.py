@@ -19,7 +19,7 @@ def claim(mark: Path, job: Mapping[str, Any], remedy: str, in_use: bool = True) 
     If the folder is not `in_use`, the older mark is replaced instead. Processes that claim at the
     same time wait for each other.
     """
-    job = json.loads(json.dumps(job))  # as it is read back: tuples become lists, all keys texts
+    job = json.loads(json.dumps(job))  # the form that is read back: no tuples, all keys are strings
     mark.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(mark.with_name(f".{mark.name}.lock")):
         claimed = read_claim(mark) if in_use else None

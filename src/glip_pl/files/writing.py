@@ -24,7 +24,7 @@ def write_whole(path: Path) -> Iterator[Path]:
 
     Both are in one folder, which is made if it is missing, so that the replacement is atomic. After
     an error the temporary file is removed and `path` is unchanged. The temporary name ends in
-    PARTIAL: writers that go by the suffix of a name must be told the format.
+    PARTIAL, so a writer that infers the format from the suffix needs the format as an argument.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(path)

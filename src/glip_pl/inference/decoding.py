@@ -1,4 +1,4 @@
-"""From anchor scores to boxes: word probabilities, centerness, non-maximum suppression."""
+"""From anchor scores to boxes: token probabilities, centerness, non-maximum suppression."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Decoder:
 
     score_threshold: float = 0.05  # phrase probability below which an anchor is ignored
     candidates_per_level: int = 1000  # pairs of an anchor and a phrase, those that score best
-    nms_iou: float = 0.6  # of two boxes of a phrase, from which the worse one is dropped
+    nms_iou: float = 0.6  # IoU of two boxes of a phrase above which the worse one is dropped
     max_detections: int = 100  # per image; more if several score as much as the last one
 
     def __call__(self, output: Output, batch: Batch) -> list[Detections]:
@@ -62,7 +62,7 @@ class Decoder:
         # Widths are x2 - x1 + 1 in the official code and x2 - x1 in torchvision: `plain` converts.
         # Double precision, because batched_nms separates phrases by adding large offsets.
         keep = batched_nms(plain(boxes).double(), score.double(), phrases, self.nms_iou)
-        if len(keep) > self.max_detections:  # with all that score as much as the last one
+        if len(keep) > self.max_detections:  # boxes that score as much as the last one stay
             keep = keep[score[keep] >= score[keep[self.max_detections - 1]]]
         original = (int(original_size[0]), int(original_size[1]))
         scaled = scale_to(boxes[keep], (height, width), original)
@@ -70,7 +70,7 @@ class Decoder:
 
 
 def phrase_scores(alignment: Tensor, phrase_masks: Tensor) -> Tensor:
-    """Mean probability (A, P) of the words of each phrase; a phrase without words scores 0.
+    """Mean probability (A, P) of the tokens of each phrase; a phrase without tokens scores 0.
 
     `alignment` holds logits (A, T), `phrase_masks` is (P, T) bool.
     """

@@ -1,4 +1,4 @@
-"""Detections of an unfinished evaluation on disk, so that an interruption loses half a minute."""
+"""Detections of an unfinished evaluation on disk, so that little is lost if it is interrupted."""
 
 import logging
 import shutil
@@ -30,7 +30,7 @@ class EvaluationCache:
         self.last_saved = time.monotonic()
 
     def add(self, image_ids: Sequence[int], detections: Sequence[Detections]) -> None:
-        """Add images with the detections in each, and save them if it is time to."""
+        """Add images with the detections in each, and save if SAVE_INTERVAL has passed."""
         self.unsaved += [
             (image_id, of_image.to("cpu"))
             for image_id, of_image in zip(image_ids, detections, strict=True)
@@ -39,7 +39,7 @@ class EvaluationCache:
             self.save()
 
     def save(self) -> None:
-        """Write everything that was added since the last time to a new file."""
+        """Write everything that was added since the last save to a new file."""
         self.last_saved = time.monotonic()
         if not self.unsaved:
             return
@@ -57,7 +57,7 @@ class EvaluationCache:
             try:
                 detections |= _unpacked(load_file(path))
             except (SafetensorError, OSError, KeyError, RuntimeError) as error:
-                log.warning("%s cannot be read, its images are done again: %s", path, error)
+                log.warning("%s cannot be read, its images are evaluated again: %s", path, error)
         return detections
 
     def remove(self) -> None:

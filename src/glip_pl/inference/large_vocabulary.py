@@ -20,10 +20,10 @@ FREE_SHARE = 0.5
 """Share of a GPU's free memory that the prompts of one pass may take."""
 
 FEATURE_MAPS = 30
-"""Feature maps of an image that one more prompt takes in memory; a rough estimate."""
+"""Memory that one more prompt takes, in feature maps of an image; a rough estimate."""
 
 LOGITS = 32
-"""Numbers per pixel and word that one more prompt takes in memory; a rough estimate (8 heads)."""
+"""Memory that one more prompt takes, in numbers per pixel and token (8 heads); an estimate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def _grounded(model: GLIP, levels: list[Tensor], group: Sequence[Question]) -> O
     width = max(question.text.mask.shape[1] for question in group)
 
     def rows(features: Sequence[Tensor]) -> Tensor:
-        """Features of words (1, T, C) of all prompts, padded and repeated for every image."""
+        """Token features (1, T, C) of all prompts, padded and repeated for every image."""
         padded = [pad(words, (0, 0, 0, width - words.shape[1])) for words in features]
         return torch.cat(padded).repeat_interleave(count, 0)
 

@@ -23,17 +23,17 @@ from glip_pl.types import Prompt, TextFeatures
 log = logging.getLogger(__name__)
 
 KEY = "glip_pl_prompt"
-"""Key of the file's metadata under which the prompt stands as JSON."""
+"""Key of the file's metadata that holds the prompt as JSON."""
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedPrompt:
-    """The encoded words of a prompt after prompt tuning; no text encoder is needed to use it."""
+    """The encoded tokens of a prompt after prompt tuning; no text encoder is needed to use it."""
 
     prompt: Prompt
     hidden: Tensor  # (T, C) float32
     phrase_masks: Tensor  # (P, T) bool
-    deeper: Tensor  # (D, T, C) float32, added to the words for the second and later fusions
+    deeper: Tensor  # (D, T, C) float32, additions before the second and later fusions
     model_fingerprint: str  # of the model that it was tuned for
 
     def question(self, model: GLIP) -> Question:
@@ -45,12 +45,12 @@ class LearnedPrompt:
         device = next(model.parameters()).device
         if self.hidden.shape[1] != model.text_encoder.dim:
             raise UserError(
-                f"the learned prompt has {self.hidden.shape[1]} features per word, but this model "
+                f"the learned prompt has {self.hidden.shape[1]} features per token, but this model "
                 f"has {model.text_encoder.dim}: it was tuned for another model"
             )
         if len(self.deeper) >= model.readings:
             raise UserError(
-                f"the learned prompt is for {1 + len(self.deeper)} readings of the words, but this "
+                f"the learned prompt changes the tokens {1 + len(self.deeper)} times, but this "
                 f"model reads them {model.readings} times: it was tuned for another model"
             )
         if self.model_fingerprint != fingerprint(model):

@@ -60,7 +60,7 @@ def _figure(named_set: NamedSet, index: Index, row: int, filtered: FilteredBoxes
 def _drawn(
     image: Image.Image, index: Index, row: int, kept: NDArray[np.int64], texts: list[str]
 ) -> Image.Image:
-    """The picture with its boxes, at the places where training has them."""
+    """The picture with its boxes, in the positions that training uses."""
     height, width = index.sizes[row].tolist()
     image, frame, _ = framed(image, (height, width), index.images[row])
     boxes = torch.tensor(index.boxes[row][kept])
@@ -81,7 +81,7 @@ def _counted_names(texts: list[str]) -> str:
 
 
 def _caption(index: Index, row: int) -> str:
-    """The caption with its phrases marked; of overlapping ones, the earlier and longer one."""
+    """The caption with its phrases marked; of overlapping ones the first, or else the longest."""
     prompt = Prompt(index.captions[row], index.phrases(row))
     spans = [
         (start, -end, prompt.phrase_text(number))

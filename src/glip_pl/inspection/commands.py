@@ -188,11 +188,11 @@ ACTIONS: dict[str, Callable[[DictConfig], Any]] = {
     "browse": run_browse,
     "convert": run_convert,
 }
-"""What the command does, by its first word."""
+"""Actions of the command, by its first argument."""
 
 
 def main() -> None:
-    """Run the action that the first word names, with the other words as Hydra's overrides."""
+    """Run the action that the first argument names; the others are Hydra's overrides."""
     action = ACTIONS.get(sys.argv[1] if len(sys.argv) > 1 else "")
     if action is None:
         print(f"error: say what to do: python -m glip_pl.data {'|'.join(ACTIONS)} data=<name>")

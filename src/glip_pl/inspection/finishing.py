@@ -1,4 +1,4 @@
-"""What a test leaves for people and programs; training and evaluation end with it."""
+"""Writes the results of a test; training and evaluation end with it."""
 
 from math import nan
 from pathlib import Path
@@ -31,7 +31,7 @@ def finish_test(
     """Show the figures of a test and write its detections, pictures, page and `results`.
 
     Returns the mean of the main figures; NaN if all sets measure retention. results.json is written
-    last: where it exists, nothing is missing. Every process calls it; the first one writes.
+    last: if it exists, the other files do too. Every process must call this; only the first writes.
     """
     score = float(trainer.callback_metrics.get("test/AP", nan))
     if trainer.is_global_zero:

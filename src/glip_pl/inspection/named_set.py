@@ -22,7 +22,7 @@ from glip_pl.types import Prompt
 
 @dataclass(frozen=True)
 class NamedSet:
-    """A source under the name of its setting, and how a run would read it."""
+    """A source with the name of its setting, and with the settings by which a run would read it."""
 
     name: str  # "train/coco"
     reader: Reader

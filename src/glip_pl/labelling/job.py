@@ -157,8 +157,8 @@ class LabellingJob:
     def label_missing_shards(self, engine: Engine) -> None:
         """Label all shards without a manifest.
 
-        The first pass takes shards that no process is at. The second pass waits for the shards of
-        other processes and labels those whose process has died.
+        The first pass skips shards that another process is labelling. The second pass waits for
+        these, and labels those whose process has died.
         """
         for wait in (False, True):
             missing = [

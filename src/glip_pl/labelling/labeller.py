@@ -56,7 +56,7 @@ class Labeller:
     def _labelled(
         self, index: Index, images: Images, rows: range, summary: LabelSummary
     ) -> Iterator[LabelledPicture]:
-        """Yields every picture with a box; adds what it sees to the summary."""
+        """Yields every picture with a box; adds its counts to the summary."""
         batches = self._batches(index, rows, summary)
 
         def prepare(captioned: Sequence[CaptionedPicture]) -> PreparedBatch:
@@ -95,7 +95,7 @@ class Labeller:
         ]
 
     def _detections(self, prepared: PreparedBatch) -> list[Detections]:
-        """The detections in every picture, with the scores that all opinions lead to."""
+        """The detections in every picture, with scores that include the second opinions."""
         if prepared.batch is None:
             return []
         detections = self.teacher.ground(prepared.batch)

@@ -1,4 +1,4 @@
-"""The grounding loss (paper 3.1): classification against words, and localisation."""
+"""The grounding loss (paper 3.1): classification against tokens, and localisation."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ def centerness_targets(boxes: Tensor, anchors: Tensor) -> Tensor:
 
 
 def identity(value: Tensor) -> Tensor:
-    """The mean over processes if there is only one."""
+    """The value itself, which is its mean over processes if there is only one."""
     return value
 
 
@@ -32,11 +32,11 @@ class GroundingLoss(nn.Module):
     """L = L_cls + L_loc, the loss of the paper's section 3.1.
 
     ATSS assigns every anchor a to a ground-truth box or to the background; P are the anchors with
-    a box, and w_a is the weight of that box (1 for the background, and everywhere without a
-    teacher's confidences). With the logit s of an anchor and a word t, its target y (1 if t
+    a box, and w_a is the weight of that box (1 for the background, and 1 everywhere if
+    the batch has no weights). With the logit s of an anchor and a token t, its target y (1 if t
     belongs to the phrase of the anchor's box), and the centerness c of an anchor in its box:
 
-        L_cls = 1 / |P|  *  sum over all a of  w_a * sum over real words t of  focal(s_at, y_at)
+        L_cls = 1 / |P|  *  sum over all a of  w_a * sum over real tokens t of  focal(s_at, y_at)
         L_loc = 2 / C    *  sum over a in P of  w_a * c_a * (1 - GIoU_a),  with C = sum of c_a
               + 1 / |P|  *  sum over a in P of  w_a * BCE(centerness logit_a, c_a)
 
@@ -69,7 +69,7 @@ class GroundingLoss(nn.Module):
         central = centerness_targets(boxes, anchors)
         centerness_sum = mean_over_ranks(central.sum())  # C
         box_losses = weights * (1 - giou(predicted, boxes))
-        # If all anchors lie on the rim of their boxes, C is 0; then they all count alike.
+        # C is 0 if all anchors' centres lie on edges of their boxes; then all count equally.
         box = torch.where(
             centerness_sum > 0,
             (box_losses * central).sum() / centerness_sum.clamp(min=1e-9),
@@ -102,7 +102,7 @@ def _anchor_weights(batch: Batch, owners: Tensor) -> Tensor:
 
 
 def _word_targets(output: Output, batch: Batch, owners: Tensor) -> Tensor:
-    """0/1 targets (B, A, T): for each positive anchor, the words of its box's phrase.
+    """0/1 targets (B, A, T): for each positive anchor, the tokens of its box's phrase.
 
     In a caption that fills all MAX_TOKENS positions the last token, a separator, stands for
     "no object" and is the target of all other anchors, as the released models were trained.

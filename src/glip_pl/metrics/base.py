@@ -44,7 +44,7 @@ class FlatDetections(NamedTuple):
 
     @classmethod
     def concatenated(cls, batches: Sequence["FlatDetections"]) -> "FlatDetections":
-        """The images of all batches in their order; no batch at all gives no image."""
+        """The images of all batches in their order; without batches there are no images."""
         ids = torch.zeros(0, dtype=torch.int64)
         labels = torch.zeros(0, dtype=torch.int32)
         empty = cls(ids, ids, labels, torch.zeros(0), torch.zeros(0, 4))

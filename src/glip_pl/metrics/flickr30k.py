@@ -39,7 +39,7 @@ class Flickr30kRecall(DetectionMetric[PhraseTruth]):
     """Share of phrases with a correct box among the best 1, 5, 10 or all of their detections.
 
     A detection is correct if its IoU with any box of the phrase is at least 0.5, which is what
-    GLIP reports; for the names that end in _merged, with the smallest box around all of them.
+    GLIP reports; for figures that end in _merged, its IoU with the smallest box around all of them.
     """
 
     headline = "R@1"
@@ -48,7 +48,7 @@ class Flickr30kRecall(DetectionMetric[PhraseTruth]):
     @property
     def protocol(self) -> str:
         """How the figures are computed."""
-        return "Flickr30k recall at IoU 0.5, any box; *_merged: the box around all of a phrase"
+        return "Flickr30k recall at IoU 0.5, any box; *_merged: the box around a phrase's boxes"
 
     def measured_boxes(self, corners: NDArray[np.float64]) -> NDArray[np.float64]:
         """The corners unchanged: the official GLIP code compares them with those of the XML."""

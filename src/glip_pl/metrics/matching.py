@@ -1,8 +1,8 @@
 """Which detections match a ground-truth box: COCO's and LVIS's greedy matching of all images.
 
 The official programs walk through detections one by one. Here a step takes the next best detection
-of *every* image and category together, at all IoU thresholds and box sizes, and only pairs that
-overlap by the lowest threshold are looked at. The outcome is the same: tests compare it with
+of *every* image and category together, at all IoU thresholds and box sizes, and only pairs whose
+IoU reaches the lowest threshold are considered. The outcome is the same: tests compare it with
 pycocotools and with recorded figures of the lvis package.
 """
 
@@ -35,7 +35,7 @@ class MatchedDetections:
 
     detections: DetectionsTable  # sorted by category, then image, then score
     ranks: NDArray[np.int64]  # (D,) rank among the detections of the same category and image
-    is_matched: NDArray[np.bool_]  # (S, T, D) whether a box was found, be it an ignored one
+    is_matched: NDArray[np.bool_]  # (S, T, D) whether it matches a box, possibly an ignored one
     is_ignored: NDArray[np.bool_]  # (S, T, D) neither a true nor a false positive
     box_counts: NDArray[np.int64]  # (S, C) ground-truth boxes that count
     missed: NDArray[np.bool_]  # (N,) boxes without a detection at the lowest IoU threshold
@@ -133,7 +133,7 @@ def _best_pairs(
     starts: NDArray[np.int64],
     count: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """IoU (S, T, K), 0 if none is free, and index (S, T, K) of the best pair of K detections.
+    """IoU and index, both (S, T, K), of the best free pair of K detections; IoU 0 if none is free.
 
     The pairs of detection k are the `count[k]` ones from `starts[k]` on. `overlap` is their IoU,
     `free` (S, T, pairs) where their box may be taken, `ignored` (S, 1, pairs) where it is ignored.
@@ -150,7 +150,7 @@ def _best_pairs(
 def _overlaps(
     truth: Truth, detections: DetectionsTable, groups: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
-    """Detection, box and IoU of all pairs that overlap by the lowest threshold, in blocks.
+    """Detection, box and IoU of all pairs whose IoU reaches the lowest threshold, in blocks.
 
     Detections ascend, and the boxes of each keep the order of the annotation file.
     """

@@ -1,4 +1,4 @@
-"""RefCOCO, RefCOCO+, RefCOCOg: is the best box that of the object that the sentence describes?"""
+"""RefCOCO, RefCOCO+, RefCOCOg: accuracy of the best boxes for referring expressions."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Cross-attention in both directions between pixels and words (paper 3.2).
+"""Cross-attention in both directions between pixels and tokens (paper 3.2).
 
 The image side projects the *text* into the pixels' space. With k_h the text keys of head h,
 q.k_h = v.(W_q,h^T k_h) + b_q,h.k_h, and the output projection is folded into the text values, so
@@ -16,7 +16,7 @@ from glip_pl.models.pointwise import paired
 from glip_pl.models.recomputing import recomputed
 
 CHUNK = 1024
-"""Pixels that a CPU processes at a time: their logits against 200 words in 8 heads take 6 MB."""
+"""Pixels that a CPU processes at a time: their logits for 200 tokens in 8 heads take 6 MB."""
 
 HEADROOM = 6.0
 """By how much every exponent is lowered, so that sums over a large map fit half precision."""
@@ -25,15 +25,15 @@ HEADROOM = 6.0
 def start_as_identity(layer: nn.Linear) -> None:
     """Set the last layer of a residual branch to zero.
 
-    After a random start, a short training makes the words of a prompt so similar that phrases
-    can no longer be told apart (docs/architecture.md has the measurement).
+    After a random start, a short training makes the tokens of a prompt so similar that phrases
+    can no longer be distinguished (docs/architecture.md has the measurement).
     """
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
 
 
 class BiAttention(nn.Module):
-    """Bi-directional multi-head cross-attention between pixels and words."""
+    """Bi-directional multi-head cross-attention between pixels and tokens."""
 
     def __init__(
         self, image_dim: int, text_dim: int, inner_dim: int, heads: int, dropout: float
@@ -60,9 +60,9 @@ class BiAttention(nn.Module):
         return split
 
     def forward(self, image: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Updates of image (B, N, Ci) and text (B, T, Ct); mask (B, T) bool marks real words.
+        """Updates of image (B, N, Ci) and text (B, T, Ct); mask (B, T) bool marks real tokens.
 
-        Padded pixels are attended to, as in the released models. The update of a padded word is
+        Padded pixels are attended to, as in the released models. The update of a padded token is
         finite and otherwise arbitrary: no later computation reads it.
         """
         heads = self.heads
@@ -80,7 +80,7 @@ class BiAttention(nn.Module):
         )
         value_weight = self.image_value.weight.unflatten(0, (heads, -1))  # (h, D, Ci)
         value_bias = self.image_value.bias.unflatten(0, (heads, 1, -1))  # (h, 1, D)
-        # A word's weights sum to one, except under dropout: the bias counts as often as they do.
+        # A token's weights sum to one, except under dropout: the bias is multiplied by their sum.
         text_values = pooled.unflatten(1, (heads, -1)) @ value_weight.mT
         text_values = text_values + value_bias * total.unflatten(1, (heads, -1))[..., None]
         return update, self.text_out(text_values.transpose(1, 2).flatten(2))
@@ -88,15 +88,15 @@ class BiAttention(nn.Module):
     def _attend(
         self, pixels: Tensor, keys: Tensor, bias: Tensor, values: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Update of the pixels (B, N, Ci), and pooled pixels (B, h * T, Ci) of all words and heads.
+        """Update of pixels (B, N, Ci), and pooled pixels (B, h * T, Ci) of all heads and tokens.
 
-        The third result is the sum (B, h * T) of the weights by which a word pools pixels. Keys
+        The third result is the sum (B, h * T) of the weights by which a token pools pixels. Keys
         and values (B, h * T, Ci) and key bias (B, h * T) hold all heads, projected into the space
         of the pixels. A CPU processes the pixels in chunks and keeps the softmax over pixels as a
         running maximum, sum and weighted sum, so that logits are computed once and never written
         to main memory. In training the backward pass computes them again.
         """
-        # Below any logit of a real word, yet finite: the softmax of a padded word is not 0 / 0.
+        # Below any logit of a real token, yet finite: the softmax of a padded token is not 0 / 0.
         bias = bias.masked_fill(~mask, torch.finfo(bias.dtype).min / 2)
         on_cpu = pixels.device.type == "cpu"
         size = max(1, CHUNK // len(pixels)) if on_cpu else pixels.shape[1]
@@ -121,7 +121,7 @@ class BiAttention(nn.Module):
     def _attend_chunk(
         self, pixels: Tensor, keys: Tensor, bias: Tensor, values: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Update of some pixels (B, n, Ci), and each word's reference logit and sums over them.
+        """Update of some pixels (B, n, Ci), and each token's reference logit and sums over them.
 
         The three sums over these pixels are of weights exp(logit - reference), of the weights
         after dropout, and of the pixels times these.

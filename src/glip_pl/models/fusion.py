@@ -1,4 +1,4 @@
-"""Language-aware deep fusion (paper 3.2): rounds in which words and pixels read each other."""
+"""Language-aware deep fusion (paper 3.2): layers in which pixels and tokens exchange features."""
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +31,7 @@ class CrossAttention(nn.Module):
         self.text_scale = nn.Parameter(torch.full((text_dim,), initial_scale))
 
     def forward(self, image: Tensor, words: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Fused pixels (B, N, Ci) of all levels and fused words (B, T, Ct); mask (B, T) bool."""
+        """Fused pixels (B, N, Ci) of all levels and fused tokens (B, T, Ct); mask (B, T) bool."""
         image = self.image_norm(image)
         words = self.text_norm(words)
         image_update, text_update = self.attention(image, words, mask)
@@ -40,7 +40,7 @@ class CrossAttention(nn.Module):
 
 
 class TextLayer(nn.Module):
-    """A post-norm BERT layer over the fused words."""
+    """A post-norm BERT layer over the fused tokens."""
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class TextLayer(nn.Module):
         start_as_identity(self.contract)
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
-        """Words (B, T, C) after self-attention among the real ones, which mask (B, T) marks."""
+        """Tokens (B, T, C) after self-attention among the real ones, which mask (B, T) marks."""
         dropout = self.dropout if self.training else 0.0
         query, key, value = (
             layer(words).unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -82,7 +82,7 @@ class DeepFusion(nn.Module):
     """One round of deep fusion: cross-attention over all levels at once, then a text layer."""
 
     reads_words = True
-    """Whether the levels depend on the words."""
+    """Whether the levels depend on the text."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class DeepFusion(nn.Module):
     def forward(
         self, levels: list[Tensor], text: TextFeatures
     ) -> tuple[list[Tensor], TextFeatures]:
-        """Levels (B, C, h, w) that have read the words, and words that have read the levels."""
+        """Levels (B, C, h, w) updated by the text, and token features updated by the levels."""
         shapes = [level.shape[-2:] for level in levels]
         # Convolutions leave the channels last in memory: joined this way, nothing is transposed.
         pixels = torch.cat([level.flatten(2).mT for level in levels], dim=1)
@@ -114,10 +114,10 @@ class DeepFusion(nn.Module):
 
 
 class NoFusion(nn.Module):
-    """Takes the place of a fusion in GLIP-T (A), where only the head compares pixels with words."""
+    """Replaces the fusion in GLIP-T (A), where only the head compares pixels with tokens."""
 
     reads_words = False
-    """Whether the levels depend on the words."""
+    """Whether the levels depend on the text."""
 
     def __init__(self, image_dim: int, text_dim: int, initial_scale: float) -> None:
         """Takes the arguments of DeepFusion, and has no parameters."""
@@ -126,5 +126,5 @@ class NoFusion(nn.Module):
     def forward(
         self, levels: list[Tensor], text: TextFeatures
     ) -> tuple[list[Tensor], TextFeatures]:
-        """Both unchanged, except that padded words become zero, as the released model has them."""
+        """Both unchanged, except that padded tokens become zero, as in the released model."""
         return levels, text.updated(text.hidden * text.mask[..., None])

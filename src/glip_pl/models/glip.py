@@ -1,4 +1,4 @@
-"""GLIP: encode the image, encode the text, fuse them, score every box against every word."""
+"""GLIP: encode the image, encode the text, fuse them, score every box against every token."""
 
 from collections.abc import Callable
 
@@ -37,7 +37,7 @@ class GLIP(nn.Module):
         `prompts` is the number of tables of a learned prompt, each for the first `prompt_rows`
         tokens (models/prompt_tuning.py). The logits and box codes of the head have learned
         scales: a larger `initial_gain` lets short trainings learn sooner; the released models
-        start at 1. Raises UserError if there are more tables than readings of the words.
+        start at 1. Raises UserError if there are more tables than `readings`.
         """
         super().__init__()
         self.image_encoder = image_encoder
@@ -51,8 +51,8 @@ class GLIP(nn.Module):
         self.head = GroundingHead(channels, text_encoder.dim, initial_gain)
         if prompts > self.readings:
             raise UserError(
-                f"model.prompts={prompts}: this model reads its words {self.readings} times "
-                "(without fusion once)"
+                f"model.prompts={prompts}: this model reads its tokens {self.readings} times "
+                "(once if it has no fusion), and there can be a table for each time"
             )
 
     def encode_image(self, images: Tensor, sizes: Tensor) -> list[Tensor]:
@@ -61,18 +61,18 @@ class GLIP(nn.Module):
         return levels
 
     def encode_text(self, tokens: Tensor, mask: Tensor, learned: bool = True) -> TextFeatures:
-        """Word features of token ids (B, T), by default with the additions of a learned prompt."""
+        """Features of token ids (B, T), by default with the additions of a learned prompt."""
         text: TextFeatures = self.text_encoder(tokens, mask)
         return self.prompts(text) if learned else text
 
     @property
     def shallow(self) -> bool:
-        """Whether only the head compares pixels with words (GLIP-T A)."""
+        """Whether only the head compares pixels with tokens (GLIP-T A)."""
         return not any(fusion.reads_words for fusion in self.fusions)
 
     @property
     def readings(self) -> int:
-        """How often words are read before the head: the most tables a learned prompt can have."""
+        """How many layers read the tokens: the most tables that a learned prompt can have."""
         return 1 if self.shallow else len(self.fusions)
 
     def refine(self, levels: list[Tensor]) -> list[Tensor]:
@@ -82,7 +82,7 @@ class GLIP(nn.Module):
         return levels
 
     def ground(self, levels: list[Tensor], text: TextFeatures) -> Output:
-        """Fuse an encoded image with an encoded prompt, and score every anchor and word."""
+        """Fuse an encoded image with an encoded prompt; score every anchor against every token."""
         for fusion, conv in zip(self.fusions, self.dynamic_convs, strict=True):
             levels, text = fusion(levels, text)
             levels = conv(levels)

@@ -1,4 +1,4 @@
-"""Grounding head: scores of every anchor for every word, boxes and centerness (paper 3.1)."""
+"""Grounding head: scores of every anchor for every token, boxes and centerness (paper 3.1)."""
 
 import math
 
@@ -10,11 +10,11 @@ from glip_pl.models.anchors import STRIDES, pyramid_anchors
 from glip_pl.types import Output, TextFeatures
 
 PRIOR_PROBABILITY = 0.01
-"""Probability by which an untrained model aligns any word, so that the focal loss starts small."""
+"""Score of every anchor and token in an untrained model, so that the focal loss starts small."""
 
 
 class GroundingHead(nn.Module):
-    """Dot products with projected words, box codes with a scale per level, and centerness."""
+    """Dot products with projected tokens, box codes with a scale per level, and centerness."""
 
     def __init__(self, channels: int, text_dim: int, initial_gain: float = 1.0) -> None:
         """Logits and box codes start `initial_gain` times larger, and learn faster accordingly."""
@@ -33,7 +33,7 @@ class GroundingHead(nn.Module):
             nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # both have a bias
 
     def forward(self, levels: list[Tensor], text: TextFeatures) -> Output:
-        """Predictions for all positions of the levels (B, C, h, w) and all words (B, T, C)."""
+        """Predictions for all positions of the levels (B, C, h, w) and all tokens (B, T, C)."""
         words = F.normalize(text.hidden, dim=-1)
         # Halved before the projection but not before the bias, as in the released models.
         projected = self.text_projection(words / 2) / self.log_scale.exp()

@@ -30,7 +30,7 @@ class ImageEncoder(nn.Module):
         """Build the network `name` with `timm_options`; `stages` are timm's `out_indices`.
 
         `mean` and `std` are in 0..255, in the network's channel order (BGR if `bgr`). `weights`
-        are tensors by timm's names: more than needed are allowed, a missing one is a KeyError.
+        are tensors by timm's names: more than needed are allowed, a missing one raises KeyError.
         Raises UserError if pretrained weights cannot be downloaded.
         """
         super().__init__()

@@ -1,7 +1,7 @@
-"""Learned prompts: tables that are added to the words (prompt tuning, paper 5.2).
+"""Learned prompts: tables that are added to the token features (prompt tuning, paper 5.2).
 
-The first table changes the words that the text encoder gives, as in the released prompt tuning;
-each further one is added to what the next fusion reads.
+The first table is added to the output of the text encoder, as in the released prompt tuning; each
+further one is added to the input of the next fusion.
 """
 
 import torch
@@ -15,14 +15,14 @@ ROWS = 1000
 
 
 class PromptTable(nn.Module):
-    """A row for every position of a prompt, zero at first, so that it changes nothing untrained."""
+    """A row for every position of a prompt, zero at first, so that it has no effect untrained."""
 
     def __init__(self, dim: int, rows: int = ROWS) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(rows, dim))
 
     def forward(self, text: TextFeatures) -> Tensor:
-        """The addition (B, T, C) to word features. Raises UserError if T exceeds the rows."""
+        """The addition (B, T, C) to token features. Raises UserError if T exceeds the rows."""
         length = text.hidden.shape[1]
         if length > len(self.weight):
             raise UserError(
@@ -40,7 +40,7 @@ class PromptTables(nn.ModuleList):
         super().__init__(PromptTable(dim, rows) for _ in range(count))
 
     def forward(self, text: TextFeatures) -> TextFeatures:
-        """Encoded words with the first table added; the additions of later ones travel along."""
+        """Encoded tokens plus the first table; the additions for later fusions are passed on."""
         if not len(self):
             return text
         first, *later = (table(text) for table in self)

@@ -51,7 +51,7 @@ class TextEncoder(nn.Module):
     def __init__(
         self, source: str, pretrained: bool = True, layers: Sequence[int] | None = None
     ) -> None:
-        """Word features are the states of the last layer, as in the paper, or the mean of `layers`.
+        """Token features are the states of the last layer (the paper's), or the mean of `layers`.
 
         Layer 0 is the output of the embeddings. Raises UserError for a layer that does not exist.
         """
@@ -67,7 +67,7 @@ class TextEncoder(nn.Module):
             )
 
     def forward(self, tokens: Tensor, mask: Tensor) -> TextFeatures:
-        """Word features (B, T, C) of token ids (B, T); `mask` (B, T) bool marks real ones."""
+        """Token features (B, T, C) of token ids (B, T); `mask` (B, T) bool marks real ones."""
         output = self.bert(
             input_ids=tokens,
             attention_mask=mask.long(),

@@ -29,7 +29,7 @@ def download(address: str) -> Path:
     """
     match = ADDRESS.fullmatch(address)
     if match is None:
-        raise UserError(f"{address} is no address on the hub: hf://owner/repository/file is meant")
+        raise UserError(f"{address} is no address on the hub: write hf://owner/repository/file")
     repo, file, revision = match["repo"], match["file"], match["revision"]
     try:
         path = Path(
@@ -82,8 +82,8 @@ def local_files_only(name: str) -> bool:
 def is_unreachable() -> bool:
     """Whether the hub is switched off or its host name cannot be resolved.
 
-    Asked without this check, the hub's client would try for half a minute per file, with a warning
-    at each attempt. Behind a proxy only the proxy resolves names, so the client must try.
+    Without this check, the hub's client would try for half a minute per file, with a warning at
+    each attempt. Behind a proxy only the proxy resolves names, so the client must try.
     """
     host = urlsplit(constants.ENDPOINT).hostname
     proxies = set(urllib.request.getproxies()) - {"no"}

@@ -71,7 +71,7 @@ class NounPhrases:
 
 
 def _readable(caption: str) -> str:
-    """The caption in lower case, as the model reads it, unless that changes positions; and cut.
+    """The caption, cut to LONGEST, and in lower case unless that changes its number of characters.
 
     In title case the tagger would take all words for proper names.
     """

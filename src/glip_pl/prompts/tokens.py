@@ -117,5 +117,5 @@ def check_budget(tokenizer: Tokenizer, prompt: Prompt) -> None:
     if count > MAX_TOKENS:
         raise UserError(
             f"the prompt has {count} tokens and the model reads {MAX_TOKENS}: "
-            f"{prompt.caption[:60]!r}... Ask for fewer phrases at a time"
+            f"{prompt.caption[:60]!r}... Use fewer phrases at a time"
         )

@@ -29,18 +29,18 @@ def can_tell_best(
     names = [name for name, depends in dependent.items() if depends]
     if names:
         raise UserError(
-            f"{' and '.join(names)} need a validation set with boxes, and of data.val {fault}. "
+            f"{' and '.join(names)} need a validation set with boxes, but in data.val {fault}. "
             "Add one, or use schedule=short callbacks=default"
         )
     if judged:
-        log.warning("validation cannot tell which weights are best: of data.val %s", fault)
+        log.warning("validation cannot tell which weights are best: in data.val %s", fault)
     return False
 
 
 def one_prompt(data: GroundingDataModule) -> Chunk:
     """The prompt that prompt tuning learns.
 
-    Raises UserError if prompts vary: what is learned is added to a position in the prompt.
+    Raises UserError if prompts vary, because what is learned belongs to positions in the prompt.
     """
     prompts = _training_prompts(data)
     for group, sets in (("val", data.val), ("test", data.test)):
@@ -51,8 +51,8 @@ def one_prompt(data: GroundingDataModule) -> Chunk:
     for name, other in others:
         if other != prompt:
             raise UserError(
-                f"tuning.prompts learns one prompt, and {name} asks for {other.caption!r} where "
-                f"{first} asks for {prompt.caption!r}: give all splits the same categories in the "
+                f"tuning.prompts learns one prompt, and {name} has {other.caption!r} where "
+                f"{first} has {prompt.caption!r}: give all splits the same categories in the "
                 "same order, with ids from 1 (an id 0 without boxes is left out)"
             )
     return Chunk(0, prompt)
@@ -67,7 +67,7 @@ def _training_prompts(data: GroundingDataModule) -> dict[str, Prompt]:
         if prompt is None:
             raise UserError(
                 "tuning.prompts learns one prompt with all names in order, and "
-                f"data.train.{name} has others; its names must fit one prompt, with "
+                f"data.train.{name} has other prompts; its names must fit one prompt, with "
                 "dataset.sampler.shuffle=false, full_probability=1 and "
                 f"max_negatives={len(dataset.index.names)} or more"
             )

@@ -28,8 +28,8 @@ DETECTIONS = "detections_task.json"
 class ODinWSummary(Callback):
     """Prints the mean over the tasks, and writes `<title>.json` and `submission.json`.
 
-    The results of each task are in a folder of its name below the sweep's (and below that of the
-    tuning); where the few-shot pictures were drawn several times, in a folder for each draw. The
+    The results of each task are in a folder of its name below the sweep's folder (or below the
+    tuning's folder in it); if few-shot pictures are drawn several times, in a folder per draw. The
     command fails if a task has no results; running it again runs only that task.
     """
 
@@ -38,7 +38,7 @@ class ODinWSummary(Callback):
     ) -> None:
         """`published` are means in percent, by model.
 
-        `tuned` tells that the tasks lie below a folder for the tuning; `draws` is the setting whose
+        `tuned` means that the tasks are in a folder for the tuning; `draws` is the setting whose
         values draw different pictures.
         """
         self.title = title
@@ -85,7 +85,7 @@ class ODinWSummary(Callback):
             sys.exit(EXIT_USER_ERROR)
 
     def _ap(self, folder: Path) -> float | None:
-        """The AP of a job of this sweep; None if it failed, also if older results are there."""
+        """The AP of a job of this sweep; None if it failed, even if older results exist."""
         path = folder / RESULTS
         try:
             if path.stat().st_mtime_ns == self.earlier.get(path):

@@ -37,8 +37,8 @@ def resolve_training(config: DictConfig, data: GroundingDataModule) -> DictConfi
         source.dataset.records.selection.few_shot for source in data.train.values()
     ):
         raise UserError(
-            f"shots={config.shots}: no source of these data draws a few; data=custom and odinw do, "
-            "others by the setting dataset.few_shot (conf/data/custom.yaml)"
+            f"shots={config.shots}: no training source selects few pictures; data=custom and odinw "
+            "do, others need the setting dataset.few_shot (conf/data/custom.yaml)"
         )
     if config.model.prompts:  # a learned prompt has a row for each token of its names
         caption = one_prompt(data).prompt.caption
@@ -53,7 +53,7 @@ def resolve_training(config: DictConfig, data: GroundingDataModule) -> DictConfi
 def resolve_evaluation(config: DictConfig, tokenizer: str) -> DictConfig:
     """A copy of an evaluation's settings in which every value is the one that is used.
 
-    `tokenizer` is the checkpoint's, which counts unless the user has named another one.
+    `tokenizer` is the checkpoint's, which is used unless the user has set another one.
     """
     config = config.copy()
     if OmegaConf.is_interpolation(config.tokenizer, "source"):
@@ -80,8 +80,8 @@ def _resolve_epochs(trainer: DictConfig, data: GroundingDataModule) -> None:
 def process_count(trainer: DictConfig) -> int:
     """How many processes a trainer of these settings uses, on all machines.
 
-    Lightning knows accelerators, launchers and schedulers: a trainer without any callbacks is made
-    to ask it.
+    Only Lightning knows accelerators, launchers and schedulers, so a trainer without callbacks is
+    built and its number of processes is read.
     """
     probe: pl.Trainer = instantiate(
         trainer,

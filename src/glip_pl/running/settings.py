@@ -44,7 +44,7 @@ def is_released(shots: int | str, seed: int | None) -> bool:
 
 
 def released_shots(annotations: str, split: str, shots: int | str, seed: int | None) -> str:
-    """The published file with the few pictures of a draw, which lies beside the full one."""
+    """The published file with the few pictures of a draw, which is beside the full one."""
     if not is_released(shots, seed):
         return annotations
     return str(Path(annotations).with_name(f"fewshot_{split}_shot{shots}_seed{seed}.json"))

@@ -1,4 +1,4 @@
-"""Progress with the time left: a bar on a terminal, and elsewhere a log line now and then."""
+"""Progress with the time left: a bar on a terminal, and elsewhere a log line at intervals."""
 
 import logging
 import sys

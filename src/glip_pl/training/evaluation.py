@@ -23,7 +23,7 @@ class Evaluation:
     metric: DetectionMetric[Any]
     vocabulary: Sequence[Chunk]  # prompts for all images; if empty, each image has its own caption
     tokenizer: Tokenizer
-    memory_gb: float | None = None  # that prompts may take which are asked at the same time
+    memory_gb: float | None = None  # memory for the prompts of one pass
     learned: LearnedPrompt | None = None  # replaces the vocabulary
     retention: bool = False  # measures what is left of zero-shot ability; no mean contains it
 

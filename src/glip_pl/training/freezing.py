@@ -15,7 +15,7 @@ def train_only(model: nn.Module, paths: Sequence[str]) -> None:
 
     Raises UserError if a path matches nothing.
     """
-    # A module without parameters counts as a match: the fusions of a model without fusion are such.
+    # A module without parameters counts as a match: a model without fusion has such `fusions`.
     known = {name for name, _ in [*model.named_modules(), *model.named_parameters()]}
     for path in paths:
         if path != EVERYTHING and path not in known:

@@ -80,7 +80,7 @@ class Plateau:
     least: float = 1e-6  # the rate never drops below it
 
     def __call__(self, optimizer: Optimizer, total: int) -> ReduceLROnPlateau:
-        """The schedule, to be stepped with a score of which more is better."""
+        """The schedule, to be stepped with a score that should rise."""
         return _OnPlateau(
             optimizer, "max", factor=0.1, patience=self.patience, threshold=0, min_lr=self.least
         )

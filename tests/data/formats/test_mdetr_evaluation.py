@@ -49,7 +49,7 @@ def test_boxes_and_kinds_are_those_of_the_original_annotations(annotations: Path
 def test_original_annotations_of_another_release_are_refused(annotations: Path) -> None:
     folder = annotations.parent
     (folder / "Sentences/7.txt").write_text("[/EN#1/people A man] alone .\n")
-    with pytest.raises(UserError, match=r"asks for 2 phrases, and sentence 0 .* has 1"):
+    with pytest.raises(UserError, match=r"has 2 evaluated phrases, and sentence 0 .* has 1"):
         FlickrJson(annotations, folder, entities=folder).truth()
     (folder / "Annotations/7.xml").write_text("<annotation>")
     with pytest.raises(UserError, match=r"7\.xml"):

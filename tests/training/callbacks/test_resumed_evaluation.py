@@ -31,7 +31,7 @@ def test_cached_detections_are_counted_and_their_images_left_out(
     pl.seed_everything(0)
     with caplog.at_level("INFO", logger="glip_pl"):
         trainer.test(module, data, verbose=False)
-    assert "seen: 2 images were done by an interrupted evaluation" in caplog.text
+    assert "seen: 2 images were evaluated before an interruption" in caplog.text
     truth, table = module.test.sets["seen"].metric.truth_and_detections()
     assert truth.image_ids.tolist() == [1, 2, 3, 4]
     assert (table.images == 1).sum() == (table.images == 2).sum() == 1  # of images 2 and 3

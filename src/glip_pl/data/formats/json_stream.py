@@ -1,4 +1,4 @@
-"""Large JSON files, read one entry at a time, so that gigabytes never lie in memory at once."""
+"""Reads large JSON files one entry at a time, so that a whole file is never in memory."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ BUFFER = 1 << 20
 """Bytes that the parser reads at a time."""
 
 MAX_DEPTH = 500
-"""Brackets left open within one buffer. The parser's memory grows with the square of the depth."""
+"""Most brackets left open in one buffer. The parser's memory grows with the square of the depth."""
 
 
 def read_entries(path: Path, key: str) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What LVIS adds to COCO's JSON: how frequent a category is, and what is known of each image."""
+"""What LVIS adds to COCO's JSON: category frequencies, and lists of categories for each image."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""MDETR's JSON: Flickr30k, Visual Genome (mixed), RefCOCO/+/g, PhraseCut: words with boxes."""
+"""MDETR's JSON: Flickr30k, Visual Genome (mixed), RefCOCO/+/g, PhraseCut: phrases with boxes."""
 
 from array import array
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ class MdetrJson(BesideFolder):
 
     Boxes with the same spans belong to one phrase; a `score` is the confidence of a teacher.
     `tokens_negative` is not read (the released models did not use it), and `categories` may be
-    empty. A box without spans is left out, because no phrase asks for it.
+    empty. A box without spans is left out, because it belongs to no phrase.
     """
 
     def read(self, problems: Problems) -> Contents:
@@ -66,7 +66,7 @@ class MdetrJson(BesideFolder):
 
 
 def read_phrase(path: Path, annotation: Annotation, problems: Problems) -> Phrase:
-    """The spans of an annotation; empty if it has none, or if they are malformed, a problem."""
+    """The spans of an annotation; empty if it has none, or if they are malformed (reported)."""
     spans = annotation.entry.get("tokens_positive", ())
     try:
         return tuple((int(start), int(end)) for start, end in spans)
@@ -77,7 +77,7 @@ def read_phrase(path: Path, annotation: Annotation, problems: Problems) -> Phras
 
 
 def read_score(path: Path, annotation: Annotation, problems: Problems) -> float | None:
-    """The score of an annotation, 1 if it has none; None if it is not a number, a problem."""
+    """The score of an annotation, 1 if it has none; None if it is not a number (reported)."""
     score: Any = annotation.entry.get("score", 1.0)
     try:
         return float(score)

@@ -51,7 +51,8 @@ class _EvaluationJson(MdetrJson, ABC):
 
 @dataclass(frozen=True)
 class FlickrJson(_EvaluationJson):
-    """Flickr30k in MDETR's `final_flickr_*` files; the phrases of `tokens_positive_eval` count.
+    """Flickr30k in MDETR's `final_flickr_*` files; evaluated are the phrases of
+    `tokens_positive_eval`.
 
     With `entities`, the folder of the original annotations, the ground truth has the boxes and
     kinds of phrases found there, as in the official evaluation. The boxes of the JSON differ:
@@ -94,8 +95,8 @@ class FlickrJson(_EvaluationJson):
             phrases = captions[row].phrases
             if len(entities) != len(phrases):
                 raise UserError(
-                    f"{path}: the caption {images.ids[row]} asks for {len(phrases)} phrases, and "
-                    f"sentence {sentence} of picture {image} in {self.entities} has "
+                    f"{path}: the caption {images.ids[row]} has {len(phrases)} evaluated phrases, "
+                    f"and sentence {sentence} of picture {image} in {self.entities} has "
                     f"{len(entities)} with boxes: are they of the same release?"
                 )
             boxes = [entity.boxes for entity in entities]

@@ -1,4 +1,4 @@
-"""Parsed lines of ODVG to records. Web shards hold the same objects in the JSON of a sample."""
+"""Turns parsed ODVG lines into records. Web shards hold the same objects in a sample's JSON."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ def _grounding_record(
     box_phrases: list[Phrase] = []
     for region, phrase in zip(regions, region_phrases, strict=True):
         if not phrase:
-            continue  # no phrase asks for a box without words
+            continue  # a box without spans belongs to no phrase
         region_boxes = region["bbox"]
         if not region_boxes or not isinstance(region_boxes[0], list | tuple):
             region_boxes = [region_boxes]

@@ -59,7 +59,7 @@ class TsvYaml:
 
     @property
     def files(self) -> Sequence[Path]:
-        """The YAML files and what they name; of pictures the list of offsets if there is one."""
+        """The YAML files and the files in them; for pictures the list of offsets, if it exists."""
         return [file for chunk in self.chunks for file in chunk.files()]
 
     def open_images(self) -> TsvImages:

@@ -50,7 +50,7 @@ class TsvChunk:
         )
 
     def files(self) -> list[Path]:
-        """The files whose change makes another index.
+        """The files whose change makes an index outdated.
 
         The large file of pictures is not among them if another file lists where its rows start.
         """

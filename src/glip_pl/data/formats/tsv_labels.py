@@ -1,4 +1,4 @@
-"""Parsed labels of the official TSV format to records."""
+"""Turns parsed labels of the official TSV format into records."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -61,8 +61,8 @@ class WebImages:
 class WebShards:
     """Captions with their pictures; with boxes if a sample's JSON holds `grounding`, as in ODVG.
 
-    `shards` are paths or URLs, globs, or ranges such as cc3m/{00000..00331}.tar. What a URL holds
-    is expected never to change.
+    `shards` are paths or URLs, globs, or ranges such as cc3m/{00000..00331}.tar. The content
+    of a URL must never change.
     """
 
     shards: str | Sequence[str]

@@ -1,4 +1,4 @@
-"""Reading of WebDataset shards: tar files whose neighbouring members with one key are a sample."""
+"""Reading of WebDataset shards: in the tar files, adjacent members with one key are a sample."""
 
 import tarfile
 from collections.abc import Iterator
@@ -22,10 +22,10 @@ class SampleFile:
 
 
 def read_samples(path: Path) -> Iterator[tuple[str, dict[str, SampleFile]]]:
-    """The key of each sample and its files by suffix, such as ".json", in small letters.
+    """The key of each sample and its files by suffix, such as ".json", in lower case.
 
     The key is a member's name up to its first dot; it is never used as a path. Files can be read
-    until the next sample is asked for. If the shard is truncated, TarError or EOFError is raised
+    until the next sample is requested. If the shard is truncated, TarError or EOFError is raised
     after the last sample that lies before the cut.
     """
     with path.open("rb") as shard:
@@ -55,7 +55,7 @@ def _group(
 
 
 def _members(path: Path, shard: IO[bytes]) -> Iterator[tuple[str, SampleFile]]:
-    """Name and place of every regular file. Raises TarError at one that the shard cuts off."""
+    """Name and position of every regular file. Raises TarError at one that is cut off."""
     end = path.stat().st_size
     with tarfile.open(path, "r:") as tar:
         while (member := tar.next()) is not None:

@@ -1,1 +1,1 @@
-"""ShapesWorld: a small generated universe in the real file formats."""
+"""ShapesWorld: a small synthetic dataset in the file formats of real datasets."""

@@ -13,7 +13,7 @@ from glip_pl.data.shapes.scenes import SEEN, Pair, scene, sentence
 from glip_pl.data.shapes.vocabulary import COLOURS, RARE, SHAPES, SYNONYMS, UNSEEN
 
 ABSENT = 30
-"""Most categories that are listed as absent from a picture of the subset `vocabulary`."""
+"""Most categories that a picture of the subset `vocabulary` lists as absent."""
 
 RARITY = 20
 """How many times more often detection and grounding data draw a pair that is not rare."""
@@ -60,7 +60,7 @@ class CocoWriter:
 
 
 Subset = Callable[[CocoWriter, int, np.random.Generator], None]
-"""Adds a picture of so many pixels a side, with its annotations."""
+"""Adds a square picture with its annotations; the second argument is its side in pixels."""
 
 
 def draw_pairs(

@@ -37,7 +37,7 @@ class World:
     seed: int
 
     def write(self, root: str | Path) -> bool:
-        """Make the world in `root` unless this very world is there; True if it was made.
+        """Make the world in `root` unless it is already there; True if it was made.
 
         The folder appears complete or not at all, even if the process is killed or if several
         processes make the world at once. Raises UserError if `root` holds something else.
@@ -87,7 +87,7 @@ def _holds(root: Path, manifest: dict[str, Any]) -> bool:
 
 
 def _check_free(root: Path) -> None:
-    """Raise UserError if the folder holds anything but a world, because it may be removed."""
+    """Raise UserError if the folder holds anything but a world, which may be replaced."""
     if root.exists() and not (root / MANIFEST).is_file() and any(root.iterdir()):
         raise UserError(f"{root} exists and is no ShapesWorld; move it away or choose another root")
 

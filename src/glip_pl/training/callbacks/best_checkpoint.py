@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Lightning's, but the last of several equal scores wins, as in the official GLIP code.
+    """Lightning's callback, but the last of equal scores wins, as in the official GLIP code.
 
     A resumed run in a new folder still knows the score that it has to beat.
     """

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class ResumedTest(pl.Callback):
-    """Saves the detections of a test on disk, and reuses those that an earlier try has saved."""
+    """Saves the detections of a test on disk, and reuses those that an earlier attempt saved."""
 
     def __init__(self, caches: Mapping[str, EvaluationCache]) -> None:
         """`caches` are those of the test sets, in their order.
@@ -35,7 +35,7 @@ class ResumedTest(pl.Callback):
         assert isinstance(pl_module, GroundingModule)
         for name, detections in self.cached.items():
             if detections and trainer.is_global_zero:
-                message = "%s: %d images were done by an interrupted evaluation"
+                message = "%s: %d images were evaluated before an interruption"
                 log.info(message, name, len(detections))
                 metric = pl_module.test.sets[name].metric
                 metric.update(list(detections.values()), list(detections))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class UntilNoBetter(EarlyStopping):
-    """Lightning's, but a score equal to the best one counts as better, as in the official code.
+    """Lightning's early stopping, but equal to the best counts as better (official GLIP code).
 
     A resumed run that had already ended does not begin another epoch.
     """
