@@ -186,10 +186,7 @@ def test_a_killed_evaluation_goes_on(finding: Path, world: Path, tmp_path: Path)
     assert json.dumps(figures(tmp_path / "rest")) == json.dumps(figures(tmp_path / "whole"))
 
 
-def test_progress_is_told_without_a_terminal(
-    run: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("glip_pl.training.callbacks.resumed_evaluation.INTERVAL", 0)
+def test_progress_is_logged_without_a_terminal(run: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="glip_pl"):
-        run()
+        run("+callbacks.test_progress.every=0")
     assert "batch 16 of 16, about 0 min left" in caplog.text

@@ -44,8 +44,8 @@ def test_the_settings_that_are_written_are_those_that_ran(world: Path, settings:
     run = train.prepare(config, None)
     written = OmegaConf.load(Path(config.paths.output, "config.yaml"))
     assert written == OmegaConf.create(OmegaConf.to_container(run.config, resolve=True))
-    assert written.trainer.max_epochs == run.trainer.max_epochs == 72  # 27 samples: 7 steps
-    assert written.trainer.check_val_every_n_epoch == run.trainer.check_val_every_n_epoch == 3
+    assert written.trainer.max_epochs == run.trainer.max_epochs == 84  # of 6 steps
+    assert written.trainer.check_val_every_n_epoch == run.trainer.check_val_every_n_epoch == 4
     assert config.trainer.max_epochs == "auto"  # the settings of the caller stay
 
 

@@ -16,23 +16,25 @@ from glip_pl.running.build import build_data, build_model, build_module, build_t
 from glip_pl.running.checks import one_prompt, warn_of_untrained
 from glip_pl.running.cli import command
 from glip_pl.running.resolved_settings import resolve_training, write_settings
-from glip_pl.running.resuming import claim_run, find_resumed
+from glip_pl.running.resuming import claim_run, find_resumed, resumed_settings
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.training.freezing import train_only
+from glip_pl.training.interruption import stopped_at_batch_end
 from glip_pl.training.lora import add_lora
 from glip_pl.training.module import GroundingModule
 
-# Frozen parts and batch norms are in evaluation mode on purpose; the table at the start names them.
+# Frozen parts and batch norms are in evaluation mode on purpose; the table at the start lists them.
 warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
 
-# It is resumable: Lightning cannot know that the sampler is told its position (data/sampling.py).
+# The loader is resumable: its sampler skips the samples that were used before an interruption
+# (data/sampling.py), which Lightning cannot know.
 warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
 
 
 def train(config: DictConfig) -> float | None:
     """Train, then test the best weights; returns the best validation score, for sweeps.
 
-    Returns None if there is none, or if resume=auto finds that the run is finished.
+    Returns None without a validation, or if resume=auto finds that the run is finished.
     """
     pl.seed_everything(config.seed, workers=True)
     weights = None if config.ckpt is None else find_checkpoint(config.ckpt, Path(config.paths.runs))
@@ -41,10 +43,11 @@ def train(config: DictConfig) -> float | None:
         results = Path(config.paths.output, "results.json")
         if results.is_file():
             print(f"finished before: {results}")
-            results.touch()  # the summary of a sweep counts the results that are new
+            results.touch()  # the summary of a sweep counts only files written during the sweep
             return None
     run = prepare(config, weights)
-    run.trainer.fit(run.module, run.data, ckpt_path=run.resumed)
+    with stopped_at_batch_end(run.trainer):
+        run.trainer.fit(run.module, run.data, ckpt_path=run.resumed, weights_only=True)
     return finish(run)
 
 
@@ -52,7 +55,7 @@ def train(config: DictConfig) -> float | None:
 class Run:
     """Everything that a training consists of."""
 
-    config: DictConfig  # with every value as it is used
+    config: DictConfig  # resolved: every value is the one that is used
     data: GroundingDataModule
     module: GroundingModule
     trainer: pl.Trainer
@@ -71,14 +74,14 @@ def prepare(config: DictConfig, weights: Path | None) -> Run:
     if config.tuning.get("lora") is not None:
         add_lora(model, **config.tuning.lora)
     module = build_module(config, model, data)
-    trainer = build_trainer(config, train=True)
+    trainer = build_trainer(config, train=True, extra_callbacks=[resumed_settings(config, module)])
     if trainer.is_global_zero:
         write_settings(config)
     return Run(config, data, module, trainer, resumed)
 
 
 def finish(run: Run) -> float | None:
-    """Test the best weights, write what was learned, and return the best validation score."""
+    """Test the best weights, save a learned prompt, and return the best validation score."""
     config, data, module, trainer = run.config, run.data, run.module, run.trainer
     best, score = _best(trainer)
     if best is not None and (data.test or config.model.prompts):
@@ -93,7 +96,7 @@ def finish(run: Run) -> float | None:
         finish_test(trainer, module, data, output / "results.json", title, best)
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
-            logger.experiment.finish()  # the next job of a sweep is a run of its own
+            logger.experiment.finish()  # so that the next job of a sweep starts a new W&B run
     if trainer.is_global_zero:
         print(f"pictures: {output}/pictures")
         print(f"checkpoints: {output}/checkpoints")
@@ -101,7 +104,7 @@ def finish(run: Run) -> float | None:
 
 
 def _best(trainer: pl.Trainer) -> tuple[Path | None, float | None]:
-    """The checkpoint with the best validation score, and that score, as far as they exist."""
+    """The checkpoint with the best validation score, and that score; None for what is missing."""
     score = trainer.callback_metrics.get("val/AP")
     best = None
     if isinstance(trainer.checkpoint_callback, ModelCheckpoint):

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def fit(
     resume: Path | None = None,
     fail_at: int | None = None,
     change: Callable[[Run], object] = lambda run: None,
+    around: Callable[[pl.Trainer], AbstractContextManager[None]] = nullcontext,
 ) -> tuple[Run, list[Step]]:
     """Train, after a `change` of what is built; returns it and what every step was given."""
     pl.seed_everything(0)
@@ -70,5 +72,6 @@ def fit(
     change(run)
     recorder = StepRecorder(fail_at)
     run.trainer.callbacks.append(recorder)  # type: ignore[attr-defined]  # set by a connector
-    run.trainer.fit(run.module, run.data, ckpt_path=run.resumed)
+    with around(run.trainer):
+        run.trainer.fit(run.module, run.data, ckpt_path=run.resumed, weights_only=True)
     return run, recorder.steps

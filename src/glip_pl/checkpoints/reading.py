@@ -39,7 +39,7 @@ class Checkpoint:
     weights: Mapping[str, Tensor]  # by the model's own names; the moving average if there is one
     config: dict[str, Any]  # keys model, eval_transform, tokenizer
     resumable: bool = False  # whether the file holds the optimizer's state too
-    released: str | None = None  # name of the shipped model= of an official file
+    released: str | None = None  # the setting model= of an official file
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -48,14 +48,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise UserError(f"no such checkpoint: {path}")
     if path.suffix == ".safetensors":
         return _read_converted(path)
-    entries = _load(path)
+    entries = load_entries(path)
     if CONFIG_KEY in entries:
         return _read_own(entries, path)
     return _read_released(entries, path)
 
 
-def _load(path: Path) -> dict[str, Any]:
-    """The entries of a file of torch.save; none if it holds something else than a dictionary."""
+def load_entries(path: Path) -> dict[str, Any]:
+    """The entries of a file that torch.save wrote; empty if it does not hold a dictionary.
+
+    Raises UserError if it is broken or would run code.
+    """
     try:
         # Files from before torch 1.6 are no zip archives and cannot be mapped into memory.
         loaded = torch.load(

@@ -18,6 +18,7 @@ from glip_pl.inference.learned_prompt import LearnedPrompt, read_prompt
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.running.settings import checkpoint_config, plain
+from glip_pl.training.checkpoint_io import WholeCheckpointIO
 from glip_pl.training.evaluation import Evaluation
 from glip_pl.training.module import GroundingModule
 
@@ -123,7 +124,7 @@ def _learned_prompt(config: DictConfig, sets: Mapping[str, EvaluationSet]) -> Le
         if not dataset.retention and dataset.all_names != learned.prompt:
             raise UserError(
                 f"{config.prompt} was learned for {learned.prompt.caption!r}, and the set "
-                f"{name} asks for {dataset.all_names.caption!r} (the setting `prompt`)"
+                f"{name} has the prompt {dataset.all_names.caption!r} (the setting `prompt`)"
             )
     return learned
 
@@ -150,6 +151,7 @@ def build_trainer(
     trainer: pl.Trainer = instantiate(
         config.trainer,
         callbacks=callbacks,
+        plugins=[WholeCheckpointIO()],
         # Otherwise Lightning adds a checkpoint callback of its own where ours is switched off.
         enable_checkpointing=any(
             isinstance(callback, pl.callbacks.ModelCheckpoint) for callback in callbacks

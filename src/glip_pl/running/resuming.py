@@ -7,11 +7,19 @@ from typing import Any
 from omegaconf import DictConfig
 
 from glip_pl.checkpoints.reading import read_checkpoint
+from glip_pl.checkpoints.recipes import without_weights
 from glip_pl.errors import UserError
 from glip_pl.files.claim import claim
 from glip_pl.files.hashing import key_of, sha256_of
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.running.settings import plain
+from glip_pl.training.callbacks.resumed_settings import (
+    COMPARED,
+    ResumedSettings,
+    flat,
+    is_below,
+)
+from glip_pl.training.module import GroundingModule
 
 WITHOUT_EFFECT = (
     *("resume", "keep_going", "paths", "logger", "prompt_memory_gb"),
@@ -53,6 +61,14 @@ def claim_run(config: DictConfig, weights: Path | None) -> None:
         "Remove the folder, or choose another one (hydra.sweep.dir or hydra.run.dir)",
         in_use=any(path.is_file() for path in left),
     )
+
+
+def resumed_settings(config: DictConfig, module: GroundingModule) -> ResumedSettings:
+    """The callback that compares the settings of a resumed run with those of its checkpoint."""
+    settings = plain(config)
+    settings["model"] = without_weights(settings["model"])
+    compared = {key: value for key, value in flat(settings) if is_below(key, COMPARED)}
+    return ResumedSettings(compared, module.optimizer)
 
 
 def settings_key(config: DictConfig, weights: Path | None) -> str:

@@ -21,6 +21,11 @@ from glip_pl.training.optimizer import GroupedAdamW
 from glip_pl.training.schedule import Plateau, WarmUpSteps
 from glip_pl.types import Batch, Detections, Output
 
+
+class NotFiniteError(UserError):
+    """The loss is NaN or infinite: the weights of this moment are of no use."""
+
+
 DETECTIONS = "detections"
 """Key of the detections in what an evaluation step returns to callbacks."""
 
@@ -55,7 +60,7 @@ class GroundingModule(pl.LightningModule):
         self.results: dict[str, dict[str, float]] = {}  # figures of the last test, by set
 
     def forward(self, batch: Batch) -> Output:
-        """Alignment with words, box codes and centerness of all anchors."""
+        """Alignment with tokens, box codes and centerness of all anchors."""
         output: Output = self.model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
         return output
 
@@ -65,7 +70,7 @@ class GroundingModule(pl.LightningModule):
         self.seed = torch.initial_seed()
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
-        """Seed dropout from the place in training, so that a resumed run draws the same masks."""
+        """Seed dropout by the training step, so that a resumed run draws the same masks."""
         place = (self.seed, self.current_epoch, batch_index, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
@@ -81,10 +86,10 @@ class GroundingModule(pl.LightningModule):
         terms = self.loss(self(batch), batch, self._mean_over_ranks)
         total: Tensor = terms.total
         if not torch.isfinite(total):
-            raise UserError(
+            raise NotFiniteError(
                 f"the loss is {float(total.detach())} at step {self.global_step} (images "
                 f"{batch.image_ids}). Lower optimizer.lr, lengthen schedule.warm_up, or use "
-                "trainer.precision=32-true; resume=last resumes from the last checkpoint"
+                "trainer.precision=32-true, and continue from the last checkpoint with resume=last"
             )
         values = {"loss": total, **terms._asdict()}
         self.log_dict(

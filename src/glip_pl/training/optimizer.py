@@ -25,6 +25,15 @@ class GroupedAdamW:
     text_lr: float = 1e-5
     weight_decay: float = 1e-4
 
+    def rate(self, group: str) -> float:
+        """The learning rate of a parameter group, by its name."""
+        rate = self.text_lr if group.startswith("text") else self.lr
+        return rate * (BIAS_FACTOR if group.endswith("bias") else 1.0)
+
+    def decay(self, group: str) -> float:
+        """The weight decay of a parameter group, by its name."""
+        return 0.0 if group.endswith("bias") else self.weight_decay
+
     def groups(self, parameters: Iterable[tuple[str, nn.Parameter]]) -> list[dict[str, Any]]:
         """Parameter groups by name; frozen parameters and empty groups are left out."""
         members: dict[str, list[nn.Parameter]] = {}
@@ -38,9 +47,8 @@ class GroupedAdamW:
             {
                 "name": name,
                 "params": params,
-                "lr": (self.text_lr if name.startswith("text") else self.lr)
-                * (BIAS_FACTOR if name.endswith("bias") else 1.0),
-                "weight_decay": 0.0 if name.endswith("bias") else self.weight_decay,
+                "lr": self.rate(name),
+                "weight_decay": self.decay(name),
             }
             for name, params in members.items()
         ]

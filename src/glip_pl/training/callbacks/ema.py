@@ -12,6 +12,9 @@ class MovingAverage(WeightAveraging):
         # Buffers hold constants such as token positions: they are copied, not averaged.
         super().__init__(use_buffers=False, multi_avg_fn=get_ema_multi_avg_fn(decay))
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Leave the weights as they are until `on_fit_end`: the final checkpoint holds them."""
+
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Leave the average in the model, also when a resumed run had nothing left to train."""
         self._copy_average_to_current(pl_module)

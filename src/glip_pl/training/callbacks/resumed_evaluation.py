@@ -7,7 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from glip_pl.inference.evaluation_cache import EvaluationCache
-from glip_pl.terminal.progress import ProgressLine
+from glip_pl.terminal.progress import INTERVAL, ProgressLine
 from glip_pl.training.module import DETECTIONS, GroundingModule
 from glip_pl.types import Batch, Detections
 
@@ -72,9 +72,13 @@ class ResumedTest(pl.Callback):
 class EvaluationProgress(pl.Callback):
     """Logs the progress of a test where no progress bar is shown."""
 
+    def __init__(self, every: float = INTERVAL) -> None:
+        """Log a line every so many seconds."""
+        self.every = every
+
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""
-        self.line = ProgressLine()
+        self.line = ProgressLine(self.every, delay=self.every)
         self.batches = 0
 
     def on_test_batch_end(

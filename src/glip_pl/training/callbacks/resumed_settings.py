@@ -1,0 +1,117 @@
+"""Compares the settings of a resumed run with those that its checkpoint was trained with."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+
+from glip_pl.errors import UserError
+from glip_pl.training.optimizer import GroupedAdamW
+
+log = logging.getLogger(__name__)
+
+SETTINGS_KEY = "glip_pl_training"
+"""Entry of a checkpoint with the settings of its training."""
+
+FIXED = ("seed", "data.batch_size", "model", "tuning.trains", "tuning.lora")
+"""Settings that a resumed run must keep: the weights, or what an epoch contains, depend on them."""
+
+APPLIED = ("optimizer", "schedule")
+"""Settings that a resumed run may change, and that take effect at once."""
+
+COMPARED = (
+    *FIXED,
+    *APPLIED,
+    "data.train",
+    "shots",
+    "shots_seed",
+    "loss",
+    "callbacks.ema",
+    "trainer",
+)
+"""Settings that a checkpoint keeps. Others change neither weights nor data."""
+
+
+class ResumedSettings(pl.Callback):
+    """Stores the settings of a training in its checkpoints, and compares them when it is resumed.
+
+    A changed setting is refused, applied, or named in a warning, but never ignored.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], optimizer: GroupedAdamW) -> None:
+        """`settings` are those of the run, by dotted keys (`flat`)."""
+        self.settings = dict(settings)
+        self.optimizer = optimizer
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add the settings."""
+        checkpoint[SETTINGS_KEY] = self.settings
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Compare the settings, and give the optimizer its new learning rates and weight decay.
+
+        Raises UserError if a setting has changed that must stay.
+        """
+        before = checkpoint.get(SETTINGS_KEY)
+        if not isinstance(before, Mapping):  # of an older version: nothing to compare with
+            return
+        keys = dict.fromkeys([*before, *self.settings])
+        changed = [key for key in keys if before.get(key) != self.settings.get(key)]
+        fixed = [key for key in changed if is_below(key, FIXED)]
+        if fixed:
+            listing = ", ".join(self._change(key, before) for key in fixed)
+            raise UserError(
+                f"a resumed run must keep these settings: {listing}. Give them their old values, "
+                "or start a new training from the weights: ckpt=... without resume"
+            )
+        for key in changed:
+            applied = is_below(key, APPLIED)
+            effect = "applied from now on" if applied else "differs from the interrupted run"
+            log.warning("%s: %s", self._change(key, before), effect)
+        self._rescale(before, checkpoint)
+
+    def _change(self, key: str, before: Mapping[str, Any]) -> str:
+        return f"{key}={self.settings.get(key)} (was {before.get(key)})"
+
+    def _rescale(self, before: Mapping[str, Any], checkpoint: dict[str, Any]) -> None:
+        """Scale the stored learning rates and weight decays by what their settings were changed."""
+        old = GroupedAdamW(
+            *(float(before[f"optimizer.{name}"]) for name in ("lr", "text_lr", "weight_decay"))
+        )
+        for optimizer in checkpoint.get("optimizer_states", ()):
+            for number, group in enumerate(optimizer["param_groups"]):
+                name = str(group["name"])
+                rates = self.optimizer.rate(name), old.rate(name)
+                decays = self.optimizer.decay(name), old.decay(name)
+                for key, change in (("lr", rates), ("weight_decay", decays)):
+                    for stored in {key, f"initial_{key}"} & group.keys():
+                        group[stored] = _scaled(group[stored], *change)
+                for schedule in checkpoint.get("lr_schedulers", ()):
+                    for stored in {"base_lrs", "_last_lr"} & schedule.keys():
+                        schedule[stored][number] = _scaled(schedule[stored][number], *rates)
+
+
+def _scaled(value: float, new: float, old: float) -> float:
+    """A value that a schedule has made of the setting `old`, as it would be with `new`."""
+    if new == old:
+        return value
+    return new if old == 0 else value * new / old
+
+
+def is_below(key: str, parents: tuple[str, ...]) -> bool:
+    """Whether a dotted key is one of `parents` or lies below one."""
+    return any(key == parent or key.startswith(f"{parent}.") for parent in parents)
+
+
+def flat(settings: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested settings by its dotted key; lists are values."""
+    if isinstance(settings, Mapping):
+        for name, value in settings.items():
+            yield from flat(value, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, settings

@@ -1,0 +1,49 @@
+"""Ends a training at the end of a batch when it is interrupted (Ctrl-C) or terminated (SIGTERM)."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+SIGNAL_EXIT = 128
+"""What shells add to the number of the signal that ended a program."""
+
+
+@contextmanager
+def stopped_at_batch_end(trainer: pl.Trainer) -> Iterator[None]:
+    """Let the first Ctrl-C, and SIGTERM, stop `trainer.fit` at the end of the running batch.
+
+    In the middle of a batch the weights may be half updated, and a resumed run could not repeat
+    it. A second Ctrl-C stops at once, and nothing is saved. The process exits with 128 plus the
+    number of the signal, as programs without a handler do.
+    """
+    received: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        # Lightning stops at the end of a batch after SIGTERM: let it believe that it was one.
+        trainer._signal_connector.received_sigterm = True
+        print(
+            "\nstopping after this batch; press Ctrl-C again to stop at once without saving",
+            file=sys.stderr,
+        )
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    previous = signal.signal(signal.SIGINT, interrupt) if in_main_thread else None
+    try:
+        yield
+    except SIGTERMException:
+        number = received[0] if received else signal.SIGTERM
+        name = signal.Signals(number).name
+        print(f"stopped by {name}; resume=last continues the run", file=sys.stderr)
+        sys.exit(SIGNAL_EXIT + number)
+    finally:
+        if in_main_thread:
+            signal.signal(signal.SIGINT, previous)

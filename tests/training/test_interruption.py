@@ -1,0 +1,170 @@
+"""Ctrl-C, SIGTERM and errors in the middle of a training: what is saved, and how it continues."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from glip_pl.errors import UserError
+from glip_pl.running.settings import compose_settings
+from glip_pl.train import Run
+from glip_pl.training.interruption import stopped_at_batch_end
+from tests.conftest import Compose
+from tests.training.short_runs import fit, without_evaluation
+
+CUT = 3
+"""Batches that are complete when the training is cut."""
+
+
+@pytest.fixture(scope="module")
+def words(world: Path) -> list[str]:
+    """A training of seven steps with a moving average, dropout and flips."""
+    return without_evaluation(world, "data.train_transform.flip=0.5", "callbacks.ema.decay=0.9")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The last checkpoint of the same training when nothing cuts it."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    config = compose_settings(["name=test", f"paths.output={folder}", *words])
+    fit(config)
+    return last_checkpoint(config)
+
+
+def last_checkpoint(config: DictConfig) -> dict[str, Any]:
+    path = Path(config.paths.output, "checkpoints", "last.ckpt")
+    return dict(torch.load(path, weights_only=True))
+
+
+def at_step(run: Run, step: int, action: Callable[[], object], where: str) -> None:
+    """Do something once, in the forward pass, or while the optimizer updates the weights."""
+    if where == "forward":
+        run.module.model.register_forward_pre_hook(
+            lambda *_: action() if run.trainer.global_step == step else None
+        )
+        return
+    update = run.module.optimizer_step
+
+    def interrupted(*args: Any, **kwargs: Any) -> None:
+        if run.trainer.global_step == step:
+            parameters = [p for p in run.module.parameters() if p.requires_grad]
+            with torch.no_grad():
+                parameters[0].add_(1.0)  # an update that is only half done
+            action()
+        update(*args, **kwargs)
+
+    run.module.optimizer_step = interrupted  # type: ignore[method-assign]
+
+
+def fail() -> None:
+    raise RuntimeError("power failure")
+
+
+def resumed_equals(config: DictConfig, expected: dict[str, Any]) -> bool:
+    """Whether a resumed run ends with the very weights and averages of the uninterrupted one."""
+    last = Path(config.paths.output, "checkpoints", "last.ckpt")
+    fit(config, resume=last)
+    content = last_checkpoint(config)
+    return content["global_step"] == expected["global_step"] and all(
+        torch.equal(content[key][name], value)
+        for key in ("state_dict", "current_model_state")
+        for name, value in expected[key].items()
+    )
+
+
+def test_an_error_in_a_batch_loses_nothing(
+    words: list[str], settings: Compose, uninterrupted: dict[str, Any]
+) -> None:
+    config = settings(words)
+    with pytest.raises(RuntimeError, match="power failure"):
+        fit(config, change=lambda run: at_step(run, CUT, fail, "forward"))
+    assert last_checkpoint(config)["global_step"] == CUT
+    assert resumed_equals(settings(words), uninterrupted)
+
+
+def test_weights_that_are_half_updated_are_not_saved(
+    words: list[str], settings: Compose, uninterrupted: dict[str, Any]
+) -> None:
+    words = [*words, "callbacks.last.every_steps=2"]
+    config = settings(words)
+    with pytest.raises(RuntimeError, match="power failure"):
+        fit(config, change=lambda run: at_step(run, CUT, fail, "update"))
+    assert last_checkpoint(config)["global_step"] == 2
+    assert resumed_equals(settings(words), uninterrupted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_after_the_batch_with_its_exit_code(
+    number: signal.Signals,
+    words: list[str],
+    settings: Compose,
+    uninterrupted: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = settings(words)
+
+    def send(run: Run) -> None:
+        at_step(run, CUT, lambda: os.kill(os.getpid(), number), "update")
+
+    with pytest.raises(SystemExit) as stopped:
+        fit(config, change=send, around=stopped_at_batch_end)
+    assert stopped.value.code == 128 + number
+    assert f"stopped by {number.name}" in capsys.readouterr().err
+    assert last_checkpoint(config)["global_step"] == CUT + 1
+
+
+def test_a_second_interrupt_stops_at_once_and_saves_nothing(
+    words: list[str], settings: Compose
+) -> None:
+    config = settings(words)
+
+    def twice() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(SystemExit):
+        fit(
+            config,
+            change=lambda run: at_step(run, CUT, twice, "forward"),
+            around=stopped_at_batch_end,
+        )
+    assert last_checkpoint(config)["global_step"] == 0  # as saved before the first step
+
+
+def test_weights_of_a_loss_that_is_not_finite_are_not_saved(
+    words: list[str], settings: Compose
+) -> None:
+    config = settings(words)
+
+    def diverge(run: Run) -> None:
+        scale = run.module.model.head.log_scale
+        at_step(run, CUT, lambda: scale.data.fill_(-1e4), "forward")  # finite, but its loss is not
+
+    with pytest.raises(UserError, match=r"the loss is .* at step 3"):
+        fit(config, change=diverge)
+    assert last_checkpoint(config)["global_step"] == 0
+
+
+def test_settings_that_change_when_a_run_is_resumed(
+    words: list[str], settings: Compose, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = settings([*words, "trainer.max_steps=4"])
+    fit(config)
+    last = Path(config.paths.output, "checkpoints", "last.ckpt")
+    for refused in ("seed=1", "data.batch_size=2", "model.channels=64"):
+        with pytest.raises(
+            UserError, match=rf"must keep these settings: .*{refused.split('=')[0]}"
+        ):
+            fit(settings([*words, refused]), resume=last)
+    with caplog.at_level("WARNING", logger="glip_pl"):
+        run, _ = fit(settings([*words, "optimizer.lr=1e-5", "trainer.max_steps=5"]), resume=last)
+    assert "optimizer.lr=1e-05 (was 0.0005): applied from now on" in caplog.text
+    assert "trainer.max_steps=5 (was 4): differs from the interrupted run" in caplog.text
+    rates = {group["name"]: group["initial_lr"] for group in run.trainer.optimizers[0].param_groups}
+    assert rates["rest/weight"] == pytest.approx(1e-5)
+    assert rates["rest/bias"] == pytest.approx(2e-5)
