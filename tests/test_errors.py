@@ -1,6 +1,6 @@
 import pytest
 
-from glip_pl.errors import some
+from glip_pl.errors import first_line, some
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,8 @@ def test_long_lists_are_cut_and_counted(names: list[str], text: str) -> None:
 
 def test_the_number_of_names_can_be_set() -> None:
     assert some(["a", "b", "c"], count=1) == "a and 2 more"
+
+
+@pytest.mark.parametrize(("text", "line"), [("a b\nc", "a b"), ("", ""), ("abcdef", "abcde")])
+def test_the_first_line_of_an_exception_is_cut(text: str, line: str) -> None:
+    assert first_line(ValueError(text), length=5) == line

