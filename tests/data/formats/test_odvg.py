@@ -59,3 +59,35 @@ def test_endless_nesting_is_refused_at_once(tmp_path: Path) -> None:
     file.write_text('{"filename":' + "[" * 200_000)
     with pytest.raises(UserError, match="line 1 is not a JSON object"):
         list(OdvgJsonl(file, tmp_path).read(Problems()).records)
+
+
+DEEP = "[" * 900 + "]" * 900
+"""Nested less than the JSON parser allows, and more than Python can write as text below it."""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"detection": ' * 200_000,
+        '{"filename": "a.png", "height": 9, "width": 9, "detection": {"instances": '
+        '[{"bbox": [1, 1, 5, 5], "label": 0, "category": ' + DEEP + "}]}}",
+        '{"filename": "a.png", "height": 9, "width": 9, "grounding": {"caption": '
+        + DEEP
+        + ', "regions": [{"bbox": [1, 1, 5, 5], "phrase": '
+        + DEEP
+        + "}]}}",
+        '{"filename": "a.png", "height": 9, "width": 9, "grounding": {"caption": "a cat", '
+        '"regions": [{"bbox": ' + DEEP + ', "phrase": "cat"}]}}',
+    ],
+    ids=["line", "category", "caption", "box"],
+)
+def test_deep_nesting_is_one_bad_line(tmp_path: Path, line: str) -> None:
+    sound = json.dumps(HEAD | {"detection": {"instances": [instance(0, category="cat")]}})
+    file = tmp_path / "lines.jsonl"
+    file.write_text(f"{line}\n{sound}")
+    problems = Problems(tolerate=1.0)
+    contents = OdvgJsonl(file, tmp_path).read(problems)
+    assert contents.names == ["cat"]
+    records = list(contents.records)
+    assert records[-1].image_id == 1
+    assert len(records) + problems.errors == 2

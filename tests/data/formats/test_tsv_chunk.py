@@ -72,3 +72,20 @@ def test_pictures_may_have_an_order_of_their_own(tmp_path: Path) -> None:
     chunk = TsvChunk.read(write(tmp_path, "imageid2idx: ids", ids='{"9": 4}'))
     assert chunk.picture_row({"img_id": 9}, 0) == 4
     assert TsvChunk.read(write(tmp_path)).picture_row({"img_id": 9}, 0) == 0
+
+
+def test_nesting_without_end_is_refused(tmp_path: Path) -> None:
+    deep = "[" * 200_000
+    chunk = TsvChunk.read(
+        write(tmp_path, "labelmap: map.json\nimageid2idx: ids", **{"map.json": deep, "ids": deep})
+    )
+    with pytest.raises(UserError, match=r"map\.json is not a label map"):
+        chunk.names()
+    with pytest.raises(UserError, match=r"cannot read .*ids"):
+        chunk.picture_row({"img_id": 9}, 0)
+    other = TsvChunk.read(write(tmp_path, "imageid2idx: ids", ids="[1]"))
+    with pytest.raises(UserError, match="not a JSON object of row numbers"):
+        other.picture_row({"img_id": 9}, 0)
+    (tmp_path / "train.yaml").write_text("img: &img img.tsv\nlabel: *img")
+    with pytest.raises(UserError, match="has aliases"):
+        TsvChunk.read(tmp_path / "train.yaml")

@@ -1,3 +1,4 @@
+import gzip
 import json
 import tarfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from glip_pl.data.formats.web_shards import WebShards
 from glip_pl.data.indexing import open_index
+from glip_pl.data.problems import Problems
 from glip_pl.data.shard_cache import ShardCache
 from glip_pl.errors import UserError
 from tests.data.formats.writers import add, scenes, web_shards
@@ -95,6 +97,71 @@ def test_a_truncated_shard_gives_the_samples_before_the_cut(
     captions = [index.captions[row] for row in range(len(index))]
     assert captions == [scene.caption for scene in [*SCENES[:2], *SCENES[4:]]]
     assert "00000.tar ends early" in caplog.text
+
+
+def hostile(path: Path, *files: tuple[str, bytes]) -> WebShards:
+    """A shard of two samples: the given files, and a sound one behind it."""
+    with tarfile.open(path, "w") as tar:
+        for name, content in files:
+            add(tar, name, content)
+        add(tar, "sound.png", SCENES[0].encoded())
+        add(tar, "sound.txt", b"a caption")
+    return WebShards(str(path))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" * 200_000,
+        b'{"grounding": ' * 200_000,
+        b'{"width": 9, "height": 9, "caption": ' + b"[" * 900 + b"]" * 900 + b"}",
+        b'{"width": 9, "height": 1e999}',
+        b"[1]",
+    ],
+    ids=["lists", "objects", "caption", "infinity", "list"],
+)
+def test_a_bottomless_json_is_one_bad_sample(tmp_path: Path, text: bytes) -> None:
+    reader = hostile(tmp_path / "0.tar", ("a.png", SCENES[0].encoded()), ("a.json", text))
+    problems = Problems(tolerate=1.0)
+    records = list(reader.read(problems).records)
+    assert records[-1].caption == "a caption"
+    assert len(records) + problems.errors == 2
+    assert problems.counts.keys() <= {"malformed sample"}
+
+
+def test_a_bad_sample_is_reported_as_such_and_not_as_a_cut_shard(tmp_path: Path) -> None:
+    reader = hostile(tmp_path / "0.tar", ("a.png", b"no picture"), ("a.txt", b"a caption"))
+    with pytest.raises(UserError, match="the sample '/a' is malformed: the image picture is"):
+        list(reader.read(Problems()).records)
+    problems = Problems(tolerate=0.1)
+    problems.errors = 100  # the next error is one too many
+    with pytest.raises(UserError, match="more than the share") as raised:
+        list(reader.read(problems).records)
+    assert "ends early" not in str(raised.value)
+
+
+def test_a_picture_of_three_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "0.tar"
+    with tarfile.open(path, "w") as tar:
+        add(tar, "a.json", b'{"width": 9, "height": 9, "caption": "a cat"}')
+    text = path.read_bytes()[:1024]
+    large = tarfile.TarInfo("a.png")
+    large.size = 3 << 30
+    with path.open("wb") as file:  # a sparse file, which takes no space on the disk
+        file.write(text + large.tobuf())
+        file.truncate(len(text) + 512 + large.size + 1024)
+    problems = Problems(tolerate=1.0)
+    assert list(WebShards(str(path)).read(problems).records) == []
+    [[message]] = problems.examples.values()
+    assert "the sample '/a' is malformed: its picture has 3221225472 bytes: too large" in message
+
+
+def test_a_gzipped_shard_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "0.tar.gz"
+    path.write_bytes(gzip.compress(bytes(10_240)))
+    with pytest.raises(UserError, match=r"0\.tar\.gz is a gzip archive: unpack it"):
+        list(WebShards(str(path)).read(Problems()).records)
 
 
 def test_remote_shards_are_fetched_once(tmp_path: Path, indexes: Path) -> None:

@@ -13,6 +13,7 @@ def test_files_are_written_in_their_order_and_read_back(tmp_path: Path) -> None:
     with tarfile.open(shard) as tar:
         assert tar.getnames() == ["a.jpg", "a.txt", "a.json", "b.png"]
     contents = [
-        {suffix: file.read() for suffix, file in files.items()} for _, files in read_samples(shard)
+        {suffix: file.read() for suffix, file in files.items()}
+        for _, files in read_samples(shard, "a.tar")
     ]
     assert contents == [{".jpg": b"picture", ".txt": b"", ".json": b"{}"}, {".png": b"another"}]

@@ -12,7 +12,7 @@ def read_label_map(path: Path) -> list[str]:
     try:
         entries = json.loads(path.read_bytes())
         names_by_label = {int(label): str(name) for label, name in entries.items()}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is not a label map: {error}") from error
     return names_in_order(names_by_label, path)
 

@@ -15,6 +15,9 @@ from glip_pl.data.records import Contents, Record
 MAX_LINE = 16 << 20
 """Bytes of a line that are read at most; no record is longer."""
 
+MALFORMED = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
+"""Errors that reading a damaged line raises; RecursionError if it is nested too deep."""
+
 
 @dataclass(frozen=True)
 class OdvgJsonl:
@@ -48,8 +51,9 @@ class OdvgJsonl:
         names_by_label: dict[int, str] = {}
         for _, line in _read_lines(Path(self.annotations), Problems(tolerate=1.0)):
             for instance in _instances(line):
-                if isinstance(instance.get("label"), int) and "category" in instance:
-                    names_by_label.setdefault(instance["label"], str(instance["category"]))
+                name = instance.get("category")
+                if isinstance(instance.get("label"), int) and isinstance(name, str | int | float):
+                    names_by_label.setdefault(instance["label"], str(name))
         return names_in_order(names_by_label, Path(self.annotations))
 
     def _records(self, names: Sequence[str], problems: Problems) -> Iterator[Record]:
@@ -57,7 +61,7 @@ class OdvgJsonl:
         for number, line in _read_lines(path, problems):
             try:
                 yield record_of(line, number, len(names))
-            except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            except MALFORMED as error:
                 message = f"{path}: line {number + 1} is malformed: {error!r:.200}"
                 problems.error("malformed line", message, number + 1)
 

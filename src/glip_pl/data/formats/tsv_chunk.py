@@ -7,8 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from glip_pl.data.formats.small_yaml import read_small_yaml
 from glip_pl.data.formats.tsv_labels import size_of
 from glip_pl.data.formats.tsv_rows import offsets_file, read_row
 from glip_pl.data.images import inside
@@ -30,10 +29,7 @@ class TsvChunk:
     @classmethod
     def read(cls, source: Path) -> "TsvChunk":
         """The chunk of a YAML file. Raises UserError if it is malformed or a file is missing."""
-        try:
-            settings = yaml.safe_load(source.read_text())
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise UserError(f"cannot read {source}: {error}") from error
+        settings = read_small_yaml(source)
         if not isinstance(settings, dict) or not {"img", "label"} <= settings.keys():
             raise UserError(f"{source} names no `img` and `label`")
         return cls(
@@ -76,7 +72,7 @@ class TsvChunk:
                     str(name): int(number)
                     for name, number in content.get("label_to_idx", content).items()
                 }
-        except (ValueError, AttributeError, TypeError) as error:
+        except (ValueError, AttributeError, TypeError, OverflowError, RecursionError) as error:
             raise UserError(f"{self.labelmap} is not a label map: {error}") from error
         numbers.pop("__background__", None)
         return sorted(numbers, key=numbers.__getitem__)
@@ -114,9 +110,14 @@ class TsvChunk:
 
     @cached_property
     def _picture_rows(self) -> Mapping[str, int]:
-        """Rows of the picture file by image id."""
+        """Rows of the picture file by image id. Raises UserError if the file cannot be read."""
         assert self.imageid2idx is not None
-        rows: dict[str, int] = json.loads(self.imageid2idx.read_bytes())
+        try:
+            rows: object = json.loads(self.imageid2idx.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise UserError(f"cannot read {self.imageid2idx}: {error}") from error
+        if not isinstance(rows, dict):
+            raise UserError(f"{self.imageid2idx} is not a JSON object of row numbers by image id")
         return rows
 
 

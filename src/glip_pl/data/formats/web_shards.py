@@ -2,7 +2,6 @@
 
 import json
 import re
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +14,7 @@ from PIL import Image
 from glip_pl.data.formats.label_map import read_label_map
 from glip_pl.data.formats.odvg_lines import record_of
 from glip_pl.data.formats.webdataset_reader import SampleFile, read_samples
-from glip_pl.data.images import HOW_TO_GET_DATA, SUFFIXES, decode_image, matching
+from glip_pl.data.images import HOW_TO_GET_DATA, MAX_BYTES, SUFFIXES, decode_image, matching
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record, box_array, captioned
 from glip_pl.data.shard_cache import ShardCache
@@ -26,8 +25,11 @@ DEFAULT_CACHE = ShardCache(Path("~/.cache/glip_pl/shards"), gigabytes=100)
 MAX_TEXT = 16 << 20
 """Bytes that the JSON or the text of a sample may have."""
 
-MALFORMED = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, UserError)
-"""Errors that reading a damaged sample raises."""
+MALFORMED = (
+    *(LookupError, TypeError, ValueError, ArithmeticError, AttributeError),
+    *(RecursionError, OSError, UserError),
+)
+"""Errors that reading a damaged sample raises; RecursionError if its JSON is nested too deep."""
 
 
 @dataclass(frozen=True)
@@ -93,23 +95,24 @@ class WebShards:
     def _records(self, category_count: int, problems: Problems) -> Iterator[Record]:
         image_ids = count()
         for shard, location in enumerate(self.locations):
-            try:
-                yield from self._shard_records(shard, image_ids, category_count, problems)
-            except (tarfile.TarError, EOFError, OSError, UserError) as error:
-                message = f"the shard {location} ends early: {error}"
-                problems.error("shard that is truncated or missing", message)
+            for key, files in self._samples(location, problems):
+                image_id = next(image_ids)
+                try:
+                    record = _record(files, shard, image_id, category_count)
+                except MALFORMED as error:
+                    message = f"{location}: the sample {key!r} is malformed: {error!s:.200}"
+                    problems.error("malformed sample", message, image_id + 1)
+                    continue
+                yield record
 
-    def _shard_records(
-        self, shard: int, image_ids: Iterator[int], category_count: int, problems: Problems
-    ) -> Iterator[Record]:
-        location = self.locations[shard]
-        samples = read_samples(self.cache.local(location))
-        for (key, files), image_id in zip(samples, image_ids, strict=False):
-            try:
-                yield _record(files, shard, image_id, category_count)
-            except MALFORMED as error:
-                message = f"{location}: the sample {key!r} is malformed: {error!s:.200}"
-                problems.error("malformed sample", message, image_id + 1)
+    def _samples(
+        self, location: str, problems: Problems
+    ) -> Iterator[tuple[str, dict[str, SampleFile]]]:
+        """The samples of a shard up to its end, or up to where it is cut off or damaged."""
+        try:
+            yield from read_samples(self.cache.local(location), location)
+        except UserError as error:
+            problems.error("shard that is missing, cut off or damaged", str(error))
 
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -141,6 +144,8 @@ def _record(
     picture = next((file for suffix, file in files.items() if suffix in SUFFIXES), None)
     if picture is None:
         raise ValueError(f"it has no picture, only {', '.join(files)}")
+    if picture.size > MAX_BYTES:
+        raise ValueError(f"its picture has {picture.size} bytes: too large")
     texts = [files[suffix] for suffix in (".json", ".txt") if suffix in files]
     if any(text.size > MAX_TEXT for text in texts):
         raise ValueError("its text is too long")
