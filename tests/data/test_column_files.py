@@ -1,3 +1,4 @@
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -30,3 +31,11 @@ def test_texts_are_stored_as_utf8(tmp_path: Path) -> None:
     assert (tmp_path / "caption_bytes.bin").read_bytes() == "für?".encode()
     offsets = np.fromfile(tmp_path / "caption_offsets.bin", dtype=np.int64)
     assert offsets.tolist() == [0, 4, 4, 5]
+
+
+def test_checksums_are_those_of_the_files(tmp_path: Path) -> None:
+    with ColumnFiles(tmp_path) as columns:
+        columns.append_texts("caption", ["a", "cat"])
+        columns.append_texts("caption", ["a dog"])
+    for name in COLUMNS:
+        assert columns.checksums[name] == zlib.crc32((tmp_path / f"{name}.bin").read_bytes())

@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import signal
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 
 from glip_pl.data import indexing
-from glip_pl.data.indexing import open_index
+from glip_pl.data.index import COLUMNS
+from glip_pl.data.index_writer import IndexWriter
+from glip_pl.data.indexing import content_of, open_index
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Reader
 from glip_pl.errors import UserError
-from tests.data.formats.writers import coco, scenes
+from tests.data.formats.writers import coco, mdetr, scenes
 
 
 @pytest.fixture
@@ -77,6 +80,64 @@ def test_a_damaged_index_is_made_again(source: Reader, tmp_path: Path, reads: li
     shutil.copy(tmp_path / "coco.json", index.folder / "meta.json")
     assert open_index(source, tmp_path / "index").boxes.values.tolist() == expected
     assert len(reads) == 3
+
+
+@pytest.mark.parametrize("name", [*(f"{column}.bin" for column in COLUMNS), "meta.json"])
+def test_a_changed_byte_is_noticed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    reader = mdetr(tmp_path, scenes(5))
+    index = open_index(reader, tmp_path / "index")
+    path = index.folder / name
+    sound = path.read_bytes()
+    damaged = bytearray(sound)
+    damaged[len(damaged) // 2] ^= 1
+    times = path.stat()
+    path.write_bytes(damaged)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # as a bad disk leaves it
+    assert open_index(reader, tmp_path / "index").folder == index.folder
+    assert path.read_bytes() == sound
+    assert f"{index.folder} is damaged" in caplog.text
+
+
+def test_a_damaged_stamp_is_noticed(source: Reader, tmp_path: Path, reads: list[str]) -> None:
+    index = open_index(source, tmp_path / "index")
+    path = index.folder / indexing.SOURCE
+    content = content_of(index)
+    path.write_text(path.read_text().replace(content, content[::-1]))
+    assert content_of(open_index(source, tmp_path / "index")) == content
+    assert len(reads) == 2
+
+
+def test_an_index_of_an_older_version_without_checksums_is_made_again(
+    source: Reader, tmp_path: Path, reads: list[str]
+) -> None:
+    index = open_index(source, tmp_path / "index")
+    meta = json.loads((index.folder / "meta.json").read_text())
+    older = {key: meta[key] for key in ("rows", "names", "blocks")}
+    (index.folder / "meta.json").write_text(json.dumps(older))
+    open_index(source, tmp_path / "index")
+    assert len(reads) == 2
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next(
+    source: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*arguments: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(IndexWriter, "_write_chunk", killed)  # in the child only
+        try:
+            open_index(source, tmp_path / "index")
+        finally:
+            os._exit(1)
+    os.waitpid(child, 0)
+    assert list((tmp_path / "index").glob("*.partial"))
+    index = open_index(source, tmp_path / "index")
+    assert {path.suffix for path in (tmp_path / "index").iterdir()} <= {"", ".lock"}
+    assert len(index) == 5
 
 
 def test_a_source_that_cannot_be_read_leaves_no_partial_index(

@@ -9,6 +9,7 @@ import pytest
 
 from glip_pl.data.shard_cache import ShardCache
 from glip_pl.errors import UserError
+from glip_pl.files.writing import partial_path
 
 SIZE = 1000
 """Bytes of each remote shard."""
@@ -57,3 +58,14 @@ def test_a_shard_that_cannot_be_fetched_is_named_and_leaves_nothing(tmp_path: Pa
     with pytest.raises(UserError, match=r"cannot fetch the shard unknown://"):
         cache.local("unknown://shards/0.tar")
     assert {path.suffix for path in tmp_path.iterdir()} <= {".lock"}
+
+
+def test_what_a_killed_fetch_left_is_removed_by_the_next(
+    tmp_path: Path, addresses: list[str]
+) -> None:
+    cache = ShardCache(tmp_path, gigabytes=1)
+    path = cache.local(addresses[0])
+    path.unlink()
+    partial_path(path).write_bytes(bytes(SIZE))
+    assert cache.local(addresses[0]) == path
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".lock", ".tar"}

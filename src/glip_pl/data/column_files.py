@@ -1,5 +1,6 @@
 """The files of an index while they are written, one per column."""
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Self
@@ -17,6 +18,7 @@ class ColumnFiles:
         self.folder = folder
         self.files: dict[str, IO[bytes]] = {}
         self.rows = dict.fromkeys(COLUMNS, 0)  # rows written to each column
+        self.checksums = dict.fromkeys(COLUMNS, 0)  # CRC-32 of what was written to each column
         self.ends = {name: 0 for name in COLUMNS if name.endswith("_offsets")}  # last offsets
 
     def __enter__(self) -> Self:
@@ -33,7 +35,9 @@ class ColumnFiles:
         """Append rows to a column."""
         dtype, row_shape = COLUMNS[name]
         array = np.ascontiguousarray(values, dtype=dtype).reshape(-1, *row_shape)
-        self.files[name].write(array.tobytes())
+        content = array.tobytes()
+        self.files[name].write(content)
+        self.checksums[name] = zlib.crc32(content, self.checksums[name])
         self.rows[name] += len(array)
 
     def append_lengths(self, name: str, lengths: Any) -> None:

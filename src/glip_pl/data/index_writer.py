@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.column_files import ColumnFiles
+from glip_pl.data.index_integrity import sealed
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record
 
@@ -63,9 +64,10 @@ class IndexWriter:
             "rows": self.columns.rows,
             "names": list(contents.names),
             "blocks": [*self.blocks, self.columns.rows["image_ids"]],
+            "checksums": self.columns.checksums,
         }
         self.columns.flush()
-        (self.folder / "meta.json").write_text(json.dumps(meta))
+        (self.folder / "meta.json").write_text(json.dumps(sealed(meta)))
 
     def _is_usable(self, record: Record, seen: int) -> bool:
         """Whether the size, the numbers and the caption of a record can be stored."""

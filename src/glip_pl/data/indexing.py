@@ -7,17 +7,18 @@ import re
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from glip_pl.data.images import HOW_TO_GET_DATA
 from glip_pl.data.index import Index
+from glip_pl.data.index_integrity import mark_verified, read_sealed, sealed, verify
 from glip_pl.data.index_writer import IndexWriter, OutOfImage
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Reader
 from glip_pl.errors import UserError
 from glip_pl.files.hashing import SHORT, sha256_of
+from glip_pl.files.leftovers import remove_leftovers
 from glip_pl.files.writing import partial_folder, write_whole
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,9 @@ VERSION = 3
 
 SOURCE = "source.json"
 """File of an index that holds the `stamp` and the `content` hash of its annotation files."""
+
+DAMAGE = (ValueError, KeyError, TypeError)
+"""Errors that reading a damaged index raises."""
 
 LONG = 5.0
 """Seconds from which the making of an index is logged."""
@@ -110,38 +114,52 @@ def _content_hash(reader: Reader) -> str:
 def _current(folder: Path, reader: Reader) -> Index | None:
     """The index, if an undamaged one exists whose annotation files have kept their stamps."""
     try:
+        if read_sealed(folder / SOURCE)["stamp"] != _stamp(reader):
+            return None
         index = Index.open(folder)
-        source = json.loads((folder / SOURCE).read_text())
-        return index if source["stamp"] == _stamp(reader) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        verify(folder)
+    except (OSError, *DAMAGE):
         return None
+    return index
 
 
 def _fits(folder: Path, reader: Reader) -> bool:
     """Whether an undamaged index of the same content exists; its stamp is brought up to date."""
     try:
-        if _current(folder, reader) is not None:
-            return True
+        source = read_sealed(folder / SOURCE)
         Index.open(folder)
-        source: dict[str, Any] = json.loads((folder / SOURCE).read_text())
-        if source["content"] != _content_hash(reader):
-            return False
-    except (OSError, ValueError, KeyError, TypeError):
+        verify(folder)
+    except OSError:  # there is none
         return False
+    except DAMAGE as error:
+        message = "the index %s is damaged or of an older version, and is made again: %r"
+        log.warning(message, folder, error)
+        return False
+    stamp = _stamp(reader)
+    if source["stamp"] == stamp:
+        return True
+    if source["content"] != _content_hash(reader):
+        return False
+    remove_leftovers(folder / SOURCE)
     with write_whole(folder / SOURCE) as partial:
-        partial.write_text(json.dumps({**source, "stamp": _stamp(reader)}))
+        partial.write_text(json.dumps(sealed({"stamp": stamp, "content": source["content"]})))
     return True
 
 
 def _build(folder: Path, reader: Reader, problems: Problems, out_of_image: OutOfImage) -> None:
-    """Write an index to a temporary folder, which then takes the place of `folder`."""
+    """Write an index to a temporary folder, which then takes the place of `folder`.
+
+    What killed processes left of earlier attempts is removed; the caller holds the lock.
+    """
+    remove_leftovers(folder)
     started = time.monotonic()
     _log_estimate(reader)
     source = {"stamp": _stamp(reader), "content": _content_hash(reader)}
     with partial_folder(folder) as partial:
         with IndexWriter(partial, source_name(reader), problems, out_of_image) as writer:
             writer.write(reader.read(problems))
-        (partial / SOURCE).write_text(json.dumps(source))
+        (partial / SOURCE).write_text(json.dumps(sealed(source)))
+        mark_verified(partial)
         shutil.rmtree(folder, ignore_errors=True)  # a process that has mapped it keeps its files
         partial.rename(folder)
     if problems.counts:

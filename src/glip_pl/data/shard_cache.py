@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from glip_pl.errors import UserError
 from glip_pl.files.hashing import SHORT
+from glip_pl.files.leftovers import remove_leftovers
 from glip_pl.files.writing import write_whole
 
 
@@ -44,6 +45,7 @@ class ShardCache:
         with FileLock(f"{path}.lock"):
             if path.is_file():  # fetched while this process waited
                 return
+            remove_leftovers(path)
             self._make_room()
             with write_whole(path) as partial:
                 filesystem, remote = fsspec.core.url_to_fs(shard)
