@@ -3,37 +3,62 @@
 import json
 import subprocess
 import sys
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from skimage import data
 
 from glip_pl import convert, evaluate, predict, train
-from glip_pl.checkpoints.reading import read_checkpoint
+from glip_pl.checkpoints.reading import load_entries, read_checkpoint
 from glip_pl.checkpoints.rebuilding import load_trained
+from glip_pl.checkpoints.releases import Release
 from glip_pl.errors import UserError
-from tests.conftest import MINILM, Failing
+from glip_pl.files.hashing import sha256_of
+from tests.conftest import MINILM, Compose, Failing
 from tests.parity.cases import read
 from tests.parity.weights import filled
 
 
 def write_official(letter: str, path: Path, **options: Any) -> Path:
-    """A training checkpoint of a release, with all entries that released files have."""
+    """A training checkpoint of a release, with all entries that released and tuned files have.
+
+    The moments of the optimizer, which are as large as the model, have a single row each.
+    """
     keys = read(f"keys_{letter}.json")
     state = {
         key: torch.zeros(shape, dtype=getattr(torch, kind)) for key, (shape, kind) in keys.items()
     } | filled(keys)
+    state |= {key: torch.zeros(shape) for key, shape in UNUSED.items()}
+    moments = {"exp_avg": torch.zeros(96), "exp_avg_sq": torch.zeros(96), "step": 5}
     entries = {
-        "model": {f"module.{key}": value for key, value in state.items()},
-        "optimizer": {"state": {0: {"step": 5}}, "param_groups": [{"lr": 1e-4, "params": [0]}]},
-        "scheduler": {"milestones": (1, 2), "last_epoch": 3},
+        "model": OrderedDict((f"module.{key}", value) for key, value in state.items()),
+        "model_ema": OrderedDict((f"module.{key}", torch.ones(1)) for key in state),
+        "optimizer": {
+            "state": dict.fromkeys(range(len(keys)), moments),
+            "param_groups": [{"lr": 1e-4, "weight_decay": 0.05, "params": [0, 1]}],
+        },
+        "scheduler": {"milestones": (1, 2), "gamma": 0.1, "last_epoch": 3, "_last_lr": [1e-4]},
         "iteration": 5,
+        "eval_result": np.float64(0.429),
     }
     torch.save(entries, path, **options)
     return path
+
+
+UNUSED = {
+    "rpn.resizer.fc.weight": (64, 768),
+    "rpn.resizer.fc.bias": (64,),
+    "rpn.resizer.layer_norm.weight": (64,),
+    "rpn.resizer.layer_norm.bias": (64,),
+    "language_backbone.body.model.pooler.dense.weight": (768, 768),
+    "language_backbone.body.model.pooler.dense.bias": (768,),
+}
+"""Keys, with their shapes, that a released file may have and that GLIP does not use."""
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +112,15 @@ def test_predictions_do_not_depend_on_the_kind_of_file(
             "threshold=0.05",
             cwd=tmp_path,
         )
-        reports.append(json.loads((tmp_path / name / "predictions.json").read_text()))
+        report = json.loads((tmp_path / name / "predictions.json").read_text())
+        assert report.pop("checkpoint")["path"] == str(checkpoint)
+        reports.append(report)
     assert reports[0] == reports[1]
     assert len(reports[0]["images"][0]["boxes"]) > 5
 
 
 def test_a_file_in_the_format_before_zip_archives_is_read(released: Path, tmp_path: Path) -> None:
-    entries = torch.load(released, weights_only=True, mmap=True)
+    entries = load_entries(released)
     path = tmp_path / "old.pth"
     torch.save(entries["model"], path, _use_new_zipfile_serialization=False)
     weights = read_checkpoint(path).weights
@@ -108,6 +135,9 @@ def test_the_wrong_model_and_the_wrong_use_are_reported(
     assert "set model=glip_t_a" in said
     assert "fusions.0" in said
     assert "safetensors" in failing(convert.main, f"official={released}", "out=x.pth")
+    assert "verify=true" in failing(convert.main, f"official={released}", "model=glip_t_a")
+    said = failing(convert.main, f"official={released}", "out=x.safetensors", "picture=x.png")
+    assert "picture=x.png is only used with verify=true" in said
     said = failing(convert.main, f"official={converted}", "model=glip_t_a", "out=x.safetensors")
     assert "is not a released file and needs no conversion" in said
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
@@ -160,6 +190,48 @@ def test_evaluation_takes_a_released_file(
         name="evaluate",
     )
     assert 0 <= evaluate.evaluate(config) <= 1
+
+
+def test_verifying_names_the_released_file(
+    settings: Compose,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "renamed.pth"
+    path.write_bytes(b"content of a released file")
+    config = settings([f"official={path}", "verify=true"], name="convert")
+    convert.convert(config)
+    assert "This is none of the released files" in capsys.readouterr().out
+    release = Release("GLIP-T (Z)", "glip_z.pth", sha256_of(path))
+    monkeypatch.setattr("glip_pl.checkpoints.releases.RELEASES", (release,))
+    convert.convert(config)
+    said = capsys.readouterr().out
+    assert f"renamed.pth: 26 bytes, SHA-256 {release.sha256}" in said
+    assert "This is GLIP-T (Z), released as glip_z.pth." in said
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_verifying_compares_detections_in_a_picture(
+    released: Path,
+    settings: Compose,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Image.fromarray(data.astronaut()[:40, :320]).save(tmp_path / "photo.png")
+    words = ["verify=true", f"picture={tmp_path}/photo.png", f"tokenizer.source={MINILM}"]
+    monkeypatch.setattr(convert, "THRESHOLD", 0.05)  # these weights are not sure of anything
+    convert.convert(settings([f"official={released}", *words], name="convert"))
+    said = capsys.readouterr().out
+    assert "This is none of the released files" in said
+    assert "for 'person . sofa . remote . '" in said
+    assert "sofa     0.7998   337.51  205.84  600.71  364.89" in said
+    assert "of the 4 published detections were found" in said
+    detected = [line[:50].split() for line in said.splitlines() if line.endswith(" -")]
+    assert {phrase for phrase, *_ in detected} <= {"person", "sofa", "remote"}
+    assert all(float(score) > 0.05 and len(box) == 4 for _, score, *box in detected)
+    assert detected
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -24,21 +25,40 @@ def test_no_two_rows_have_the_same_name_on_either_side() -> None:
         assert len(set(ours)) == len(ours)
 
 
-def test_an_unknown_key_is_named(keys: dict[str, Any]) -> None:
-    keys["rpn.other.weight"] = [[1000, 768], "float32"]
-    with pytest.raises(UserError, match=r"no released GLIP has: rpn\.other\.weight"):
-        official.our_names(keys)
+UNKNOWN = (
+    "rpn.other.weight",
+    "backbone.body.layers.0.blocks.0.attn_mask",
+    "backbone.body.norm1.running_mean",
+    "language_backbone.body.model.embeddings.token_type_ids",
+    "language_backbone.body.model.cls.predictions.bias",
+)
+"""Keys of modules that no release has, and unknown ones inside modules that it has."""
 
 
-def test_the_table_of_an_official_prompt_tuning_is_read(
-    keys: dict[str, Any], tmp_path: Path
+def test_unknown_keys_have_no_name_and_are_listed(keys: dict[str, Any]) -> None:
+    names = official.our_names(keys)
+    assert official.unknown_keys(keys) == []
+    assert official.our_names([*keys, *UNKNOWN]) == names
+    assert official.unknown_keys([*keys, *UNKNOWN]) == list(UNKNOWN)
+
+
+def test_a_file_of_an_official_prompt_tuning_is_read(
+    keys: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     state = filled(keys)
     state["rpn.tunable_linear.weight"] = torch.randn(1000, 768)
-    torch.save({"model": state}, tmp_path / "tuned.pth")
-    trained = load_trained(tmp_path / "tuned.pth")
+    state["rpn.resizer.fc.weight"] = torch.zeros(64, 768)
+    state |= {key: torch.zeros(1) for key in UNKNOWN[:2]}
+    entries = {"model": state, "eval_result": np.float64(0.61)}  # as tools/finetune.py writes it
+    torch.save(entries, tmp_path / "model_best.pth")
+    trained = load_trained(tmp_path / "model_best.pth")
     (table,) = trained.model.prompts
     torch.testing.assert_close(table.get_parameter("weight"), state["rpn.tunable_linear.weight"])
+    (warning,) = [record.message for record in caplog.records if "ignored" in record.message]
+    assert warning == (
+        f"{tmp_path}/model_best.pth: ignored keys that no released GLIP has: "
+        f"{UNKNOWN[0]}, {UNKNOWN[1]}"
+    )
 
 
 def test_a_missing_key_is_named(keys: dict[str, Any]) -> None:
@@ -51,6 +71,7 @@ def test_dropped_keys_have_a_reason(keys: dict[str, Any]) -> None:
     without_name = set(keys) - set(official.our_names(keys))
     assert without_name
     assert all(official.dropped(key) for key in without_name)
+    assert official.dropped("rpn.resizer.layer_norm.weight")
     assert official.dropped("rpn.head.mlm_head.transform.dense.weight")
     assert official.dropped("language_backbone.body.model.pooler.dense.bias")
     assert official.dropped("rpn.head.bbox_pred.weight") is None

@@ -5,6 +5,7 @@ and the official released files.
 """
 
 import json
+import logging
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +19,12 @@ from torch import Tensor
 
 from glip_pl.checkpoints import official
 from glip_pl.checkpoints.low_rank import merged
+from glip_pl.checkpoints.numpy_scalars import NUMPY_SCALARS
 from glip_pl.checkpoints.recipes import released_settings
 from glip_pl.checkpoints.trust import check_input_settings
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, some
+
+log = logging.getLogger(__name__)
 
 CONFIG_KEY = "glip_pl"
 """Key under which this package's checkpoints keep the settings of their model."""
@@ -61,9 +65,10 @@ def load_entries(path: Path) -> dict[str, Any]:
     """
     try:
         # Files from before torch 1.6 are no zip archives and cannot be mapped into memory.
-        loaded = torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-        )
+        with torch.serialization.safe_globals(NUMPY_SCALARS):
+            loaded = torch.load(
+                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+            )
     except Exception as error:  # torch raises many kinds on a broken or unsafe file
         raise UserError(f"{path} is no readable checkpoint: {error}") from error
     return loaded if isinstance(loaded, dict) else {}
@@ -97,6 +102,8 @@ def _read_released(entries: Mapping[str, Any], path: Path) -> Checkpoint:
     name = official.model_name(state)
     try:
         weights = official.convert(state)
+        if unknown := official.unknown_keys(state):
+            log.warning("%s: ignored keys that no released GLIP has: %s", path, some(unknown))
         settings = released_settings(name)
         settings["model"]["prompts"] = int(f"{PROMPTS}0.weight" in weights)
         return Checkpoint(weights, settings, released=name)
