@@ -1,6 +1,6 @@
 import pytest
 
-from glip_pl.errors import first_line, some
+from glip_pl.errors import first_line, shown, some
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,11 @@ def test_the_number_of_names_can_be_set() -> None:
 @pytest.mark.parametrize(("text", "line"), [("a b\nc", "a b"), ("", ""), ("abcdef", "abcde")])
 def test_the_first_line_of_an_exception_is_cut(text: str, line: str) -> None:
     assert first_line(ValueError(text), length=5) == line
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("a b", "a b"), ([1, "b"], "[1, 'b"), ([10**5000], "a number of thousands of digits")],
+)
+def test_any_value_is_shown_and_cut(value: object, text: str) -> None:
+    assert shown(value, length=6) == text

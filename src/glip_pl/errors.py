@@ -16,3 +16,11 @@ def some(names: Sequence[str], count: int = 4) -> str:
 def first_line(error: BaseException, length: int = 200) -> str:
     """The first line of what an exception says, cut to `length` characters, for a message."""
     return next(iter(str(error).splitlines()), "")[:length]
+
+
+def shown(value: object, length: int = 60) -> str:
+    """A text as it is and any other value as Python writes it, cut, for a message."""
+    try:
+        return (value if isinstance(value, str) else repr(value))[:length]
+    except ValueError:  # Python does not write integers of more than 4300 digits
+        return "a number of thousands of digits"

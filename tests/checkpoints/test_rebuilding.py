@@ -24,7 +24,7 @@ def unfused(settings: Compose) -> tuple[GLIP, dict[str, Any]]:
     return instantiate(config.model), checkpoint_config(config)
 
 
-def saved(path: Path, model: GLIP, config: dict[str, Any]) -> Path:
+def saved(path: Path, model: nn.Module, config: dict[str, Any]) -> Path:
     """A checkpoint as a training writes it."""
     state = {f"{MODEL_PREFIX}{name}": value for name, value in model.state_dict().items()}
     torch.save({CONFIG_KEY: config, "state_dict": state}, path)
@@ -133,3 +133,86 @@ def test_a_missing_learned_prompt_leaves_its_table_as_it_is() -> None:
     model = PromptedModel(2)
     load_weights(model, Checkpoint({}, {}), Path("x.ckpt"))
     assert not model.prompts[0].get_parameter("weight").any()
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (2, 2, 2), (3, 5)])
+def test_the_table_of_a_learned_prompt_has_the_models_width(shape: tuple[int, ...]) -> None:
+    checkpoint = Checkpoint({"prompts.0.weight": torch.zeros(shape)}, {})
+    with pytest.raises(UserError, match=r"of another shape: prompts\.0\.weight"):
+        load_weights(PromptedModel(2), checkpoint, Path("x.ckpt"))
+
+
+def test_weights_with_nan_give_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    weights = {"weight": torch.tensor([[torch.nan]]), "bias": torch.zeros(1)}
+    load_weights(nn.Linear(1, 1), Checkpoint(weights, {}), Path("diverged.ckpt"))
+    assert "diverged.ckpt has weights that are NaN or infinite" in caplog.text
+    assert "meaningless: weight. The training" in caplog.text
+
+
+ABSURD: list[tuple[str, Any]] = [
+    ("layers", 64),  # within the limits, but not the layers of the weights
+    ("layers", 0),
+    ("layers", "2"),
+    ("channels", 4096),
+    ("channels", -96),
+    ("channels", 90),
+    ("prompts", 64),
+    ("_target_", None),
+    ("_target_", "glip_pl.models.text_encoder.TextEncoder"),
+    ("_partial_", True),
+    ("_recursive_", False),
+    ("image_encoder", None),
+    ("image_encoder", ["swin"]),
+    ("fusion", None),
+    ("unknown", 1),
+    ("image_encoder.stages", [9, 9, 9]),
+    ("image_encoder.name", "no_such_network"),
+    ("image_encoder.mean", []),
+    ("image_encoder._target_", "glip_pl.models.text_encoder.TextEncoder"),
+    ("text_encoder.source", "no/such/folder"),
+    ("text_encoder.source", "pip://evil.part/model"),
+    ("text_encoder.source", 3),
+    ("text_encoder.layers", [0, 99]),
+    ("text_encoder.layers", [[0]]),
+]
+
+
+@pytest.mark.parametrize(("setting", "value"), ABSURD)
+def test_no_recipe_ends_in_a_traceback(
+    setting: str, value: Any, settings: Compose, tmp_path: Path
+) -> None:
+    config = checkpoint_config(settings([]))
+    *parents, key = setting.split(".")
+    node = config["model"]
+    for parent in parents:
+        node = node[parent]
+    node[key] = value
+    with pytest.raises(UserError, match=r"odd\.ckpt"):
+        load_trained(saved(tmp_path / "odd.ckpt", nn.Module(), config))
+
+
+def test_heads_that_divide_nothing_are_named(settings: Compose, tmp_path: Path) -> None:
+    recipe = checkpoint_config(settings([]))
+    recipe["model"]["fusion"]["heads"] = 5
+    with pytest.raises(UserError, match=r"odd\.ckpt .* model\.fusion\.heads=5: the heads must"):
+        load_trained(saved(tmp_path / "odd.ckpt", nn.Module(), recipe))
+
+
+def test_a_checkpoint_without_settings_of_its_input_is_named(
+    unfused: tuple[GLIP, dict[str, Any]], tmp_path: Path
+) -> None:
+    model, config = unfused
+    del config["eval_transform"]["short_sides"]
+    with pytest.raises(UserError, match="does not say how to prepare the input"):
+        load_trained(saved(tmp_path / "odd.ckpt", model, config))
+
+
+def test_a_model_of_absurd_size_takes_no_memory(
+    settings: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings within all limits may still describe a model of many gigabytes."""
+    config = checkpoint_config(settings([]))
+    config["model"] |= {"layers": 64, "channels": 4096}
+    monkeypatch.setattr("glip_pl.checkpoints.rebuilding.rebuild", pytest.fail)
+    with pytest.raises(UserError, match="do not fit this model"):
+        load_trained(saved(tmp_path / "large.ckpt", nn.Module(), config))

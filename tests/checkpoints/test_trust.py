@@ -3,7 +3,12 @@ from typing import Any
 
 import pytest
 
-from glip_pl.checkpoints.trust import PARTS, check_input_settings, trusted_recipe
+from glip_pl.checkpoints.trust import (
+    PARTS,
+    check_complete,
+    check_input_settings,
+    trusted_recipe,
+)
 from glip_pl.errors import UserError
 
 FILE = Path("evil.ckpt")
@@ -94,3 +99,81 @@ def test_ordinary_settings_of_the_input_pass() -> None:
     check_input_settings({}, FILE)
     transform = {"short_sides": (480, 800), "max_side": 1333, "flip": 0.5}
     check_input_settings({"tokenizer": "bert", "eval_transform": transform}, FILE)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        {"short_sides": []},
+        {"short_sides": 800},
+        {"short_sides": [60_000]},
+        {"short_sides": [800, 0]},
+        {"short_sides": [True]},
+        {"short_sides": [800.5]},
+        {"max_side": 60_000},
+        {"max_side": -1},
+        {"max_side": float("nan")},
+        {"max_side": [1333]},
+        {"flip": float("nan")},
+        {"flip": 2},
+        {"flip": []},
+    ],
+)
+def test_nonsensical_sizes_are_refused(transform: dict[str, Any]) -> None:
+    (key,) = transform
+    with pytest.raises(UserError, match=rf"nonsensical eval_transform\.{key}="):
+        check_input_settings({"tokenizer": "bert", "eval_transform": transform}, FILE)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"tokenizer": "", "eval_transform": {"short_sides": [800], "max_side": 1333}},
+        {"tokenizer": "bert", "eval_transform": {"short_sides": [800]}},
+        {"tokenizer": "bert"},
+    ],
+)
+def test_missing_settings_of_the_input_are_reported(settings: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="does not say how to prepare the input"):
+        check_complete(settings, FILE)
+
+
+def endless() -> list[Any]:
+    """A list that holds itself."""
+    values: list[Any] = []
+    values.append(values)
+    return values
+
+
+def doubled() -> list[Any]:
+    """Sixteen lists of which each holds the one before it twice: 2 ** 16 values."""
+    values: list[Any] = [1]
+    for _ in range(16):
+        values = [values, values]
+    return values
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (endless(), "nested too deeply or too long"),
+        (doubled(), "nested too deeply or too long"),
+        ({"stages": [0] * 20_000}, "nested too deeply or too long"),
+        ({"layers": 10**9}, "the absurd setting layers=1000000000"),
+        ({"channels": 10**6}, "the absurd setting channels"),
+        ({"prompts": 65}, "the absurd setting prompts"),
+        ({"prompt_rows": 10**8}, "the absurd setting prompt_rows"),
+        ({"text_encoder": {"layers": [-(10**9)]}}, "the absurd setting layers"),
+        ({"image_encoder": {"img_size": 10**6}}, "the absurd setting img_size"),
+        ({"drop_block": float("nan")}, "the absurd setting drop_block=nan"),
+        ({"initial_gain": float("inf")}, "the absurd setting initial_gain=inf"),
+        ({"name": "a" * 10**5}, "the absurd setting name"),
+        ({"layers": 10**400}, "the absurd setting layers"),
+        ({"layers": 10**5000}, "the absurd setting layers=a number of thousands of digits"),
+        ({"name": b"swin"}, "the absurd setting name"),
+    ],
+)
+def test_recipes_are_small(recipe: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        trusted_recipe(recipe, FILE)

@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from glip_pl.errors import UserError
 from glip_pl.models.fusion import DeepFusion, NoFusion, TextLayer
 from glip_pl.types import TextFeatures
 
@@ -68,3 +70,19 @@ def test_without_fusion_only_padded_words_change() -> None:
     assert text.hidden[:, :2].equal(hidden[:, :2])
     assert text.hidden[:, 2].eq(0).all()
     assert not list(NoFusion(16, 24, 0.5).parameters())
+
+
+@pytest.mark.parametrize(
+    ("heads", "text_heads", "message"),
+    [
+        (3, 3, r"model\.fusion\.heads=3: the heads must divide inner_dim, which is 32"),
+        (0, 3, r"model\.fusion\.heads=0"),
+        (2, 5, r"model\.fusion\.text_heads=5: .* the text encoder, which is 24"),
+        (2, -3, r"model\.fusion\.text_heads=-3"),
+    ],
+)
+def test_heads_that_do_not_divide_their_width_are_refused(
+    heads: int, text_heads: int, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        DeepFusion(16, 24, 0.5, inner_dim=32, heads=heads, text_heads=text_heads)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, shown
 
 PARTS = {
     "glip_pl.models.glip.GLIP": "glip_pl.models.glip.GLIP",
@@ -31,17 +31,54 @@ READS_FILES = frozenset({"checkpoint_path", "pretrained_cfg", "pretrained_cfg_ov
 """Options of timm that would make it read other files than the checkpoint."""
 
 
+MAX_PICTURE_SIDE = 8192
+"""Pixels of the longest side to which a checkpoint may have pictures resized."""
+
+LIMITS = {
+    "layers": 64,
+    "channels": 4096,
+    "prompts": 64,
+    "prompt_rows": 10_000,
+    "inner_dim": 16_384,
+    "window_size": 64,
+}
+"""Largest numbers under some keys of a recipe; the released models stay below a tenth of most."""
+
+LARGEST_NUMBER = 4096
+"""Largest number under any other key of a recipe."""
+
+MAX_DEPTH, MAX_VALUES, MAX_TEXT = 20, 10_000, 1000
+"""Levels and values of the largest recipe, and characters of its longest text."""
+
+
 def check_input_settings(config: Mapping[str, Any], path: Path) -> None:
-    """Raise UserError unless `tokenizer` is a name and `eval_transform` holds numbers only.
+    """Raise UserError unless `tokenizer` is a name and `eval_transform` holds sensible numbers.
 
     Both become settings, where an interpolation or a `_target_` could run code.
     """
     tokenizer, transform = config.get("tokenizer", ""), config.get("eval_transform", {})
-    is_name = isinstance(tokenizer, str) and "${" not in tokenizer
+    is_name = isinstance(tokenizer, str) and "${" not in tokenizer and len(tokenizer) <= MAX_TEXT
     if not (is_name and _holds_numbers(transform)):
         raise UserError(
             f"{path} has a `tokenizer` that is no name, or an `eval_transform` that holds more "
             "than numbers. Do not trust this file"
+        )
+    for key, value in transform.items():
+        if not _is_sensible(key, value):
+            raise UserError(
+                f"{path} has the nonsensical eval_transform.{key}={shown(value)}: sides are whole "
+                f"numbers of 1 to {MAX_PICTURE_SIDE} pixels, and flip is a probability. Do not "
+                "trust this file"
+            )
+
+
+def check_complete(config: Mapping[str, Any], path: Path) -> None:
+    """Raise UserError unless the settings of a model's input, checked before, are all there."""
+    transform = config.get("eval_transform", {})
+    if not config.get("tokenizer") or not {"short_sides", "max_side"} <= set(transform):
+        raise UserError(
+            f"{path} does not say how to prepare the input of its model: it needs `tokenizer`, "
+            "`eval_transform.short_sides` and `eval_transform.max_side`"
         )
 
 
@@ -56,17 +93,68 @@ def _holds_numbers(transform: Any) -> bool:
     return all(isinstance(number, int | float) for number in values)
 
 
+def _is_sensible(key: str, value: Any) -> bool:
+    """Whether an entry of `eval_transform` has a value that a picture can be resized with."""
+    if key == "flip":
+        return isinstance(value, int | float) and 0 <= value <= 1
+    sides = value if key == "short_sides" else [value]
+    return (
+        isinstance(sides, list | tuple)
+        and len(sides) > 0
+        and all(type(side) is int and 1 <= side <= MAX_PICTURE_SIDE for side in sides)
+    )
+
+
 def trusted_recipe(recipe: Any, path: Path) -> dict[str, Any]:
     """A model's recipe with today's names of its classes.
 
-    Raises UserError if building it would run, or read, anything but the parts of our models.
+    Raises UserError if building it would run, or read, anything but the parts of our models, or if
+    its numbers are absurd.
     """
+    _check_size(recipe, path)
     for value in _forbidden(recipe):
         raise UserError(
-            f"{path} asks to run {value}, which is not a part of our models. Do not trust this file"
+            f"{path} asks to run {shown(value)}, which is not a part of our models. Do not trust "
+            "this file"
         )
     renamed: dict[str, Any] = _renamed(recipe)
     return renamed
+
+
+def _check_size(recipe: Any, path: Path) -> None:
+    """Raise UserError unless a recipe is a small tree of sensible numbers and short texts.
+
+    Lists that hold themselves, or each other many times, are deep or have many values.
+    """
+    pending: list[tuple[Any, Any, int]] = [("model", recipe, 0)]
+    count = 0
+    while pending:
+        key, node, depth = pending.pop()
+        if isinstance(node, Mapping | list | tuple):
+            count += len(node)
+            if depth > MAX_DEPTH or count > MAX_VALUES:
+                raise UserError(
+                    f"{path} has settings of a model that are nested too deeply or too long. Do "
+                    "not trust this file"
+                )
+            members = node.items() if isinstance(node, Mapping) else ((key, v) for v in node)
+            pending += [(name, value, depth + 1) for name, value in members]
+        elif not _is_small(key, node):
+            raise UserError(
+                f"{path} has the absurd setting {shown(key)}={shown(node)} of its model. Do not "
+                "trust this file"
+            )
+
+
+def _is_small(key: Any, value: Any) -> bool:
+    """Whether a value of a recipe is null, a short text, or a number within the limit of its key.
+
+    NaN is within no limit.
+    """
+    if isinstance(value, str):
+        return len(value) <= MAX_TEXT
+    limit = LIMITS.get(key, LARGEST_NUMBER)
+    return value is None or (isinstance(value, int | float) and -limit <= value <= limit)
 
 
 def _forbidden(node: Any) -> Iterator[Any]:

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from glip_pl.errors import UserError
 from glip_pl.models.bi_attention import BiAttention, start_as_identity
 from glip_pl.types import TextFeatures
 
@@ -94,7 +95,10 @@ class DeepFusion(nn.Module):
         text_heads: int,
         dropout: float = 0.1,
     ) -> None:
+        """Raises UserError if the heads do not divide their width."""
         super().__init__()
+        _check_heads("heads", heads, "inner_dim", inner_dim)
+        _check_heads("text_heads", text_heads, "the width of the text encoder", text_dim)
         self.cross_attention = CrossAttention(
             image_dim, text_dim, inner_dim, heads, dropout, initial_scale
         )
@@ -111,6 +115,14 @@ class DeepFusion(nn.Module):
         maps = pixels.mT.split([height * width for height, width in shapes], dim=2)
         levels = [level.unflatten(2, shape) for level, shape in zip(maps, shapes, strict=True)]
         return levels, text.updated(self.text_layer(words, text.mask))
+
+
+def _check_heads(setting: str, heads: int, name: str, width: int) -> None:
+    """Raise UserError unless the heads of an attention divide its width."""
+    if heads < 1 or width % heads:
+        raise UserError(
+            f"model.fusion.{setting}={heads}: the heads must divide {name}, which is {width}"
+        )
 
 
 class NoFusion(nn.Module):
