@@ -165,6 +165,68 @@ def test_other_files_are_not_taken_for_learned_prompts(tmp_path: Path) -> None:
         read_prompt(path)  # two masks for one phrase
 
 
+def prompt_file(path: Path, metadata: object = None, **tensors: torch.Tensor) -> Path:
+    """A file with a learned prompt of two tokens and one phrase, apart from these changes."""
+    sound = {
+        "hidden": torch.zeros(2, 4),
+        "phrase_masks": torch.ones(1, 2, dtype=torch.bool),
+        "deeper": torch.zeros(0, 2, 4),
+    }
+    text = metadata or {"caption": "a cat", "phrases": [[[2, 5]]], "reader": ""}
+    text = text if isinstance(text, str) else json.dumps(text)
+    write_tensors({**sound, **tensors}, {KEY: text}, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"hidden": torch.tensor(1.0)},
+        {"hidden": torch.zeros(2, 4, 1)},
+        {"hidden": torch.zeros(2, 4, dtype=torch.int64)},
+        {"hidden": torch.zeros(300, 4), "phrase_masks": torch.ones(1, 300, dtype=torch.bool)},
+        {"phrase_masks": torch.ones(1, 2)},
+        {"phrase_masks": torch.tensor(True)},
+        {"deeper": torch.zeros(2, 4)},
+        {"deeper": torch.zeros(1, 2, 5)},
+        {"unknown": torch.zeros(1)},
+    ],
+)
+def test_tensors_that_fit_no_prompt_are_refused(
+    tensors: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"odd\.safetensors is no learned prompt"):
+        read_prompt(prompt_file(tmp_path / "odd.safetensors", **tensors))
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "[]",
+        "[" * 100_000,
+        '{"caption": "' + "a" * 2**20 + '"}',
+        {"caption": "a cat", "phrases": [[[2, 50]]], "reader": ""},
+        {"caption": "a cat", "phrases": [[[-3, 5]]], "reader": ""},
+        {"caption": "a cat", "phrases": [[[2, float("inf")]]], "reader": ""},
+        {"caption": "a cat", "phrases": 3, "reader": ""},
+        {"caption": "a cat"},
+    ],
+)
+def test_broken_texts_of_a_prompt_are_refused(metadata: object, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"odd\.safetensors is no learned prompt"):
+        read_prompt(prompt_file(tmp_path / "odd.safetensors", metadata))
+
+
+def test_infinite_values_of_a_prompt_give_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read_prompt(prompt_file(tmp_path / "sound.safetensors"))
+    assert not caplog.records
+    hidden = torch.full((2, 4), torch.inf)
+    read_prompt(prompt_file(tmp_path / "diverged.safetensors", hidden=hidden))
+    assert "has values that are NaN or infinite (hidden)" in caplog.text
+
+
 def test_what_was_learned_is_in_the_file(
     checkpoint: Path, tokenizer: Tokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

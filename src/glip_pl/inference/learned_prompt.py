@@ -11,14 +11,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from glip_pl.checkpoints.file_kinds import check_header, file_kind, parsed_settings
 from glip_pl.checkpoints.reading import PROMPTS
+from glip_pl.checkpoints.weights import non_finite
 from glip_pl.checkpoints.writing import write_tensors
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, first_line, some
 from glip_pl.inference.large_vocabulary import Question, read_questions
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.chunking import Chunk
 from glip_pl.prompts.tokens import Tokenizer
-from glip_pl.types import Prompt, TextFeatures
+from glip_pl.types import MAX_TOKENS, Prompt, TextFeatures
 
 log = logging.getLogger(__name__)
 
@@ -114,21 +116,53 @@ def fingerprint(model: GLIP) -> str:
 
 
 def read_prompt(path: Path) -> LearnedPrompt:
-    """Read a file that `LearnedPrompt.write` wrote. Raises UserError if it is something else."""
-    if not path.is_file():
+    """Read a file that `LearnedPrompt.write` wrote; NaN and infinite values give a warning.
+
+    Raises UserError if it is something else.
+    """
+    if not path.exists():
         raise UserError(f"no such file: {path} (the setting `prompt`)")
     try:
+        check_header(path)
         with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {})[KEY])
+            metadata = parsed_settings((file.metadata() or {})[KEY])
         tensors = load_file(path)
         phrases = tuple(
             tuple((int(start), int(end)) for start, end in phrase) for phrase in metadata["phrases"]
         )
         prompt = Prompt(str(metadata["caption"]), phrases)
-        learned = LearnedPrompt(prompt, **tensors, model_fingerprint=metadata["reader"])
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is no learned prompt: {error}") from error
-    masks, length = learned.phrase_masks, len(learned.hidden)
-    if masks.shape != (len(phrases), length) or learned.deeper.shape[1:2] != (length,):
-        raise UserError(f"{path} is no learned prompt: its tensors do not fit each other")
+        learned = LearnedPrompt(prompt, **tensors, model_fingerprint=str(metadata["reader"]))
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError, OverflowError) as error:
+        kind = file_kind(path)
+        why = f"it is {kind}" if kind else f"{type(error).__name__}: {first_line(error)}"
+        raise UserError(f"{path} is no learned prompt (the setting `prompt`): {why}") from error
+    _check_fit(learned, path)
+    names = non_finite(tensors)
+    if names:
+        log.warning(
+            "%s has values that are NaN or infinite (%s), so that its detections are meaningless: "
+            "the training that wrote it has diverged",
+            path,
+            some(names),
+        )
     return learned
+
+
+def _check_fit(learned: LearnedPrompt, path: Path) -> None:
+    """Raise UserError unless tensors, phrases and caption fit each other."""
+    prompt, hidden, deeper = learned.prompt, learned.hidden, learned.deeper
+    length = len(prompt.caption)
+    fits = (
+        hidden.dim() == 2
+        and 1 <= len(hidden) <= MAX_TOKENS
+        and deeper.dim() == 3
+        and deeper.shape[1:] == hidden.shape
+        and hidden.is_floating_point()
+        and hidden.dtype == deeper.dtype
+        and learned.phrase_masks.shape == (len(prompt.phrases), len(hidden))
+        and learned.phrase_masks.dtype == torch.bool
+    )
+    if not fits:
+        raise UserError(f"{path} is no learned prompt: its tensors do not fit each other")
+    if not all(0 <= start <= end <= length for phrase in prompt.phrases for start, end in phrase):
+        raise UserError(f"{path} is no learned prompt: a phrase lies outside of its caption")
