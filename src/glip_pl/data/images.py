@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from glip_pl.data.file_kinds import foreign_kind
+from glip_pl.data.pixels import rgb
 from glip_pl.errors import UserError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
@@ -151,10 +152,13 @@ def decode_image(content: bytes, name: str) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                image.load()
-                return _rgb(image, name)
+                picture = rgb(image, name)
+                picture.load()
+                return picture
     except UserError:
         raise
+    except UnidentifiedImageError:  # its message names the buffer in memory
+        raise UserError(_unidentified(content, name)) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UserError(
             f"the image {name} is too large to be safe: {error}. Make it smaller"
@@ -163,20 +167,13 @@ def decode_image(content: bytes, name: str) -> Image.Image:
         raise UserError(f"the image {name} is broken or no image: {error}") from error
 
 
-def _rgb(image: Image.Image, name: str) -> Image.Image:
-    """The picture as RGB with 8 bits a channel.
-
-    Raises UserError for pixel values of unknown range, which Pillow would clip.
-    """
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
-        grey = np.asarray(image.convert("I"), dtype=np.int64)
-        return Image.fromarray((grey >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise UserError(
-            f"the image {name} holds numbers of no known range (Pillow's mode {image.mode}): write "
-            "it with 8 or 16 bits a channel"
-        )
-    return image if image.mode == "RGB" else image.convert("RGB")
+def _unidentified(content: bytes, name: str) -> str:
+    """The message about a file that is no picture of a format that is read."""
+    kind = foreign_kind(content)
+    if kind is not None:
+        return f"the image {name} is {kind}"
+    formats = ", ".join(FORMATS)
+    return f"the image {name} is broken or no image: it is none of {formats}"
 
 
 MAGIC = {
@@ -198,4 +195,7 @@ def suffix_of(content: bytes) -> str:
     for magic, suffix in MAGIC.items():
         if content.startswith(magic):
             return suffix
+    kind = foreign_kind(content)
+    if kind is not None:
+        raise UserError(f"a picture is {kind}")
     raise UserError(f"a picture that starts with {content[:8]!r} has an unknown format")
