@@ -10,14 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from glip_pl import predict
+from glip_pl import __version__, predict
 from glip_pl.errors import UserError
-from glip_pl.predict import Predictions
+from glip_pl.files.hashing import sha256_of
+from glip_pl.inference.predictions import Predictions
 from glip_pl.running.settings import compose_settings
-from glip_pl.types import Detections, Prompt
+from glip_pl.types import Detections
 from tests.conftest import MINILM, Failing
-
-PROMPT = Prompt("a cat. two dogs", (((0, 5),), ((7, 15),)))
 
 
 def test_predictions_are_drawn_and_written(checkpoint: Path, tmp_path: Path, world: Path) -> None:
@@ -55,7 +54,7 @@ def test_wrong_prompts_and_pictures_are_refused(
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
     ckpt = f"ckpt={checkpoint}"
     assert "names nothing to look for" in failing(predict.main, "image=x.png", "text=' . '", ckpt)
-    long = "text='" + "a cat. " * 200 + "'"
+    long = "text='" + "".join(f"cat {number}. " for number in range(200)) + "'"
     assert "the model reads 256" in failing(predict.main, "image=x.png", long, ckpt)
     assert "broken.jpg" in failing(predict.main, "image=broken.jpg", "text=a cat", ckpt)
     assert "nothing.png" in failing(predict.main, "image=nothing.png", "text=a cat", ckpt)
@@ -119,23 +118,63 @@ def test_an_interrupted_command_keeps_its_predictions(
     assert [Path(image["file"]).name for image in report["images"]] == ["a.png"]
 
 
-def test_files_of_the_same_name_do_not_replace_each_other(tmp_path: Path) -> None:
-    predictions = Predictions(tmp_path, PROMPT)
-    detections = Detections(
-        torch.tensor([[1.0, 2, 3, 4.004]]), torch.tensor([0.87654]), torch.tensor([1])
-    )
-    for parent in ("here", "there"):
-        predictions.add(Path(parent, "x.jpg"), Image.new("RGB", (9, 8)), detections)
-    first, second = predictions.entries
-    assert (first["picture"], second["picture"]) == ("x_jpg.png", "00001_x_jpg.png")
-    assert all((tmp_path / image["picture"]).is_file() for image in predictions.entries)
-    assert first["boxes"] == [
-        {"phrase": "two dogs", "phrase_id": 1, "score": 0.8765, "box": [1.0, 2.0, 4.0, 5.0]}
+def test_the_report_says_how_it_was_made(
+    world: Path, finding: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = world / "images/seen/000001.png"
+    predict.predict(settings_of(picture, finding, "text=[circle, square]", f"output={tmp_path}"))
+    report = json.loads((tmp_path / "predictions.json").read_text())
+    assert report["checkpoint"] == {"path": str(finding), "sha256": sha256_of(finding)}
+    assert (report["threshold"], report["max_boxes"]) == (0.3, 100)
+    assert (report["prompt"], report["glip_pl"]) == ("circle. square", __version__)
+    printed = capsys.readouterr().out
+    assert f"checkpoint: {finding}" in printed
+    assert "detecting 2 phrases: circle, square" in printed
+
+
+def test_a_limit_of_boxes_that_cuts_is_reported(
+    world: Path, finding: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture = world / "images/seen/000001.png"
+    words = ["text=circle", f"output={tmp_path}", "threshold=0"]
+    scores = []
+    for most in (4, 1000):
+        predict.predict(settings_of(picture, finding, *words, f"max_boxes={most}"))
+        report = json.loads((tmp_path / "predictions.json").read_text())
+        scores.append([box["score"] for box in report["images"][0]["boxes"]])
+        assert ("000001.png has more than 4 boxes" in caplog.text) == (most == 4)
+        caplog.clear()
+    assert 4 <= len(scores[0]) < len(scores[1]) and scores[1][: len(scores[0])] == scores[0]
+
+
+def test_equal_scores_are_cut_together() -> None:
+    scores = torch.tensor([0.9, 0.8, 0.8, 0.7])
+    detections = Detections(torch.zeros(4, 4), scores, torch.zeros(4, dtype=torch.int64))
+    assert [len(predict.most_likely(detections, count)) for count in (1, 2, 3, 4, 5)] == [
+        *(1, 3, 3, 4, 4)
     ]
-    assert (first["width"], first["height"]) == (9, 8)
 
 
-def test_no_report_is_written_without_a_prediction(tmp_path: Path) -> None:
-    predictions = Predictions(tmp_path, PROMPT)
-    predictions.write_report()
-    assert not predictions.report.exists()
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["threshold=30"], "threshold=30 is no score"),
+        (["threshold=-0.1"], "threshold=-0.1 is no score"),
+        (["threshold=nan"], "threshold=nan is no score"),
+        (["threshold=abc"], "threshold=abc is no score"),
+        (["threshold=null"], "threshold=None is no score"),
+        (["max_boxes=0"], "max_boxes=0 is no number of boxes"),
+        (["max_boxes=2.5"], "max_boxes=2.5 is no number of boxes"),
+        (["image=null"], "image=None names no path"),
+        (["image=5"], "image=5 names no picture"),
+        (["output=null"], "output=None names no path"),
+        (["text={a: b}"], "text={'a': 'b'} is a dictionary"),
+        (["text=null", "names=5"], "cannot read the names: .*'5'"),
+    ],
+)
+def test_wrong_settings_are_named(
+    words: list[str], message: str, world: Path, finding: Path
+) -> None:
+    picture = world / "images/seen/000001.png"
+    with pytest.raises(UserError, match=message):
+        predict.predict(settings_of(picture, finding, "text=circle", *words))

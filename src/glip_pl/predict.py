@@ -3,21 +3,20 @@
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-from PIL import Image
+from omegaconf import DictConfig, ListConfig
 
-from glip_pl.boxes import plain
+from glip_pl import __version__
 from glip_pl.data.images import find_images, load_image, upright
-from glip_pl.errors import UserError
-from glip_pl.files.writing import write_json
+from glip_pl.errors import UserError, some
+from glip_pl.files.hashing import sha256_of
 from glip_pl.inference.decoding import Decoder
-from glip_pl.inference.drawing import draw
 from glip_pl.inference.learned_prompt import LearnedPrompt, read_prompt
+from glip_pl.inference.predictions import Predictions
 from glip_pl.inference.predictor import Predictor, Vocabulary
+from glip_pl.prompts.names_file import read_names
 from glip_pl.prompts.prompt_from_text import text_prompt
 from glip_pl.running.cli import command
 from glip_pl.running.runs import find_checkpoint
@@ -29,23 +28,29 @@ log = logging.getLogger(__name__)
 SHOWN_FILES = 5
 """Number of unreadable pictures that the error message names."""
 
+SHOWN_PHRASES = 10
+"""Number of phrases that are printed before the detection."""
+
 
 def predict(config: DictConfig) -> None:
     """Detect objects in the pictures of `image`; write pictures with boxes and predictions.json.
 
     Raises UserError for wrong settings at once, and for unreadable pictures at the end.
     """
-    _check_query(config)
-    names = None if config.names is None else _read_names(Path(config.names).expanduser())
-    learned = None if config.prompt is None else read_prompt(Path(config.prompt).expanduser())
-    paths = find_images(config.image)
-    folder = _writable(Path(config.output).expanduser())
-    predictor = _load_predictor(config)
-    query = _query(predictor, config.text, names, learned)
-    prompt = query.prompt if isinstance(query, Vocabulary) else query
-    predictions = Predictions(folder, prompt)
+    _check_numbers(config)
+    query = _query(config)
+    paths = find_images(str(_given(config, "image")))
+    folder = _writable(Path(str(_given(config, "output"))).expanduser())
+    checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
+    predictor = _load_predictor(config, checkpoint)
+    encoded = _encoded(predictor, query)
+    prompt = encoded.prompt if isinstance(encoded, Vocabulary) else encoded
+    print(f"checkpoint: {checkpoint}")
+    print(_listing(prompt))
+    inputs = frozenset(path.resolve() for path in paths)
+    predictions = Predictions(folder, prompt, _origin(config, checkpoint), inputs)
     try:
-        unreadable = _detect(predictor, query, paths, config.threshold, predictions)
+        unreadable = _detect(predictor, encoded, paths, config, predictions)
     finally:  # Ctrl-C keeps the predictions made so far
         predictions.write_report()
     if not predictions.entries:
@@ -56,24 +61,45 @@ def predict(config: DictConfig) -> None:
         raise UserError(f"{len(unreadable)} pictures could not be read: {shown}")
 
 
-def _check_query(config: DictConfig) -> None:
-    """Raise UserError unless exactly one of `text`, `names` and `prompt` is set and not empty."""
+def _check_numbers(config: DictConfig) -> None:
+    """Raise UserError unless `threshold` is a score and `max_boxes` a positive number."""
+    threshold, most = config.threshold, config.max_boxes
+    if type(threshold) not in (int, float) or not 0 <= threshold <= 1:
+        raise UserError(
+            f"threshold={threshold} is no score: give a number from 0 to 1, such as 0.3"
+        )
+    if type(most) is not int or most < 1:
+        raise UserError(f"max_boxes={most} is no number of boxes: give 1 or more, such as 100")
+
+
+def _given(config: DictConfig, key: str) -> Any:
+    """A setting that is a path. Raises UserError if it is null or empty."""
+    if config[key] is None or config[key] == "":
+        raise UserError(f"{key}={config[key]} names no path: set {key}=<path>")
+    return config[key]
+
+
+def _query(config: DictConfig) -> str | list[str] | LearnedPrompt:
+    """What to detect: a text, a list of names or a learned prompt.
+
+    Raises UserError unless exactly one of `text`, `names` and `prompt` is set and can be read.
+    """
     if sum(config[key] is not None for key in ("text", "names", "prompt")) != 1:
         raise UserError(
             'say what to look for: text="a cat. two dogs", names=<file with a name per line>, or '
             "prompt=<file of tuning=prompt>"
         )
-    if config.text is not None:
-        text_prompt(str(config.text))  # raises before a model is loaded
-
-
-def _read_names(path: Path) -> list[str]:
-    """The lines of a text file that are not empty. Raises UserError if it cannot be read."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the names: {error} (the setting `names`)") from error
-    return [line.strip() for line in lines if line.strip()]
+    for key in ("text", "names"):
+        if isinstance(config[key], ListConfig):
+            return [str(name) for name in config[key]]
+        if isinstance(config[key], DictConfig):
+            raise UserError(f"{key}={config[key]} is a dictionary: give a list, {key}=[cat, dog]")
+    if config.names is not None:
+        return read_names(Path(str(config.names)).expanduser())
+    if config.prompt is not None:
+        return read_prompt(Path(str(config.prompt)).expanduser())
+    text_prompt(str(config.text))  # raises before a model is loaded
+    return str(config.text)
 
 
 def _writable(folder: Path) -> Path:
@@ -87,36 +113,58 @@ def _writable(folder: Path) -> Path:
     return folder
 
 
-def _load_predictor(config: DictConfig) -> Predictor:
-    """The model, whose decoder keeps at least the detections above the setting `threshold`."""
-    checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
-    score_threshold = min(config.threshold, Decoder.score_threshold)
+def _load_predictor(config: DictConfig, checkpoint: Path) -> Predictor:
+    """The model, whose decoder keeps at least the detections above the setting `threshold`.
+
+    It keeps a box more than `max_boxes`, so that a cut can be reported.
+    """
     return Predictor.load(
-        checkpoint, config.device, config.tokenizer.source, score_threshold=score_threshold
+        checkpoint,
+        config.device,
+        config.tokenizer.source,
+        score_threshold=min(config.threshold, Decoder.score_threshold),
+        max_detections=config.max_boxes + 1,
     )
 
 
-def _query(
-    predictor: Predictor, text: Any, names: list[str] | None, learned: LearnedPrompt | None
-) -> Prompt | Vocabulary:
-    """What to detect: a learned prompt, any number of names, or the phrases of a text."""
-    if learned is not None:
-        return predictor.learned(learned)
-    return predictor.prompt(str(text)) if names is None else predictor.vocabulary(names)
+def _encoded(predictor: Predictor, query: str | list[str] | LearnedPrompt) -> Prompt | Vocabulary:
+    """The query as the model reads it. Raises UserError if it cannot."""
+    if isinstance(query, LearnedPrompt):
+        return predictor.learned(query)
+    return predictor.prompt(query) if isinstance(query, str) else predictor.vocabulary(query)
+
+
+def _listing(prompt: Prompt) -> str:
+    """The number of phrases that are detected, and the first of them."""
+    count = len(prompt.phrases)
+    shown = [prompt.phrase_text(index).strip() for index in range(min(count, SHOWN_PHRASES))]
+    plural, more = ("s" if count > 1 else ""), (", ..." if count > len(shown) else "")
+    return f"detecting {count} phrase{plural}: {', '.join(shown)}{more}"
+
+
+def _origin(config: DictConfig, checkpoint: Path) -> dict[str, Any]:
+    """What predictions.json records about how the predictions were made."""
+    return {
+        "checkpoint": {"path": str(checkpoint.absolute()), "sha256": sha256_of(checkpoint)},
+        "threshold": config.threshold,
+        "max_boxes": config.max_boxes,
+        "glip_pl": __version__,
+    }
 
 
 def _detect(
     predictor: Predictor,
     query: Prompt | Vocabulary,
     paths: Sequence[Path],
-    threshold: float,
-    predictions: "Predictions",
+    config: DictConfig,
+    predictions: Predictions,
 ) -> list[Path]:
     """Add the detections above the threshold in every picture; returns the unreadable files.
 
     Raises UserError if the only picture cannot be read.
     """
     unreadable: list[Path] = []
+    cut: list[str] = []
     for path in with_progress(paths, len(paths), "picture"):
         try:
             image = upright(load_image(path))
@@ -126,66 +174,26 @@ def _detect(
             log.warning("%s", error)
             unreadable.append(path)
             continue
-        predictions.add(path, image, predictor(image, query).above(threshold))
+        detections = predictor(image, query).above(config.threshold)
+        best = most_likely(detections, config.max_boxes)
+        if len(best) < len(detections):
+            cut.append(path.name)
+        predictions.add(path, image, best)
+    if cut:
+        log.warning(
+            "%s has more than %d boxes, of which only the best are kept (setting `max_boxes`, or "
+            "a higher `threshold`)",
+            some(cut),
+            config.max_boxes,
+        )
     return unreadable
 
 
-@dataclass
-class Predictions:
-    """The output folder: a picture with boxes for each image, and predictions.json."""
-
-    folder: Path
-    prompt: Prompt
-    entries: list[dict[str, Any]] = field(default_factory=list)  # of predictions.json
-    pictures: set[Path] = field(default_factory=set)  # files written so far
-
-    @property
-    def report(self) -> Path:
-        """The path of predictions.json."""
-        return self.folder / "predictions.json"
-
-    def add(self, path: Path, image: Image.Image, detections: Detections) -> None:
-        """Draw the detections in the image of the file `path`, and keep its entry."""
-        picture = self.folder / f"{path.stem}_{path.suffix[1:]}.png"
-        if picture in self.pictures:  # files in different folders may have the same name
-            picture = self.folder / f"{len(self.entries):05d}_{picture.name}"
-        self.pictures.add(picture)
-        phrases = [self.prompt.phrase_text(phrase) for phrase in detections.phrase_ids.tolist()]
-        draw(image, detections.boxes, phrases, detections.scores).save(picture)
-        self.entries.append(entry(path, picture, image, detections, self.prompt))
-
-    def write_report(self) -> None:
-        """Write predictions.json, if there is any entry."""
-        if self.entries:
-            write_json(self.report, {"prompt": self.prompt.caption, "images": self.entries})
-
-    def summary(self) -> str:
-        """The number of boxes and pictures, and where they are."""
-        boxes = sum(len(image_entry["boxes"]) for image_entry in self.entries)
-        return f"{boxes} boxes in {len(self.entries)} pictures: {self.folder} and {self.report}"
-
-
-def entry(
-    path: Path, picture: Path, image: Image.Image, detections: Detections, prompt: Prompt
-) -> dict[str, Any]:
-    """An image's entry in predictions.json; boxes are [x1, y1, x2, y2], x2 - x1 is the width."""
-    return {
-        "file": str(path),
-        "picture": picture.name,
-        "width": image.width,
-        "height": image.height,
-        "boxes": [
-            {
-                "phrase": prompt.phrase_text(int(phrase)),
-                "phrase_id": int(phrase),
-                "score": round(float(score), 4),
-                "box": [round(float(corner), 2) for corner in box],
-            }
-            for box, score, phrase in zip(
-                plain(detections.boxes), detections.scores, detections.phrase_ids, strict=True
-            )
-        ],
-    }
+def most_likely(detections: Detections, count: int) -> Detections:
+    """The best `count` detections, and those that score as much as the last of them."""
+    if len(detections) <= count:
+        return detections
+    return detections.best(int((detections.scores >= detections.scores[count - 1]).sum()))
 
 
 main = command("predict")(predict)

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hydra.utils import instantiate
+from PIL import Image
 
 from glip_pl.data.dataset_factory import evaluation_set
 from glip_pl.data.formats.coco import CocoJson
@@ -62,6 +64,23 @@ def test_names_may_be_more_than_a_prompt_holds(
     assert vocabulary.prompt.phrase_text(199) == "199 thing "
     with pytest.raises(UserError, match="list of names is empty"):
         predictor.vocabulary([])
+
+
+def test_pictures_given_in_python_are_converted_like_files(
+    world: Path, tokenizer: Tokenizer, settings: Compose, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = instantiate(settings().model)
+    torch.nn.init.constant_(model.head.prior_bias, 0.0)
+    predictor = Predictor(model, tokenizer, ResizeFlip([96], 96), Decoder(max_detections=3))
+    grey = load_image(world / "images/seen/000001.png").convert("L")
+    sixteen_bits = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    detections = predictor(sixteen_bits, "circle")
+    assert detections.boxes.equal(predictor(grey, "circle").boxes)
+    sixteen_bits.save(tmp_path / "x.png")
+    assert detections.scores.equal(predictor(load_image(tmp_path / "x.png"), "circle").scores)
+    with pytest.raises(UserError, match="given to the predictor holds numbers of no known range"):
+        predictor(Image.fromarray(np.ones((9, 9), dtype=np.float32)), "circle")
 
 
 def _prompts(predictor: Predictor, names: list[str]) -> list[Prompt]:

@@ -37,10 +37,17 @@ def test_a_phrase_is_the_name_without_what_explains_it() -> None:
 
 @given(st.text(max_size=60))
 def test_typed_text_has_a_stripped_phrase_between_full_stops(text: str) -> None:
-    pieces = [piece.strip() for piece in text.split(".") if piece.strip()]
+    spaced = text.replace("_", " ").replace("。", ".")
+    pieces = [piece.strip() for piece in spaced.split(".") if piece.strip()]
     if not pieces:
         with pytest.raises(UserError, match="names nothing to look for"):
             text_prompt(text)
         return
     prompt = text_prompt(text)
     assert [prompt.phrase_text(i) for i in range(len(pieces))] == pieces
+
+
+def test_underscores_and_east_asian_full_stops_are_understood() -> None:
+    prompt = text_prompt("traffic_light。a cat。")
+    assert [prompt.phrase_text(index) for index in range(2)] == ["traffic light", "a cat"]
+    assert len(prompt.phrases) == 2

@@ -10,6 +10,7 @@ from PIL import Image
 
 from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.data.collate import Collate
+from glip_pl.data.pixels import rgb
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
@@ -17,8 +18,9 @@ from glip_pl.inference.large_vocabulary import Question, detect_categories, read
 from glip_pl.inference.learned_prompt import LearnedPrompt
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.chunking import chunks
-from glip_pl.prompts.prompt_from_text import detection_prompt, text_prompt, wordings_of
-from glip_pl.prompts.tokens import Tokenizer, check_budget, load_tokenizer, name_lengths
+from glip_pl.prompts.prompt_from_text import detection_prompt
+from glip_pl.prompts.query import names_query, text_query
+from glip_pl.prompts.tokens import Tokenizer, load_tokenizer, name_lengths
 from glip_pl.types import Batch, Detections, Prompt, Sample
 
 
@@ -71,9 +73,7 @@ class Predictor:
 
     def prompt(self, text: str) -> Prompt:
         """The prompt of a text. Raises UserError if it has no phrases, or too many tokens."""
-        prompt = text_prompt(text)
-        check_budget(self.tokenizer, prompt)
-        return prompt
+        return text_query(text, self.tokenizer)
 
     def learned(self, learned: LearnedPrompt) -> Vocabulary:
         """A learned prompt, which replaces the text and needs no text encoder.
@@ -84,10 +84,11 @@ class Predictor:
 
     @torch.inference_mode()
     def vocabulary(self, names: Sequence[str]) -> Vocabulary:
-        """Encode any number of names, once for all pictures. Raises UserError if there are none."""
-        if not names:
-            raise UserError("the list of names is empty: give at least one name")
-        wordings = wordings_of(names)
+        """Encode any number of names, once for all pictures; repeated names are left out.
+
+        Raises UserError if there are none, or if one is empty or too long.
+        """
+        wordings = names_query(names, self.tokenizer)
         lengths = name_lengths(self.tokenizer, [wording.text for wording in wordings])
         prompts = list(chunks(wordings, lengths))
         questions = read_questions(self.model, self.tokenizer, prompts, self.device)
@@ -97,14 +98,16 @@ class Predictor:
     def __call__(self, image: Image.Image, text: str | Prompt | Vocabulary) -> Detections:
         """Detections in a picture, in its pixels, best first.
 
-        Their phrase ids index the phrases of the prompt.
+        Their phrase ids index the phrases of the prompt. Raises UserError for pixel values of
+        unknown range.
         """
+        pixels = rgb(image, getattr(image, "filename", "") or "given to the predictor")
         if isinstance(text, Vocabulary):
-            batch = self.batch([image.convert("RGB")], [Prompt("", ())])
+            batch = self.batch([pixels], [Prompt("", ())])
             (detections,) = detect_categories(self.model, self.decoder, text.questions, batch)
             return detections.best(self.decoder.max_detections).to("cpu")
         prompt = self.prompt(text) if isinstance(text, str) else text
-        return self.ground(self.batch([image.convert("RGB")], [prompt]))[0]
+        return self.ground(self.batch([pixels], [prompt]))[0]
 
     @torch.inference_mode()
     def ground(self, batch: Batch) -> list[Detections]:

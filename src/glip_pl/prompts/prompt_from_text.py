@@ -10,6 +10,9 @@ from glip_pl.types import Phrase, Prompt
 SEPARATOR = ". "
 """Text between two category names; as in the released models, none follows the last name."""
 
+FULL_STOPS = ".。"
+"""Characters that end a phrase of a typed text: the Latin full stop and the East Asian one."""
+
 
 def clean_name(name: str) -> str:
     """A category name as the released models read it; deliberately not stripped.
@@ -61,10 +64,11 @@ def names_prompt(names: Sequence[str]) -> Prompt:
 def text_prompt(text: str) -> Prompt:
     """A prompt of a text that a user types; full stops separate its phrases.
 
-    Raises UserError if it has no phrase.
+    Underscores become spaces, as in names. Raises UserError if it has no phrase.
     """
+    text = text.replace("_", " ")
     phrases: list[Phrase] = []
-    for match in re.finditer(r"[^.]+", text):
+    for match in re.finditer(f"[^{FULL_STOPS}]+", text):
         piece = match.group()
         start = match.start() + len(piece) - len(piece.lstrip())
         end = match.end() - (len(piece) - len(piece.rstrip()))

@@ -1,0 +1,77 @@
+"""Drawings and predictions.json in the output folder of `predict`."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from glip_pl.inference.predictions import Predictions, listed_pictures
+from glip_pl.types import Detections, Prompt
+
+PROMPT = Prompt("a cat. two dogs", (((0, 5),), ((7, 15),)))
+
+NOTHING = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
+
+
+def test_files_of_the_same_name_do_not_replace_each_other(tmp_path: Path) -> None:
+    predictions = Predictions(tmp_path, PROMPT)
+    detections = Detections(
+        torch.tensor([[1.0, 2, 3, 4.004]]), torch.tensor([0.87654]), torch.tensor([1])
+    )
+    for parent in ("here", "there"):
+        predictions.add(Path(parent, "x.jpg"), Image.new("RGB", (9, 8)), detections)
+    first, second = predictions.entries
+    assert (first["picture"], second["picture"]) == ("x_jpg.png", "00001_x_jpg.png")
+    assert all((tmp_path / image["picture"]).is_file() for image in predictions.entries)
+    assert first["boxes"] == [
+        {"phrase": "two dogs", "phrase_id": 1, "score": 0.8765, "box": [1.0, 2.0, 4.0, 5.0]}
+    ]
+    assert (first["width"], first["height"]) == (9, 8)
+
+
+def test_no_report_is_written_without_a_prediction(tmp_path: Path) -> None:
+    predictions = Predictions(tmp_path, PROMPT)
+    predictions.write_report()
+    assert not predictions.report.exists()
+
+
+def test_older_drawings_make_way_for_new_ones_and_nothing_else_does(tmp_path: Path) -> None:
+    image = Image.new("RGB", (9, 8))
+    (tmp_path / "mine.png").touch()
+    for names in (("a.jpg", "b.jpg"), ("b.jpg", "c.jpg")):
+        predictions = Predictions(tmp_path, PROMPT, {"threshold": 0.3})
+        for name in names:
+            predictions.add(Path(name), image, NOTHING)
+        predictions.write_report()
+    found = sorted(path.name for path in tmp_path.iterdir())
+    assert found == ["b_jpg.png", "c_jpg.png", "mine.png", "predictions.json"]
+    assert json.loads(predictions.report.read_text())["threshold"] == 0.3
+
+
+def test_pictures_that_are_read_are_neither_removed_nor_replaced(tmp_path: Path) -> None:
+    """The output folder of an earlier run may be the input of the next one."""
+    image = Image.new("RGB", (9, 8))
+    first = Predictions(tmp_path, PROMPT)
+    first.add(Path("a.png"), image, NOTHING)
+    first.add(Path("a_png.jpg"), image, NOTHING)
+    first.write_report()
+    inputs = [tmp_path / "a_png.png", tmp_path / "a.png"]
+    before = inputs[0].read_bytes()
+    image.save(inputs[1])
+    second = Predictions(tmp_path, PROMPT, inputs=frozenset(path.resolve() for path in inputs))
+    for path in inputs:
+        second.add(path, Image.new("RGB", (5, 5)), NOTHING)
+    second.write_report()
+    assert inputs[0].read_bytes() == before
+    assert not (tmp_path / "a_png_jpg.png").exists()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"images": 5}', '{"images": [{"picture": "../x.png"}]}']
+)
+def test_another_programs_report_lists_no_drawing(content: str, tmp_path: Path) -> None:
+    (tmp_path / "predictions.json").write_text(content)
+    assert listed_pictures(tmp_path / "predictions.json") == set()
+    assert listed_pictures(tmp_path / "none.json") == set()

@@ -1,0 +1,42 @@
+"""A file of names has one name per line; files of other formats are refused."""
+
+from pathlib import Path
+
+import pytest
+
+from glip_pl.errors import UserError
+from glip_pl.prompts.names_file import read_names
+
+
+def test_lines_are_names(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("\ufeffred star\n\n  St. Bernard \nsofa, couch\n- dash\n")
+    names = ["red star", "St. Bernard", "sofa, couch", "- dash"]
+    assert read_names(tmp_path / "names.txt") == names
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.json", '["circle"]', "JSON"),
+        ("a.txt", '\n["circle", "square"]', "JSON"),
+        ("a.csv", "id,name\n1,circle", "CSV"),
+        ("a.txt", "1\tcircle\n2\tsquare", "CSV"),
+        ("a.YAML", "names: [circle]", "YAML"),
+        ("a.txt", "- circle\n- square", "YAML"),
+    ],
+)
+def test_tables_are_refused_with_the_form_to_use(
+    name: str, content: str, kind: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=f"is {kind}: .*one name per line.*names=\\[cat, dog\\]"):
+        read_names(tmp_path / name)
+
+
+def test_an_empty_file_and_a_picture_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("\n\n")
+    with pytest.raises(UserError, match=r"a\.txt holds no name"):
+        read_names(tmp_path / "a.txt")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\xff")
+    with pytest.raises(UserError, match="cannot read the names"):
+        read_names(tmp_path / "a.png")
