@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from glip_pl.errors import UserError
 from glip_pl.files.shipped_settings import CONF_DIR
+from glip_pl.running.command_line import readable_words
 from glip_pl.running.settings import register_resolvers
 
 EXIT_USER_ERROR = 2
@@ -40,10 +41,20 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
                 sys.exit(EXIT_USER_ERROR)
 
         register_resolvers()
-        decorated: Callable[[], Any] = hydra.main(
+        run_with_settings: Callable[[], Any] = hydra.main(
             version_base="1.3", config_path=str(CONF_DIR), config_name=config_name
         )(run_task)
-        return decorated
+
+        @wraps(task)
+        def main() -> Any:
+            try:
+                sys.argv[1:] = readable_words(sys.argv[1:])  # Hydra reads them from here
+            except UserError as error:
+                print(f"error: {error}", file=sys.stderr)
+                sys.exit(EXIT_USER_ERROR)
+            return run_with_settings()
+
+        return main
 
     return decorate
 

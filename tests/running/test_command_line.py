@@ -1,0 +1,91 @@
+"""Words of a command line arrive in the settings as they were typed."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from glip_pl.errors import UserError
+from glip_pl.running.command_line import readable_words
+from glip_pl.running.settings import compose_settings
+
+
+def setting(word: str, key: str) -> object:
+    """The value of a setting of `predict`, after Hydra and OmegaConf have read the word."""
+    return compose_settings(readable_words(["image=x.png", word]), "predict")[key]
+
+
+ORDINARY = (
+    "a man's hat",
+    'a "red" star',
+    "photo (1).png",
+    "фото_照片_é.png",
+    "a=b",
+    "a cat, a dog",
+    "{x}.png",
+    "[1].png",
+    "a: b",
+    "5",
+    "3.50",
+    "1_000",
+    "true",
+    "C:\\x\\",
+    "it's \\' odd\\",
+    "a cat. two dogs",
+    "猫。",
+    "#1 & more!",
+)
+
+
+@pytest.mark.parametrize("value", ORDINARY)
+def test_ordinary_words_are_taken_as_typed(value: str) -> None:
+    for key in ("text", "image", "names", "output", "ckpt", "prompt", "data.root", "+image"):
+        (word,) = readable_words([f"{key}={value}"])
+        assert OverridesParser.create().parse_override(word).value() == value
+
+
+def test_the_settings_receive_what_was_typed() -> None:
+    words = ["image=фото (1).png", "text=a man's ${hat (1)", "names=a=b,c.txt", "output={x}"]
+    config = compose_settings(readable_words(words), "predict")
+    assert (config.image, config.text) == ("фото (1).png", "a man's ${hat (1)")
+    assert (config.names, config.output) == ("a=b,c.txt", "{x}")
+
+
+def test_what_hydra_understands_keeps_its_meaning() -> None:
+    for word in ("text='a man, a dog'", "text=[circle, square]", "text=null", "names=x.txt"):
+        assert readable_words([word, "device=cuda"]) == [word, "device=cuda"]
+    assert setting("text='a man, a dog'", "text") == "a man, a dog"
+    assert setting("text=[circle, square]", "text") == ["circle", "square"]
+    assert setting("text=null", "text") is None
+
+
+def test_words_that_are_quoted_once_stay(tmp_path: Path) -> None:
+    """A process that Lightning starts receives the words of its parent."""
+    once = readable_words(["text=a man's hat", "image=~/x (1).png"])
+    assert readable_words(once) == once
+
+
+def test_the_home_folder_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann's")
+    assert setting("image=~/a.png", "image") == "/home/ann's/a.png"
+    assert setting("image='~/a.png'", "image") == "/home/ann's/a.png"
+    assert setting("output=~", "output") == "/home/ann's"
+    assert setting("text=~", "text") == "~"
+    assert readable_words(["data.root=~/d"]) == ["data.root='/home/ann\\'s/d'"]
+
+
+def test_options_and_sweeps_stay() -> None:
+    words = ["-m", "--cfg", "job", "ckpt=a.ckpt,b.ckpt", "+data.x=1", "~callbacks.ema"]
+    assert readable_words(words) == words
+
+
+@pytest.mark.parametrize("word", ["data.prompts=a's", "name=é", "paths.data=~/x"])
+def test_other_settings_are_refused_with_the_form_to_type(word: str) -> None:
+    with pytest.raises(UserError, match="special to Hydra") as raised:
+        readable_words([word])
+    (typed,) = shlex.split(str(raised.value).rpartition("the word, ")[2])
+    override = OverridesParser.create().parse_override(typed)
+    assert override.value() == word.partition("=")[2]
+    with pytest.raises(UserError, match="special to Hydra"):
+        readable_words(["-m", "text=a man's hat"])
