@@ -63,6 +63,21 @@ def test_stats_are_written_for_the_chosen_set(
     assert sum(statistics["categories"].values()) == statistics["boxes"]
 
 
+def test_any_category_name_can_be_counted(
+    folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rich would take these names for its own markup."""
+    annotations = json.loads((folder / "train.json").read_text())
+    names = ("[/]", "[red]x", "back\\slash\\")
+    for category, name in zip(annotations["categories"], names, strict=False):
+        category["name"] = name
+    (folder / "train.json").write_text(json.dumps(annotations))
+    call(monkeypatch, "stats", folder, "sets=[train/custom]")
+    shown = capsys.readouterr().out
+    assert len(annotations["categories"]) > 1
+    assert "[/] " in shown and "[red]x " in shown
+
+
 def test_browse_writes_a_page(folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     call(monkeypatch, "browse", folder, "browse.count=3")
     page = (run / "index.html").read_text()

@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from glip_pl.data.index import Index
 from glip_pl.data.indexing import open_index
@@ -137,9 +138,10 @@ def run_stats(config: DictConfig) -> None:
         for named_set, index in _sets_with_indexes(config)
     }
     for name, values in statistics.items():
-        table = Table(title=name, show_header=False)
+        table = Table(title=Text(name), show_header=False)
         for key, value in values.items():
-            table.add_row(key, _shown_counts(value) if isinstance(value, dict) else str(value))
+            shown = _shown_counts(value) if isinstance(value, dict) else str(value)
+            table.add_row(key, Text(shown))  # names may look like rich's markup
         Console().print(table)
     print(f"all statistics: {_write(config, 'stats.json', json.dumps(statistics, indent=1))}")
 
