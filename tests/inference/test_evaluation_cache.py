@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from glip_pl.inference import evaluation_cache
 from glip_pl.inference.evaluation_cache import EvaluationCache
@@ -52,3 +53,29 @@ def test_a_damaged_file_loses_only_its_own_images(
     first.write_bytes(b"cut")
     assert len(EvaluationCache(tmp_path).load()) == 1
     assert "its images are evaluated again" in caplog.text
+
+
+def test_a_changed_byte_anywhere_is_noticed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = EvaluationCache(tmp_path)
+    cache.add([1, 2], [random_detections(3), random_detections(0)])
+    cache.save()
+    [path] = tmp_path.iterdir()
+    sound = path.read_bytes()
+    assert EvaluationCache(tmp_path).load().keys() == {1, 2}
+    for position in range(0, len(sound), 5):
+        damaged = bytearray(sound)
+        damaged[position] ^= 2
+        path.write_bytes(damaged)
+        caplog.clear()
+        loaded = EvaluationCache(tmp_path).load()
+        assert not loaded and path.name in caplog.text, position
+
+
+def test_a_file_without_a_checksum_is_not_trusted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_file({"image_ids": torch.tensor([1])}, tmp_path / "a.safetensors")
+    assert not EvaluationCache(tmp_path).load()
+    assert "a.safetensors cannot be read" in caplog.text

@@ -3,8 +3,13 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from glip_pl.evaluate import evaluate
+from glip_pl.inspection import final_report
+from glip_pl.metrics.coco import COCOAveragePrecision
 from tests.conftest import MINILM, SMALL, Compose
 
 
@@ -27,3 +32,17 @@ def test_the_page_has_the_figures_and_pictures(
     assert page.count("<figure>") == 4  # every image has missed boxes
     assert "Images with the most missed boxes" in page
     assert not re.search(r"(src|href)='(?!data:)", page)
+
+
+def test_a_page_that_cannot_be_written_leaves_the_older_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "report.html"
+    page.write_text("older")
+    unused: Any = None
+    metric = COCOAveragePrecision.__new__(COCOAveragePrecision)
+    monkeypatch.setattr(final_report, "_section", lambda *arguments: "\ud800")  # has no UTF-8
+    with pytest.raises(UnicodeEncodeError):
+        final_report.write_page(page, "title", {"a": unused}, {"a": metric}, {"a": {}})
+    assert page.read_text() == "older"
+    assert list(tmp_path.iterdir()) == [page]

@@ -1,15 +1,16 @@
 """Detections of an unfinished evaluation on disk, so that little is lost if it is interrupted."""
 
+import hashlib
 import logging
 import shutil
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from glip_pl.files.writing import write_whole
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 SAVE_INTERVAL = 30.0
 """Seconds between two files of a process."""
+
+CHECKSUM = "sha256"
+"""Key of the checksum in the metadata of a file."""
 
 
 class EvaluationCache:
@@ -44,19 +48,20 @@ class EvaluationCache:
         if not self.unsaved:
             return
         with write_whole(self.folder / f"{uuid.uuid4().hex}.safetensors") as partial:
-            save_file(_packed(self.unsaved), partial)
+            tensors = _packed(self.unsaved)
+            save_file(tensors, partial, {CHECKSUM: _sha256_of(tensors)})
         self.unsaved = []
 
     def load(self) -> dict[int, Detections]:
         """Saved detections of all processes and earlier attempts, by image id.
 
-        A warning names files that cannot be read; their images have to be evaluated again.
+        A warning names files that are damaged; their images have to be evaluated again.
         """
         detections: dict[int, Detections] = {}
         for path in sorted(self.folder.glob("*.safetensors")):
             try:
-                detections |= _unpacked(load_file(path))
-            except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+                detections |= _unpacked(_read(path))
+            except (SafetensorError, OSError, KeyError, RuntimeError, ValueError) as error:
                 log.warning("%s cannot be read, its images are evaluated again: %s", path, error)
         return detections
 
@@ -64,6 +69,26 @@ class EvaluationCache:
         """Delete all files and everything that was added: the evaluation is finished."""
         self.unsaved = []
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file. Raises ValueError if they are not those that were written."""
+    with safe_open(path, framework="pt") as file:
+        checksum = (file.metadata() or {}).get(CHECKSUM)
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+    if checksum != _sha256_of(tensors):
+        raise ValueError("its content does not have the checksum that was written")
+    return tensors
+
+
+def _sha256_of(tensors: Mapping[str, Tensor]) -> str:
+    """Checksum of names, types, shapes and values."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _packed(images: Sequence[tuple[int, Detections]]) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.truth import Truth
+from glip_pl.files.writing import write_whole
 from glip_pl.inspection.charts import plain_label
 from glip_pl.inspection.html_page import document, photograph, plot, table, table_of_rows
 from glip_pl.inspection.misses import worst_misses
@@ -58,7 +59,8 @@ def write_page(
     if not sections:
         return
     body = f"<h1>{html.escape(title)}</h1>{''.join(sections)}"
-    path.write_text(document(title, body, TABLES), encoding="utf-8")
+    with write_whole(path) as partial:
+        partial.write_text(document(title, body, TABLES), encoding="utf-8")
     print(f"report: {path}")
 
 
