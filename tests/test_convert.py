@@ -210,6 +210,9 @@ def test_verifying_names_the_released_file(
     assert f"renamed.pth: 26 bytes, SHA-256 {release.sha256}" in said
     assert "This is GLIP-T (Z), released as glip_z.pth." in said
     assert list(tmp_path.iterdir()) == [path]
+    words = [f"official={path}", "verify=true", f"picture={tmp_path}/x.png"]
+    with pytest.raises(UserError, match=r"x\.png \(the setting `picture`\)"):
+        convert.convert(settings(words, name="convert"))
 
 
 def test_verifying_compares_detections_in_a_picture(

@@ -83,7 +83,11 @@ def verify(config: DictConfig) -> None:
 
 
 def _picture(path: str) -> Image.Image:
-    return upright(load_image(Path(path).expanduser()))
+    """The image of a file. Raises UserError naming the setting if it cannot be read."""
+    try:
+        return upright(load_image(Path(path).expanduser()))
+    except UserError as error:
+        raise UserError(f"{error} (the setting `picture`)") from error
 
 
 main = command("convert")(convert)
