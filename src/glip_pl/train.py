@@ -16,7 +16,13 @@ from glip_pl.running.build import build_data, build_model, build_module, build_t
 from glip_pl.running.checks import one_prompt, warn_of_untrained
 from glip_pl.running.cli import command
 from glip_pl.running.resolved_settings import resolve_training, write_settings
-from glip_pl.running.resuming import claim_run, find_resumed, resumed_settings
+from glip_pl.running.resuming import (
+    check_resumed,
+    claim_run,
+    find_resumed,
+    hold_run_folder,
+    resumed_settings,
+)
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.training.freezing import train_only
 from glip_pl.training.interruption import stopped_at_batch_end
@@ -45,10 +51,11 @@ def train(config: DictConfig) -> float | None:
             print(f"finished before: {results}")
             results.touch()  # the summary of a sweep counts only files written during the sweep
             return None
-    run = prepare(config, weights)
-    with stopped_at_batch_end(run.trainer):
-        run.trainer.fit(run.module, run.data, ckpt_path=run.resumed, weights_only=True)
-    return finish(run)
+    with hold_run_folder(config):
+        run = prepare(config, weights)
+        with stopped_at_batch_end(run.trainer):
+            run.trainer.fit(run.module, run.data, ckpt_path=run.resumed, weights_only=True)
+        return finish(run)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +74,8 @@ def prepare(config: DictConfig, weights: Path | None) -> Run:
     resumed = find_resumed(config)
     data = build_data(config, train=True)
     config = resolve_training(config, data)
+    if resumed is not None:
+        check_resumed(config, resumed)
     model = build_model(config, weights)
     train_only(model, config.tuning.trains)
     if weights is None and resumed is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from glip_pl.errors import UserError
-from glip_pl.files.claim import claim, read_claim
+from glip_pl.files.claim import claim, exclusive, read_claim
 
 REMEDY = "Set output= to another folder"
 
@@ -43,7 +43,7 @@ def test_a_mark_may_hold_more_than_the_job(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_in_use_can_be_claimed_by_another_job(tmp_path: Path) -> None:
     mark = tmp_path / "job.json"
     claim(mark, {"weights": "a"}, REMEDY)
-    claim(mark, {"weights": "b"}, REMEDY, in_use=False)
+    claim(mark, {"weights": "b"}, REMEDY, in_use=lambda: False)
     assert read_claim(mark) == {"weights": "b"}
 
 
@@ -79,3 +79,24 @@ def test_of_jobs_that_claim_a_folder_at_once_one_wins(tmp_path: Path) -> None:
     answers = [process.communicate()[0].strip() for process in processes]
     assert sorted(answers) == ["claimed", "refused", "refused"]
     assert read_claim(mark) == {"job": "abc"[answers.index("claimed")]}
+
+
+def test_only_one_process_holds_a_folder(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from glip_pl.files.claim import exclusive\n"
+    code += "with exclusive(Path(sys.argv[1]), 'Wait.'): print('held', flush=True); input()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout is not None and other.stdout.readline() == "held\n"
+    with (
+        pytest.raises(UserError, match=r"another process is writing to .*Wait\."),
+        exclusive(tmp_path, "Wait."),
+    ):
+        pass
+    other.kill()  # the lock falls with its process
+    other.wait()
+    with exclusive(tmp_path, "Wait."):
+        pass

@@ -63,7 +63,7 @@ def fit(
     resume: Path | None = None,
     fail_at: int | None = None,
     change: Callable[[Run], object] = lambda run: None,
-    around: Callable[[pl.Trainer], AbstractContextManager[None]] = nullcontext,
+    around: Callable[[pl.Trainer], AbstractContextManager[None]] = lambda trainer: nullcontext(),
 ) -> tuple[Run, list[Step]]:
     """Train, after a `change` of what is built; returns it and what every step was given."""
     pl.seed_everything(0)

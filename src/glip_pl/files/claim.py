@@ -1,17 +1,23 @@
 """Claims a folder for one job, so that another job does not add to the files in it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from glip_pl.errors import UserError
 from glip_pl.files.writing import write_json
 
 
-def claim(mark: Path, job: Mapping[str, Any], remedy: str, in_use: bool = True) -> dict[str, Any]:
+def claim(
+    mark: Path,
+    job: Mapping[str, Any],
+    remedy: str,
+    in_use: Callable[[], bool] = lambda: True,
+) -> dict[str, Any]:
     """Claim the folder of the JSON file `mark` for a job; returns the content of the mark.
 
     The first claim writes `job`. A later one must have equal values for all keys of its `job`, or
@@ -22,7 +28,7 @@ def claim(mark: Path, job: Mapping[str, Any], remedy: str, in_use: bool = True) 
     job = json.loads(json.dumps(job))  # the form that is read back: no tuples, all keys are strings
     mark.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(mark.with_name(f".{mark.name}.lock")):
-        claimed = read_claim(mark) if in_use else None
+        claimed = read_claim(mark) if in_use() else None
         if claimed is None:
             write_json(mark, job)
             return dict(job)
@@ -33,6 +39,25 @@ def claim(mark: Path, job: Mapping[str, Any], remedy: str, in_use: bool = True) 
                 f"{', '.join(different)}. {remedy}"
             )
         return claimed
+
+
+@contextmanager
+def exclusive(folder: Path, remedy: str) -> Iterator[None]:
+    """Hold a folder that only one process may write to, until the block ends.
+
+    The lock is the operating system's: it ends with the process, however that ends. Raises
+    UserError with the `remedy` if another process holds the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".writing.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise UserError(f"another process is writing to {folder.absolute()}. {remedy}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def read_claim(mark: Path) -> dict[str, Any] | None:

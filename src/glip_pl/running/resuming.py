@@ -1,25 +1,33 @@
 """Which run a training continues, and which folder belongs to it."""
 
 import copy
+import logging
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+from pytorch_lightning.utilities import rank_zero_only
 
-from glip_pl.checkpoints.reading import read_checkpoint
+from glip_pl.checkpoints.reading import load_entries, read_checkpoint
 from glip_pl.checkpoints.recipes import without_weights
 from glip_pl.errors import UserError
-from glip_pl.files.claim import claim
+from glip_pl.files.claim import claim, exclusive
 from glip_pl.files.hashing import key_of, sha256_of
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.running.settings import plain
 from glip_pl.training.callbacks.resumed_settings import (
     COMPARED,
+    SETTINGS_KEY,
     ResumedSettings,
+    compare_settings,
     flat,
     is_below,
 )
 from glip_pl.training.module import GroundingModule
+
+log = logging.getLogger(__name__)
 
 WITHOUT_EFFECT = (
     *("resume", "keep_going", "paths", "logger", "prompt_memory_gb"),
@@ -59,16 +67,43 @@ def claim_run(config: DictConfig, weights: Path | None) -> None:
         folder / "claim.json",
         {"settings": settings_key(config, weights)},
         "Remove the folder, or choose another one (hydra.sweep.dir or hydra.run.dir)",
-        in_use=any(path.is_file() for path in left),
+        in_use=lambda: any(path.is_file() for path in left),
     )
+
+
+def hold_run_folder(config: DictConfig) -> AbstractContextManager[None]:
+    """Hold the run's folder in the first process of the run, until the block ends.
+
+    Raises UserError if another run writes to it, such as one that was started in the same second.
+    """
+    if getattr(rank_zero_only, "rank", 0) != 0:  # an attribute that its type does not declare
+        return nullcontext()
+    folder = Path(config.paths.output)
+    return exclusive(folder, "Start the run again, or in another folder: hydra.run.dir=...")
 
 
 def resumed_settings(config: DictConfig, module: GroundingModule) -> ResumedSettings:
     """The callback that compares the settings of a resumed run with those of its checkpoint."""
+    return ResumedSettings(compared_settings(config), module.optimizer)
+
+
+def check_resumed(config: DictConfig, checkpoint: Path) -> None:
+    """Report what is resumed, and which settings have changed; the settings must be resolved.
+
+    Raises UserError if one has changed that must stay.
+    """
+    entries = load_entries(checkpoint)
+    log.info("resuming from %s, step %s", checkpoint, entries.get("global_step"))
+    before = entries.get(SETTINGS_KEY)
+    if isinstance(before, Mapping):  # absent in checkpoints of older versions
+        compare_settings(before, compared_settings(config))
+
+
+def compared_settings(config: DictConfig) -> dict[str, Any]:
+    """The settings that a checkpoint keeps for the run that continues it, by dotted keys."""
     settings = plain(config)
     settings["model"] = without_weights(settings["model"])
-    compared = {key: value for key, value in flat(settings) if is_below(key, COMPARED)}
-    return ResumedSettings(compared, module.optimizer)
+    return {key: value for key, value in flat(settings) if is_below(key, COMPARED)}
 
 
 def settings_key(config: DictConfig, weights: Path | None) -> str:

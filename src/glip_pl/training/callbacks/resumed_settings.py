@@ -1,7 +1,7 @@
 """Compares the settings of a resumed run with those that its checkpoint was trained with."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -34,9 +34,9 @@ COMPARED = (
 
 
 class ResumedSettings(pl.Callback):
-    """Stores the settings of a training in its checkpoints, and compares them when it is resumed.
+    """Stores the settings of a training in its checkpoints.
 
-    A changed setting is refused, applied, or named in a warning, but never ignored.
+    A resumed run gets the learning rates and weight decay of its own settings.
     """
 
     def __init__(self, settings: Mapping[str, Any], optimizer: GroupedAdamW) -> None:
@@ -53,47 +53,58 @@ class ResumedSettings(pl.Callback):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Compare the settings, and give the optimizer its new learning rates and weight decay.
-
-        Raises UserError if a setting has changed that must stay.
-        """
-        before = checkpoint.get(SETTINGS_KEY)
-        if not isinstance(before, Mapping):  # of an older version: nothing to compare with
-            return
-        keys = dict.fromkeys([*before, *self.settings])
-        changed = [key for key in keys if before.get(key) != self.settings.get(key)]
-        fixed = [key for key in changed if is_below(key, FIXED)]
-        if fixed:
-            listing = ", ".join(self._change(key, before) for key in fixed)
-            raise UserError(
-                f"a resumed run must keep these settings: {listing}. Give them their old values, "
-                "or start a new training from the weights: ckpt=... without resume"
-            )
-        for key in changed:
-            applied = is_below(key, APPLIED)
-            effect = "applied from now on" if applied else "differs from the interrupted run"
-            log.warning("%s: %s", self._change(key, before), effect)
-        self._rescale(before, checkpoint)
-
-    def _change(self, key: str, before: Mapping[str, Any]) -> str:
-        return f"{key}={self.settings.get(key)} (was {before.get(key)})"
-
-    def _rescale(self, before: Mapping[str, Any], checkpoint: dict[str, Any]) -> None:
         """Scale the stored learning rates and weight decays by what their settings were changed."""
+        before = checkpoint.get(SETTINGS_KEY)
+        if not isinstance(before, Mapping):  # of an older version, or of another program
+            return
         old = GroupedAdamW(
             *(float(before[f"optimizer.{name}"]) for name in ("lr", "text_lr", "weight_decay"))
         )
         for optimizer in checkpoint.get("optimizer_states", ()):
             for number, group in enumerate(optimizer["param_groups"]):
-                name = str(group["name"])
-                rates = self.optimizer.rate(name), old.rate(name)
-                decays = self.optimizer.decay(name), old.decay(name)
-                for key, change in (("lr", rates), ("weight_decay", decays)):
-                    for stored in {key, f"initial_{key}"} & group.keys():
-                        group[stored] = _scaled(group[stored], *change)
-                for schedule in checkpoint.get("lr_schedulers", ()):
-                    for stored in {"base_lrs", "_last_lr"} & schedule.keys():
-                        schedule[stored][number] = _scaled(schedule[stored][number], *rates)
+                self._rescale(old, group, number, checkpoint.get("lr_schedulers", ()))
+
+    def _rescale(
+        self,
+        old: GroupedAdamW,
+        group: dict[str, Any],
+        number: int,
+        schedules: Sequence[dict[str, Any]],
+    ) -> None:
+        """Change a parameter group, the one with this number, and its rates in the schedules."""
+        name = str(group["name"])
+        rates = self.optimizer.rate(name), old.rate(name)
+        decays = self.optimizer.decay(name), old.decay(name)
+        for key, change in (("lr", rates), ("weight_decay", decays)):
+            for stored in {key, f"initial_{key}"} & group.keys():
+                group[stored] = _scaled(group[stored], *change)
+        for schedule in schedules:
+            for stored in {"base_lrs", "_last_lr"} & schedule.keys():
+                schedule[stored][number] = _scaled(schedule[stored][number], *rates)
+
+
+def compare_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Compare the settings of an interrupted run with those of the run that continues it.
+
+    A change is applied or named in a warning, never ignored. Raises UserError for a setting that
+    must stay.
+    """
+    keys = dict.fromkeys([*before, *now])
+    changes = {
+        key: f"{key}={now.get(key)} (was {before.get(key)})"
+        for key in keys
+        if before.get(key) != now.get(key)
+    }
+    fixed = [change for key, change in changes.items() if is_below(key, FIXED)]
+    if fixed:
+        raise UserError(
+            f"a resumed run must keep these settings: {', '.join(fixed)}. Give them their old "
+            "values, or start a new training from the weights: ckpt=... without resume"
+        )
+    for key, change in changes.items():
+        applied = is_below(key, APPLIED)
+        effect = "applied from now on" if applied else "differs from the interrupted run"
+        log.warning("%s: %s", change, effect)
 
 
 def _scaled(value: float, new: float, old: float) -> float:
