@@ -31,3 +31,10 @@ def test_the_first_line_of_an_exception_is_cut(text: str, line: str) -> None:
 )
 def test_any_value_is_shown_and_cut(value: object, text: str) -> None:
     assert shown(value, length=6) == text
+
+
+def test_nested_lists_are_shown_at_once() -> None:
+    values: list[object] = [1]
+    for _ in range(60):
+        values = [values, values]  # 2 ** 60 numbers
+    assert shown(values).startswith("[[[[")

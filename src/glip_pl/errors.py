@@ -1,5 +1,6 @@
 """The exception that commands show to users without a traceback."""
 
+import reprlib
 from collections.abc import Sequence
 
 
@@ -18,9 +19,13 @@ def first_line(error: BaseException, length: int = 200) -> str:
     return next(iter(str(error).splitlines()), "")[:length]
 
 
+_SHORT = reprlib.Repr()  # of nested lists the first levels and members only
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+
+
 def shown(value: object, length: int = 60) -> str:
     """A text as it is and any other value as Python writes it, cut, for a message."""
     try:
-        return (value if isinstance(value, str) else repr(value))[:length]
+        return (value if isinstance(value, str) else _SHORT.repr(value))[:length]
     except ValueError:  # Python does not write integers of more than 4300 digits
         return "a number of thousands of digits"

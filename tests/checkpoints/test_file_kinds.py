@@ -72,6 +72,21 @@ def test_an_archive_that_unpacks_to_more_than_its_size_is_refused(tmp_path: Path
     check_archive(sound)
 
 
+class Growing:
+    """A few bytes in a file, and a megabyte in memory."""
+
+    def __reduce__(self) -> Any:
+        return (bytearray, (10**6,))
+
+
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_a_pickle_that_grows_in_memory_is_refused(as_zip: bool, tmp_path: Path) -> None:
+    path = tmp_path / "bomb.ckpt"
+    torch.save({"x": Growing()}, path, _use_new_zipfile_serialization=as_zip)
+    with pytest.raises(UserError, match=r"bomb\.ckpt refers to bytearray"):
+        check_archive(path)
+
+
 def test_the_header_of_safetensors_is_within_bounds(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(save({"x": torch.ones(1)}))

@@ -73,3 +73,15 @@ def test_a_type_of_objects_cannot_be_given_other_flags(tmp_path: Path) -> None:
     assert b"dtype" in path.read_bytes()
     with pytest.raises(UserError, match=r"x\.pth is no readable checkpoint"):
         load_entries(path)
+
+
+@pytest.mark.parametrize("arguments", [(), (b"",), ("text",)])
+def test_a_number_takes_no_more_memory_than_its_bytes(
+    arguments: tuple[Any, ...], tmp_path: Path
+) -> None:
+    """Of a type of 2 GB without bytes, numpy would make 2 GB of zeros."""
+    kind = Reduced(np.dtype, "V2000000000")
+    entry = Reduced(np.float64(0).__reduce__()[0], kind, *arguments)
+    torch.save({"entry": entry}, tmp_path / "x.pth")
+    with pytest.raises(UserError, match=r"x\.pth is no readable checkpoint"):
+        load_entries(tmp_path / "x.pth")

@@ -1,6 +1,7 @@
 """Names files that are no checkpoint; refuses archives that unpack to more than their size."""
 
 import json
+import mmap
 import pickle
 import re
 import zipfile
@@ -26,6 +27,9 @@ WEB_PAGE = (b"<!doctype html", b"<html")
 
 HEADER_LENGTH = 8
 """Bytes of a safetensors file that hold the length of its header."""
+
+GROWING = b"\nbytearray\n"
+"""How a pickle names the only type that torch.load would make of any size without content."""
 
 MAX_HEADER = 16 * 2**20
 """Bytes of the longest header of a safetensors file that is read; GLIP-L's has about 150 KB."""
@@ -73,22 +77,32 @@ def _is_text(start: bytes) -> bool:
 
 
 def check_archive(path: Path) -> None:
-    """Raise UserError if a zip archive would unpack to more than the file itself.
+    """Raise UserError if a file of torch.save would unpack to more than the file itself."""
+    if zipfile.is_zipfile(path):
+        _check_entries(path)
+    elif path.stat().st_size == 0:
+        raise no_checkpoint(path, "it is empty")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(GROWING) >= 0:
+            raise UserError(
+                f"{path} refers to bytearray, of which a few bytes may become gigabytes. Do not "
+                "trust this file"
+            )
 
-    torch.save never compresses: entries that are larger than the file are a trap for the memory.
-    """
-    if not zipfile.is_zipfile(path):
-        return
+
+def _check_entries(path: Path) -> None:
+    """Raise UserError if the entries of a zip archive are compressed or larger than the file."""
     try:
         with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
+            entries = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise no_checkpoint(path, f"its list of entries is broken ({first_line(error)})") from error
-    size = path.stat().st_size
-    if unpacked > size:
+    size, unpacked = path.stat().st_size, sum(entry.file_size for entry in entries)
+    stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+    if unpacked > size or not stored:
         raise UserError(
-            f"{path} has {size:,} bytes and would unpack to {unpacked:,}, which torch.save never "
-            "writes. Do not trust this file"
+            f"{path} has {size:,} bytes and would unpack to {unpacked:,}; torch.save never "
+            "compresses. Do not trust this file"
         )
 
 
