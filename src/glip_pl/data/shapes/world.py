@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from glip_pl.data.shapes import subsets
 from glip_pl.data.shapes.scenes import Pair
-from glip_pl.data.shapes.web_pairs import write_web
+from glip_pl.data.shapes.web_pairs import PER_SHARD, write_web
 from glip_pl.errors import UserError
-from glip_pl.files.writing import partial_folder
+from glip_pl.files.leftovers import remove_leftovers
+from glip_pl.files.writing import partial_folder, partial_path
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +26,9 @@ MANIFEST = "shapes_world.json"
 
 VERSION = 3
 """Increases when the pictures change, so that a folder of an older version is replaced."""
+
+_PICTURE = re.compile(r"images/(\w+)/(\d{6}|[1-9]\d{6,18})\.png", re.ASCII)
+_SHARD = re.compile(r"web/(\d{5}|[1-9]\d{5,18})\.tar", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -39,24 +45,38 @@ class World:
     def write(self, root: str | Path) -> bool:
         """Make the world in `root` unless it is already there; True if it was made.
 
-        The folder appears complete or not at all, even if the process is killed or if several
-        processes make the world at once. Raises UserError if `root` holds something else.
+        The folder appears complete or not at all, even if the process is killed. If several
+        processes call this, one makes the world and the others wait. Raises UserError if `root`
+        holds files that no world has written.
         """
-        root = Path(root)
+        root = Path(root).resolve()
         manifest = {"version": VERSION, **asdict(self)}
         if _holds(root, manifest):
             return False
         _check_free(root)
-        with partial_folder(root) as folder:
-            self._fill(folder)
-            (folder / MANIFEST).write_text(json.dumps(manifest))
-            _replace(root, folder, manifest)
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{root}.lock"):
+            if _holds(root, manifest):  # made while this process waited
+                return False
+            remove_leftovers(root)
+            with partial_folder(root) as folder:
+                self._fill(folder)
+                (folder / MANIFEST).write_text(json.dumps(manifest))
+                _replace(root, folder)
         return True
 
-    def _fill(self, root: Path) -> None:
-        """Write all subsets into an empty folder."""
-        (root / "annotations").mkdir()
-        plan: list[tuple[str, int, subsets.Subset]] = [
+    def writes(self, name: str) -> bool:
+        """Whether a file, named by its path from the world's folder, belongs to this world."""
+        counts = {subset: count for subset, count, _ in self._plan()}
+        if picture := _PICTURE.fullmatch(name):
+            return 1 <= int(picture[2]) <= counts.get(picture[1], 0)
+        if shard := _SHARD.fullmatch(name):
+            return int(shard[1]) * PER_SHARD < self.web
+        return name == MANIFEST or name in {f"annotations/{subset}.json" for subset in counts}
+
+    def _plan(self) -> list[tuple[str, int, subsets.Subset]]:
+        """Name, number of pictures and function of each subset with boxes."""
+        return [
             ("detection", self.detection, subsets.detection),
             ("captions", self.captions, subsets.captions),
             ("seen", self.evaluation, subsets.detection),
@@ -66,6 +86,11 @@ class World:
             ("phrases", self.evaluation, subsets.captions),
             ("vocabulary", self.evaluation, subsets.vocabulary),
         ]
+
+    def _fill(self, root: Path) -> None:
+        """Write all subsets into an empty folder."""
+        (root / "annotations").mkdir()
+        plan = self._plan()
         shown: Counter[Pair] = Counter()  # pictures with captions that show each pair
         for number, (name, count, annotate) in enumerate(plan):
             (root / "images" / name).mkdir(parents=True)
@@ -81,27 +106,47 @@ def _holds(root: Path, manifest: dict[str, Any]) -> bool:
     """Whether the folder holds the world of these settings."""
     try:
         present: object = json.loads((root / MANIFEST).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return present == manifest
 
 
 def _check_free(root: Path) -> None:
     """Raise UserError if the folder holds anything but a world, which may be replaced."""
-    if root.exists() and not (root / MANIFEST).is_file() and any(root.iterdir()):
+    if not root.exists():
+        return
+    if not root.is_dir() or (not (root / MANIFEST).is_file() and any(root.iterdir())):
         raise UserError(f"{root} exists and is no ShapesWorld; move it away or choose another root")
+    world = _present_world(root)
+    for path in sorted(root.rglob("*")):
+        if path.is_dir() and not path.is_symlink():
+            continue
+        if world is None or not world.writes(path.relative_to(root).as_posix()):
+            raise UserError(
+                f"{root} holds a ShapesWorld of other settings, which would be replaced, and also "
+                f"{path}, which is not part of it; move that file away or choose another root"
+            )
 
 
-def _replace(root: Path, folder: Path, manifest: dict[str, Any]) -> None:
+def _present_world(root: Path) -> World | None:
+    """The world that a folder holds by its manifest; None without a manifest that is known."""
+    try:
+        settings = json.loads((root / MANIFEST).read_text())
+        settings.pop("version")
+        world = World(**settings)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    return world if all(isinstance(value, int) for value in settings.values()) else None
+
+
+def _replace(root: Path, folder: Path) -> None:
     """Put the finished folder at `root`, in place of an older world if there is one."""
     _check_free(root)
-    if root.exists() and not _holds(root, manifest):
-        shutil.rmtree(root)
-    try:
-        folder.replace(root)
-    except OSError:
-        if not _holds(root, manifest):  # otherwise another process was faster
-            raise
+    older = partial_path(root)
+    if root.exists():
+        root.rename(older)  # at once, so that a killed process never leaves half a world at root
+    folder.replace(root)
+    shutil.rmtree(older, ignore_errors=True)
 
 
 def prepare(root: str | Path, world: World) -> None:
