@@ -38,7 +38,7 @@ def foreign_kind(content: bytes) -> str | None:
     None if that is unknown.
     """
     if not content:
-        return "empty (0 bytes): copy or download it again"
+        return "empty (0 bytes), no image: copy or download it again"
     if content[4:8] == b"ftyp":
         kind = HEIF_BRANDS.get(content[8:12], "a video or a picture in a video format")
     else:
