@@ -16,5 +16,7 @@ def test_the_newest_run_wins(tmp_path: Path) -> None:
     assert find_checkpoint("last", tmp_path) == tmp_path / "b" / "checkpoints" / "last.ckpt"
     with pytest.raises(UserError, match="has a best checkpoint"):
         find_checkpoint("best", tmp_path)
+    with pytest.raises(UserError, match="is a folder, not a checkpoint"):
+        find_checkpoint(str(tmp_path), tmp_path)
     with pytest.raises(UserError, match=r"no such checkpoint: x\.ckpt"):
         find_checkpoint("x.ckpt", tmp_path)

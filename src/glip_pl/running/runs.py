@@ -17,6 +17,8 @@ def find_checkpoint(wanted: str, runs: Path) -> Path:
         return hub.download(wanted)
     if wanted not in ("last", "best"):
         path = Path(wanted).expanduser()
+        if path.is_dir():
+            raise UserError(f"{path} is a folder, not a checkpoint: name a file (the setting ckpt)")
         if not path.is_file():
             raise UserError(f"no such checkpoint: {path}")
         return path
