@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from glip_pl.data.formats import tsv_rows
 from glip_pl.data.formats.tsv_rows import offsets_file, read_row, row_offsets
 from glip_pl.errors import UserError
 
@@ -30,3 +31,11 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
         row_offsets(tmp_path / "absent.tsv")
     with pytest.raises(UserError, match=r"cannot read .*absent\.tsv"):
         read_row(tmp_path / "absent.tsv", 0)
+
+
+def test_a_row_of_gigabytes_is_not_read(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tsv_rows, "MAX_ROW", 5)
+    assert row_offsets(rows).tolist() == [0, 4, 8]
+    monkeypatch.setattr(tsv_rows, "MAX_ROW", 4)
+    with pytest.raises(UserError, match=r"rows\.tsv: a row has 4 bytes or more: too large"):
+        row_offsets(rows)

@@ -34,10 +34,17 @@ def row_offsets(file: Path) -> NDArray[np.int64]:
         if listing.is_file():
             return np.fromstring(listing.read_text(), dtype=np.int64, sep="\n")
         with file.open("rb") as rows:
-            lengths = [len(row) for row in rows]
+            lengths = [_row_length(row) for row in iter(lambda: rows.readline(MAX_ROW), b"")]
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read the rows of {file}: {error}") from error
     return np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+
+
+def _row_length(row: bytes) -> int:
+    """Bytes of a row. Raises ValueError if it was not read to its end."""
+    if len(row) == MAX_ROW:
+        raise ValueError(f"a row has {MAX_ROW} bytes or more: too large")
+    return len(row)
 
 
 def offsets_file(file: Path) -> Path:
