@@ -215,6 +215,7 @@ def test_verifying_names_the_released_file(
         convert.convert(settings(words, name="convert"))
 
 
+@pytest.mark.slow
 def test_verifying_compares_detections_in_a_picture(
     released: Path,
     settings: Compose,
