@@ -92,6 +92,7 @@ def test_a_record_that_cannot_be_written_is_no_error(
     monkeypatch.setattr(index_integrity, "SMALL", 0)
     (index.folder / VERIFIED).mkdir()
     verify(index.folder)
+    assert (index.folder / VERIFIED).is_dir()
 
 
 def test_sealed_objects_notice_each_change(tmp_path: Path) -> None:

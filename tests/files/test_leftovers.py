@@ -26,3 +26,4 @@ def test_unfinished_versions_of_a_path_are_removed_and_nothing_else(tmp_path: Pa
 
 def test_a_missing_folder_has_no_leftovers(tmp_path: Path) -> None:
     remove_leftovers(tmp_path / "absent" / "file")
+    assert not (tmp_path / "absent").exists()
