@@ -1,7 +1,7 @@
 """COCO JSON: COCO, LVIS, Objects365 (both versions), ODinW, V3Det, Roboflow's exports."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from glip_pl.data.formats.coco_categories import CocoCategories, read_categories, replaced_names
+from glip_pl.data.formats.coco_categories import read_categories, replaced_names
 from glip_pl.data.formats.coco_tables import (
     Annotation,
     ImageEntries,
@@ -40,17 +40,28 @@ class CocoJson:
     parts: int | None = None
     names: Sequence[str] | None = None  # in place of the file's, in the order of their ids
     renames: str | Path | None = None  # CSV with rows id,old,new: Objects365 v2's corrections
+    # The files of all splits: a category 0 is a heading only if no box of any split has it.
+    splits: Sequence[str | Path] = ()
 
     @classmethod
-    def from_folder(cls, root: str | Path, splits: Sequence[str]) -> Self:
-        """The first of `splits` that a user's folder has, in any layout `find_split` knows."""
-        split = find_split(Path(root), splits)
-        return cls(split.annotations, split.images)
+    def from_folder(
+        cls,
+        root: str | Path,
+        splits: Sequence[str],
+        named: Mapping[str, str | None] | None = None,
+    ) -> Self:
+        """The first of `splits` that a user's folder has, in any layout `find_split` knows.
+
+        `named` gives the annotation files of some splits, relative to the folder.
+        """
+        split = find_split(Path(root), splits, named)
+        return cls(split.annotations, split.images, splits=split.all_annotations)
 
     @property
     def files(self) -> Sequence[Path]:
-        """The JSON file, and the CSV file of corrections."""
-        return [Path(file) for file in (self.annotations, self.renames) if file is not None]
+        """The JSON file, the CSV file of corrections, and the files of the other splits."""
+        files = (self.annotations, self.renames, *self.splits)
+        return list(dict.fromkeys(Path(file) for file in files if file is not None))
 
     def open_images(self) -> ImageFolder:
         """The folder or folders of the pictures."""
@@ -69,12 +80,12 @@ class CocoJson:
             annotation_id = annotation.entry.get("id")
             ids.append(annotation_id if isinstance(annotation_id, int) else -1 - annotation.number)
         _note_repeated(np.asarray(ids), path, problems)
-        names_by_id, labels = categories.used(np.asarray(label_list, dtype=np.int64))
-        if not names_by_id:
+        if not categories:
             raise UserError(f"{path} has no `categories`, so there is nothing to detect")
         xywh = np.asarray(boxes).reshape(-1, 4)
-        records = _records(images, np.asarray(image_rows, dtype=np.int64), xywh, labels)
-        return Contents(records, replaced_names(path, names_by_id, self.names))
+        rows, labels = (np.asarray(column, dtype=np.int64) for column in (image_rows, label_list))
+        records = _records(images, rows, xywh, labels)
+        return Contents(records, replaced_names(path, categories, self.names))
 
     def truth(self) -> Truth:
         """The ground truth of evaluation, exactly as the file has it, crowds included.
@@ -92,47 +103,40 @@ class CocoJson:
             label_list.append(label)
             areas.append(_area(annotation))
             crowd_list.append(is_crowd(annotation.entry))
-        crowds, all_labels = (
-            np.asarray(crowd_list, dtype=np.bool_),
-            np.asarray(label_list, np.int64),
-        )
-        names_by_id, _ = categories.used(all_labels[~crowds])
-        labels = all_labels - (len(categories.names_by_id) - len(names_by_id))
-        known = labels >= 0  # False for crowds of the super-category, which no other box has
         order = np.argsort(np.asarray(images.ids, dtype=np.int64), kind="stable")
         positions = np.argsort(order, kind="stable")
-        frequencies = read_frequencies(path, list(names_by_id))
+        frequencies = read_frequencies(path, list(categories))
         absent = incomplete = None
         if frequencies is not None:
-            absent, incomplete = read_pairs(path, images, positions, list(names_by_id))
+            absent, incomplete = read_pairs(path, images, positions, list(categories))
         return Truth(
             image_ids=np.asarray(images.ids, dtype=np.int64)[order],
-            boxes=np.asarray(boxes).reshape(-1, 4)[known],
-            areas=np.asarray(areas)[known],
-            crowds=crowds[known],
-            images=positions[np.asarray(image_rows, dtype=np.int64)[known]],
-            labels=labels[known],
-            names=replaced_names(path, names_by_id, self.names),
-            category_ids=np.asarray(list(names_by_id), dtype=np.int64),
+            boxes=np.asarray(boxes).reshape(-1, 4),
+            areas=np.asarray(areas),
+            crowds=np.asarray(crowd_list, dtype=np.bool_),
+            images=positions[np.asarray(image_rows, dtype=np.int64)],
+            labels=np.asarray(label_list, dtype=np.int64),
+            names=replaced_names(path, categories, self.names),
+            category_ids=np.asarray(list(categories), dtype=np.int64),
             frequencies=frequencies,
             absent=absent,
             incomplete=incomplete,
         )
 
-    def _categories(self) -> CocoCategories:
+    def _categories(self) -> dict[int, str]:
         renames = None if self.renames is None else Path(self.renames)
-        return read_categories(Path(self.annotations), renames)
+        return read_categories(Path(self.annotations), renames, [*map(Path, self.splits)])
 
     def _annotations(
         self,
         images: ImageEntries,
-        categories: CocoCategories,
+        categories: Mapping[int, str],
         problems: Problems,
         crowds: bool = False,
     ) -> Iterator[tuple[Annotation, int]]:
         """Annotations with the labels of their categories; unknown categories are left out."""
         path = Path(self.annotations)
-        label_of = {category: label for label, category in enumerate(categories.names_by_id)}
+        label_of = {category: label for label, category in enumerate(categories)}
         for annotation in read_annotations(path, images, problems, crowds):
             category_id = annotation.entry.get("category_id")
             try:

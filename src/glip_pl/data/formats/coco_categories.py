@@ -2,59 +2,71 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from glip_pl.data.formats.coco_tables import int64
+from glip_pl.data.formats.coco_tables import int64, is_crowd
 from glip_pl.data.formats.json_stream import read_entries
 from glip_pl.errors import UserError
 
-
-@dataclass(frozen=True)
-class CocoCategories:
-    """Names by category id, ascending; labels are positions in this order.
-
-    `first_may_be_super` is set if the category with the id 0 could be the super-category that
-    Roboflow adds to its exports: if a category names it as its super-category, or if no category
-    names any.
-    """
-
-    names_by_id: Mapping[int, str]
-    first_may_be_super: bool
-
-    def used(self, labels: NDArray[np.int64]) -> tuple[dict[int, str], NDArray[np.int64]]:
-        """Names by id, and the labels (N,) of boxes, without Roboflow's super-category.
-
-        That is the category with the id 0, if no box has it.
-        """
-        ids = list(self.names_by_id)
-        unused = len(ids) > 1 and ids[0] == 0 and not (labels == 0).any()
-        if self.first_may_be_super and unused:
-            ids, labels = ids[1:], labels - 1
-        return {category_id: self.names_by_id[category_id] for category_id in ids}, labels
+BACKGROUND = "background"
+"""Name, apart from underscores and case, of the category that labelme and others add."""
 
 
-def read_categories(path: Path, renames: Path | None = None) -> CocoCategories:
-    """The entries of `categories`, with the corrected names of the CSV file `renames`.
+def read_categories(
+    path: Path, renames: Path | None = None, splits: Sequence[Path] = ()
+) -> dict[int, str]:
+    """Names by category id, ascending, with the corrected names of the CSV file `renames`.
 
-    Raises UserError if an entry has no id or name, or if two have the same id.
+    Categories that no box of `path` and of the other `splits` has are left out if they only seem to
+    be headings: a background, or the super-category with the id 0 that Roboflow adds. Raises
+    UserError if an entry has no id or name, or if two have the same id.
     """
     entries = list(read_entries(path, "categories"))
     try:
-        names_by_id = {int64(entry["id"]): str(entry["name"]) for entry in entries}
+        names = {int64(entry["id"]): str(entry["name"]) for entry in entries}
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{path}: an entry of `categories` has no id or name") from error
-    if len(names_by_id) != len(entries):
+    if len(names) != len(entries):
         raise UserError(f"{path}: an id occurs twice in `categories`")
     if renames is not None:
         new_names = _read_renames(renames)
-        names_by_id = {key: new_names.get(str(key), name) for key, name in names_by_id.items()}
-    super_names = {str(entry["supercategory"]) for entry in entries if "supercategory" in entry}
-    first_may_be_super = not super_names or names_by_id.get(0) in super_names
-    return CocoCategories(dict(sorted(names_by_id.items())), first_may_be_super)
+        names = {key: new_names.get(str(key), name) for key, name in names.items()}
+    headings = _possible_headings(names, entries)
+    for file in dict.fromkeys((path, *splits)):
+        if headings:  # other files are read only if they decide
+            headings -= _with_boxes(file, headings)
+    if len(headings) == len(names):  # then there is nothing else to detect
+        headings = set()
+    return {key: names[key] for key in sorted(names) if key not in headings}
+
+
+def _possible_headings(names: Mapping[int, str], entries: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Ids of categories that may be a heading of the others and not a thing to detect.
+
+    The id 0 is one if a category names it as its super-category, or if no category names any.
+    """
+    supers = {str(entry["supercategory"]) for entry in entries if entry.get("supercategory")}
+    headings = {key for key, name in names.items() if name.strip("_ ").casefold() == BACKGROUND}
+    if 0 in names and (not supers or names[0] in supers):
+        headings.add(0)
+    return headings
+
+
+def _with_boxes(path: Path, wanted: set[int]) -> set[int]:
+    """Which of the `wanted` categories an annotation has that is no crowd."""
+    found: set[int] = set()
+    for entry in read_entries(path, "annotations"):
+        category = entry.get("category_id")
+        if is_crowd(entry):
+            continue
+        try:
+            found |= wanted & {int64(category)}  # some tools write 1.0 or "1"
+        except (TypeError, ValueError, OverflowError):  # reported when the annotation is read
+            continue
+        if found == wanted:
+            break
+    return found
 
 
 def _read_renames(path: Path) -> dict[str, str]:
