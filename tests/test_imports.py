@@ -16,7 +16,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": set(),
     "terminal": set(),
     "pretrained": {"files"},
-    "prompts": {"pretrained"},
+    "prompts": {"files", "pretrained"},
     "models": {"pretrained"},
     "losses": set(),
     "data": {"files", "prompts"},

@@ -47,7 +47,7 @@ def test_a_folder_that_is_not_in_use_can_be_claimed_by_another_job(tmp_path: Pat
     assert read_claim(mark) == {"weights": "b"}
 
 
-@pytest.mark.parametrize("text", [None, "", "{", "[1]", "\xff"])
+@pytest.mark.parametrize("text", [None, "[" * 100_000, "", "{", "[1]", "\xff"])
 def test_a_mark_that_is_missing_or_broken_claims_nothing(tmp_path: Path, text: str | None) -> None:
     mark = tmp_path / "job.json"
     if text is not None:

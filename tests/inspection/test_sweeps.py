@@ -78,3 +78,25 @@ def test_unknown_figures_and_empty_folders_are_reported(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no finished run"):
         read_runs(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("results.json", "[" * 100_000),
+        ("results.json", "[]"),
+        ("results.json", '{"sets": 3}'),
+        ("results.json", '{"sets": {"custom": {"figures": {"AP": "high"}}}}'),
+        (".hydra/overrides.yaml", "{"),
+        (".hydra/overrides.yaml", "3"),
+    ],
+)
+def test_a_run_whose_files_are_damaged_counts_as_unfinished(
+    file: str, text: str, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "0", ["tuning=head"], 0.5)
+    write_run(tmp_path / "1", ["tuning=full"], 0.5)
+    (tmp_path / "1" / file).write_text(text)
+    runs, unfinished = read_runs(tmp_path)
+    assert [run.folder for run in runs] == [tmp_path / "0"]
+    assert unfinished == [tmp_path / "1"]

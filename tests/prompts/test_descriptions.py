@@ -32,10 +32,23 @@ def test_texts_of_a_knowledge_file_follow_a_colon_without_the_last_full_stop(
         read_descriptions(file, "def_wn")
 
 
-@pytest.mark.parametrize("text", ["[1]", "{", '"x"', None])
+@pytest.mark.parametrize("text", ["[1]", "{", '"x"', "[" * 100_000, None])
 def test_files_of_another_form_are_refused(tmp_path: Path, text: str | None) -> None:
     file = tmp_path / "descriptions.json"
     if text is not None:
         file.write_text(text)
+    with pytest.raises(UserError, match="must be a JSON or YAML file of the form"):
+        read_descriptions(file, "def_wiki")
+
+
+LAUGHS = "a0: &a0 [x, x]\n" + "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)
+)
+
+
+@pytest.mark.parametrize("text", [LAUGHS, "a: " + "[" * 1000, "? [a]\n: b", "a: !!int ''"])
+def test_yaml_without_end_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "descriptions.yaml"
+    file.write_text(text)
     with pytest.raises(UserError, match="must be a JSON or YAML file of the form"):
         read_descriptions(file, "def_wiki")

@@ -41,3 +41,6 @@ def test_programs_read_what_the_figures_are_of(tmp_path: Path) -> None:
     assert score_of(path, "abc") == 0.123456
     assert score_of(path, "of other weights") is None
     assert score_of(tmp_path / "absent.json", "abc") is None
+    for damaged in ("[" * 100_000, "[]", '{"key": "abc", "score": ' + "9" * 400 + "}"):
+        path.write_text(damaged)
+        assert score_of(path, "abc") is None

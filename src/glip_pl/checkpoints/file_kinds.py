@@ -1,6 +1,5 @@
 """Names files that are no checkpoint; refuses archives that unpack to more than their size."""
 
-import json
 import mmap
 import pickle
 import re
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from glip_pl.errors import UserError, first_line
+from glip_pl.files.reading import parse_json
 
 SIGNATURES = (
     (b"\x89PNG", "a picture (PNG)"),
@@ -136,10 +136,7 @@ def parsed_settings(text: str) -> Mapping[str, Any]:
     """The JSON object of a text. Raises ValueError if it is none, too long or nested too deeply."""
     if len(text) > MAX_SETTINGS:
         raise ValueError(f"its settings have {len(text):,} characters")
-    try:
-        settings = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("its settings are nested too deeply") from error
+    settings = parse_json(text)
     if not isinstance(settings, dict):
         raise ValueError("its settings are no JSON object")
     return settings

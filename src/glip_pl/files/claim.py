@@ -9,6 +9,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from glip_pl.errors import UserError
+from glip_pl.files.reading import read_json
 from glip_pl.files.writing import write_json
 
 
@@ -63,7 +64,7 @@ def exclusive(folder: Path, remedy: str) -> Iterator[None]:
 def read_claim(mark: Path) -> dict[str, Any] | None:
     """The content of a mark; None if the file is missing or holds no JSON object."""
     try:
-        claimed = json.loads(mark.read_text(encoding="utf-8"))
+        claimed = read_json(mark)
     except (OSError, ValueError):
         return None
     return claimed if isinstance(claimed, dict) else None

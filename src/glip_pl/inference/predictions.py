@@ -1,6 +1,5 @@
 """The output of `predict`: pictures with boxes, and predictions.json."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from PIL import Image
 
 from glip_pl.boxes import plain
+from glip_pl.files.reading import read_json
 from glip_pl.files.writing import write_json
 from glip_pl.inference.drawing import draw
 from glip_pl.types import Detections, Prompt
@@ -60,7 +60,7 @@ class Predictions:
 def listed_pictures(report: Path) -> set[Path]:
     """The drawings that a predictions.json lists, in its folder; none if there is no such file."""
     try:
-        images = json.loads(report.read_text(encoding="utf-8"))["images"]
+        images = read_json(report)["images"]
         names = [str(image["picture"]) for image in images]
     except (OSError, ValueError, KeyError, TypeError):  # missing, or another program's file
         return set()

@@ -1,6 +1,5 @@
 """The finished runs of a sweep as one table: the settings that varied, and a figure."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
@@ -11,6 +10,13 @@ from typing import Any
 import yaml
 
 from glip_pl.errors import UserError
+from glip_pl.files.reading import read_json
+
+DAMAGE = (
+    *(OSError, yaml.YAMLError, ValueError, LookupError),
+    *(TypeError, AttributeError, OverflowError, RecursionError),
+)
+"""Errors that reading a damaged results.json or overrides.yaml raises."""
 
 FULL = "full"
 """Value of the setting `shots` when all pictures are used."""
@@ -65,12 +71,11 @@ def read_runs(folder: Path) -> tuple[list[Run], list[Path]]:
     for overrides_file in sorted(folder.glob("**/.hydra/overrides.yaml"), key=_number):
         run_folder = overrides_file.parent.parent
         try:
-            results = json.loads((run_folder / "results.json").read_text())
-            figures = {name: result["figures"] for name, result in results["sets"].items()}
-        except (OSError, ValueError, KeyError, TypeError):
+            results = read_json(run_folder / "results.json")
+            overrides = _overrides(results, overrides_file)
+            runs.append(Run(run_folder, overrides, _figures(results)))
+        except DAMAGE:  # or there are no results yet
             unfinished.append(run_folder)
-            continue
-        runs.append(Run(run_folder, _overrides(results, overrides_file), figures))
     if not runs:
         raise UserError(
             f"{folder} holds no finished run of a sweep (train -m ...): give its folder, "
@@ -79,10 +84,18 @@ def read_runs(folder: Path) -> tuple[list[Run], list[Path]]:
     return runs, unfinished
 
 
+def _figures(results: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    """The figures of every evaluation set. Raises one of DAMAGE if they are no numbers."""
+    return {
+        name: {key: None if value is None else float(value) for key, value in figures.items()}
+        for name, figures in ((name, of_set["figures"]) for name, of_set in results["sets"].items())
+    }
+
+
 def _overrides(results: Mapping[str, Any], overrides_file: Path) -> dict[str, str]:
     """The overrides that led to the results, by setting."""
     # Hydra's file has those of the last command in this folder, which may have been refused.
-    overrides = results.get("overrides") or yaml.safe_load(overrides_file.read_text()) or []
+    overrides = results.get("overrides") or yaml.safe_load(overrides_file.read_bytes()) or []
     assignments = [str(override) for override in overrides if "=" in str(override)]
     return dict(assignment.lstrip("+~").split("=", 1) for assignment in assignments)
 

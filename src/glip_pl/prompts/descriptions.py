@@ -1,14 +1,13 @@
 """Files with explanations of category names (knowledge-augmented prompts)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from glip_pl.errors import UserError
+from glip_pl.files.reading import read_json
+from glip_pl.files.small_yaml import read_small_yaml
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,12 @@ def read_descriptions(path: Path, knowledge: str) -> Descriptions:
     `knowledge`, of a list the first. Raises UserError for a file of another form.
     """
     path = path.expanduser()
-    parse = json.loads if path.suffix == ".json" else yaml.safe_load
+    read = read_json if path.suffix == ".json" else read_small_yaml
     try:
-        entries = parse(path.read_text(encoding="utf-8"))
+        entries = read(path)
         general = any(isinstance(entry, Mapping) for entry in entries.values())
         texts = {str(name): _suffix(entry, knowledge) for name, entry in entries.items()}
-    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, AttributeError, UserError) as error:
         raise UserError(
             f'{path} must be a JSON or YAML file of the form {{"name": "text"}}, or a released '
             f"knowledge file: {error} (the setting `data.descriptions`)"

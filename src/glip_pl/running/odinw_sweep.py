@@ -15,6 +15,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
 
+from glip_pl.files.reading import read_json
 from glip_pl.files.writing import write_json, write_whole
 from glip_pl.metrics.odinw import average
 from glip_pl.running.cli import EXIT_USER_ERROR
@@ -90,10 +91,10 @@ class ODinWSummary(Callback):
         try:
             if path.stat().st_mtime_ns == self.earlier.get(path):
                 return None
-            score = json.loads(path.read_text())["score"]
-        except (OSError, ValueError, KeyError):
+            score = read_json(path)["score"]
+            return None if score is None else float(score)
+        except (OSError, ValueError, LookupError, TypeError, OverflowError):
             return None
-        return None if score is None else float(score)
 
     def _show(self, ap: dict[str, float | None], figures: dict[str, float]) -> None:
         table = Table(title=self.title)

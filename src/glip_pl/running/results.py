@@ -1,6 +1,5 @@
 """Figures of an evaluation: tables for people, and results.json for programs."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glip_pl.files.hashing import sha256_of
+from glip_pl.files.reading import read_json
 from glip_pl.files.writing import write_json
 from glip_pl.running.settings import given_overrides
 from glip_pl.training.evaluation import Evaluation
@@ -111,7 +111,7 @@ def _number(value: float) -> float | None:
 def score_of(path: Path, key: str) -> float | None:
     """The mean of the main figures, if `path` holds the results of the evaluation with this key."""
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
         return float(content["score"]) if content["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, OverflowError):
         return None

@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from glip_pl.data.formats.small_yaml import read_small_yaml
 from glip_pl.data.formats.tsv_labels import size_of
 from glip_pl.data.formats.tsv_rows import offsets_file, read_row
 from glip_pl.data.images import inside
 from glip_pl.errors import UserError
+from glip_pl.files.small_yaml import read_small_yaml
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from glip_pl.data.formats.small_yaml import MAX_BYTES, read_small_yaml
 from glip_pl.errors import UserError
+from glip_pl.files.small_yaml import MAX_BYTES, read_small_yaml
 
 
 def read(folder: Path, text: str) -> object:

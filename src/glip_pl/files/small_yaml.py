@@ -1,4 +1,4 @@
-"""Reads YAML files that only name other files, without what can make a small file large."""
+"""Reads small YAML files, without what can make a small file large."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import yaml
 from glip_pl.errors import UserError
 
 MAX_BYTES = 1 << 20
-"""Bytes of a YAML file that is read; those of the official datasets have some hundred."""
+"""Bytes of a YAML file that is read; the largest released one, of knowledge, has 232,234."""
 
 MAX_DEPTH = 20
 """Most levels of lists and mappings inside each other."""
