@@ -7,6 +7,7 @@ from safetensors import safe_open
 from glip_pl.checkpoints import writing
 from glip_pl.checkpoints.reading import read_checkpoint
 from glip_pl.checkpoints.writing import write_tensors, write_weights
+from glip_pl.errors import UserError
 
 
 def test_written_weights_are_read_with_their_settings(tmp_path: Path) -> None:
@@ -40,3 +41,11 @@ def test_an_interrupted_writing_leaves_the_old_file(
     with safe_open(path, framework="pt") as file:
         assert file.metadata() == {"name": "old"}
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("value", [b"bytes", torch.ones(1), {("a",): 1}, float, {1}])
+def test_settings_that_are_no_json_are_refused(value: object, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    with pytest.raises(UserError, match=r"cannot write .*: the settings of its model"):
+        write_weights({"a": torch.ones(1)}, {"model": value}, path)
+    assert not path.exists()

@@ -7,7 +7,7 @@ from glip_pl.errors import UserError
 
 
 def interpolated(old: Checkpoint, new: Checkpoint, share: float) -> dict[str, Tensor]:
-    """(1 - share) x old + share x new weights; integers are taken from `new`.
+    """(1 - share) x old + share x new weights, in the types of `new`, whose integers are kept.
 
     Raises UserError if the checkpoints are of different models.
     """
@@ -16,6 +16,13 @@ def interpolated(old: Checkpoint, new: Checkpoint, share: float) -> dict[str, Te
     ):
         raise UserError("the two checkpoints are of different models and cannot be averaged")
     return {
-        name: old.weights[name].lerp(value, share) if value.is_floating_point() else value
+        name: _between(old.weights[name], value, share)
+        if value.is_floating_point()
+        else value.clone()  # tensors of a file may share their memory, which safetensors refuses
         for name, value in new.weights.items()
     }
+
+
+def _between(old: Tensor, new: Tensor, share: float) -> Tensor:
+    """The weighted mean of two tensors, computed in single precision."""
+    return old.float().lerp(new.float(), share).to(new.dtype)

@@ -31,6 +31,10 @@ def test_a_yaml_needs_pictures_labels_and_files_that_exist(tmp_path: Path) -> No
     source = write(tmp_path, "hw: absent")
     with pytest.raises(UserError, match="names `hw: absent`, and there is no such file"):
         TsvChunk.read(source)
+    source = write(tmp_path, f"hw: {'a' * 5000}")
+    with pytest.raises(UserError, match="names `hw: aaaa") as raised:
+        TsvChunk.read(source)
+    assert len(str(raised.value)) < 500
     source.write_text("img: img.tsv")
     with pytest.raises(UserError, match="names no `img` and `label`"):
         TsvChunk.read(source)
