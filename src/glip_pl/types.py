@@ -45,6 +45,7 @@ class Sample:
     image_id: int
     original_size: tuple[int, int]  # (height, width) on disk
     weights: Tensor | None = None  # (N,) weight of each box in the loss; None: all count alike
+    unreadable: str | None = None  # in evaluation, why the picture is black: it cannot be read
 
 
 class _Movable:
@@ -74,7 +75,7 @@ class _Movable:
 class Batch(_Movable):
     """Samples, padded and collated.
 
-    It has eleven fields because it carries all that training and evaluation need of the samples:
+    It has twelve fields because it carries all that training and evaluation need of the samples:
     the model's input, the targets of the loss, and what maps detections back to the image on disk.
     """
 
@@ -89,6 +90,7 @@ class Batch(_Movable):
     prompts: list[Prompt]
     image_ids: list[int]
     weights: list[Tensor] = field(default_factory=list)  # B x (N,); empty: all boxes count alike
+    unreadable: dict[int, str] = field(default_factory=dict)  # by image id: see Sample
 
     def __len__(self) -> int:
         return len(self.prompts)

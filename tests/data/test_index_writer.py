@@ -136,3 +136,17 @@ def test_an_index_is_complete_only_with_its_last_file(tmp_path: Path) -> None:
     assert not (tmp_path / "meta.json").exists()
     written(tmp_path, record())
     assert json.loads((tmp_path / "meta.json").read_text())["names"] == ["cat"]
+
+
+def test_only_pictures_without_any_annotation_are_empty(tmp_path: Path) -> None:
+    nothing: dict[str, Any] = {"boxes": np.zeros((0, 4)), "targets": np.zeros(0, np.int64)}
+    records = [
+        record(**nothing),
+        record(**nothing, incomplete=True),  # such as one with crowds alone
+        record(boxes=np.asarray([[10.0, 5, 10, 15]])),  # its box has no area
+        record(**nothing, caption="a cat"),
+        record(),
+    ]
+    index = written(tmp_path, *records)
+    assert index.empty.tolist() == [True, False, False, False, False]
+    assert [len(index.boxes[row]) for row in range(5)] == [0, 0, 0, 0, 1]

@@ -1,5 +1,7 @@
 """Which records are used in training and in evaluation, and which of their boxes."""
 
+import dataclasses
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,35 @@ def test_training_uses_records_with_a_box_of_some_area(tmp_path: Path) -> None:
     assert selected.rows.tolist() == [0, 3]
     assert len(selected) == 2
     assert len(selected.annotations(3).boxes) == 2
+
+
+def test_pictures_in_which_nothing_is_annotated_are_trained_on_if_wanted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    crowd = dataclasses.replace(record(1, []), incomplete=True)
+    records = [record(0, [BOX]), crowd, record(2, []), record(3, [LINE]), record(4, [])]
+    index = index_of(tmp_path, *records)
+    caplog.set_level(logging.INFO)
+    selection = Selection(keep_empty=True)
+    assert selection.for_training(index, "the source").rows.tolist() == [0, 2, 4]
+    assert len(selection.for_training(index, "the source").annotations(2).boxes) == 0
+    assert Selection().for_training(index, "the source").rows.tolist() == [0]
+    shots = Selection(FewShot(1), keep_empty=True)
+    assert shots.for_training(index, "the source").rows.tolist() == [0]
+    told = "the source: nothing is annotated in 2 of 5 images:"
+    first, _, without, few = caplog.messages
+    assert first == f"{told} 2 of these are trained on as background (keep_empty=false: none)"
+    assert without.startswith(f"{told} left out of training (keep_empty=true trains on them")
+    assert few.startswith(f"{told} 0 of these are trained on")
+
+
+def test_captions_without_boxes_and_a_source_without_any_box_are_never_background(
+    tmp_path: Path,
+) -> None:
+    index = index_of(tmp_path, record(0, [], "a cat"), record(1, []))
+    assert index.empty.tolist() == [False, True]
+    with pytest.raises(UserError, match="no image with a box"):
+        Selection(keep_empty=True).for_training(index, "the source")
 
 
 def test_evaluation_uses_pictures_without_boxes_too(tmp_path: Path) -> None:

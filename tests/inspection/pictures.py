@@ -13,6 +13,9 @@ ORIENTATION = 0x0112
 QUARTER_TURN = 6
 """Value of that tag: the stored picture must be turned by 90 degrees clockwise."""
 
+HALF_TURN = 3
+"""Value of that tag: the stored picture must be turned by 180 degrees."""
+
 WIDTH, HEIGHT = 400, 300
 """Annotated size."""
 
@@ -56,6 +59,21 @@ def reduced(folder: Path) -> CocoJson:
 def turned(folder: Path) -> CocoJson:
     """A photograph that is stored turned, and was annotated upright."""
     return coco_folder(folder, annotated_picture().rotate(90, expand=True), QUARTER_TURN)
+
+
+def half_turned(folder: Path) -> CocoJson:
+    """A photograph that is stored upside down, so that its size does not tell how."""
+    return coco_folder(folder, annotated_picture().rotate(180), HALF_TURN)
+
+
+def turned_with_its_stored_size(folder: Path) -> CocoJson:
+    """A photograph that is stored turned, whose annotation has its size on disk.
+
+    The boxes were drawn on the upright picture, and are measured in the units of that size, as in
+    Label Studio's exports.
+    """
+    shown = annotated_picture().resize((HEIGHT, WIDTH), Image.Resampling.NEAREST)
+    return coco_folder(folder, shown.rotate(90, expand=True), QUARTER_TURN)
 
 
 def squeezed(folder: Path) -> CocoJson:

@@ -17,7 +17,15 @@ from glip_pl.inference.drawing import colour_of
 from glip_pl.inspection.browse import page
 from glip_pl.inspection.named_set import NamedSet
 from tests.data.formats.writers import coco, mdetr, scenes
-from tests.inspection.pictures import BOX, HEIGHT, WIDTH, reduced, turned
+from tests.inspection.pictures import (
+    BOX,
+    HEIGHT,
+    WIDTH,
+    half_turned,
+    reduced,
+    turned,
+    turned_with_its_stored_size,
+)
 
 SCENES = scenes(6)
 
@@ -56,7 +64,7 @@ def test_a_picture_that_cannot_be_read_leaves_its_message(tmp_path: Path, indexe
     assert not pictures_in(html)
 
 
-@pytest.mark.parametrize("write", [reduced, turned])
+@pytest.mark.parametrize("write", [reduced, turned, half_turned, turned_with_its_stored_size])
 def test_boxes_are_drawn_where_training_has_them(
     write: Callable[[Path], CocoJson], tmp_path: Path, indexes: Path
 ) -> None:
@@ -64,9 +72,8 @@ def test_boxes_are_drawn_where_training_has_them(
     pixels = np.asarray(picture.convert("RGB")).astype(int)
     near_outline = np.abs(pixels - np.asarray(colour_of("star"))).sum(-1) < 60
     rows, columns = np.nonzero(near_outline)
-    scale = picture.width / WIDTH
-    assert picture.height / HEIGHT == scale
-    x, y, width, height = (side * scale for side in BOX)
+    scales = [picture.width / WIDTH, picture.height / HEIGHT]
+    x, y, width, height = (side * scale for side, scale in zip(BOX, 2 * scales, strict=True))
     assert columns.min() == pytest.approx(x, abs=4)
     assert columns.max() == pytest.approx(x + width, abs=4)
     assert rows.max() == pytest.approx(y + height, abs=4)  # the label lies above the box

@@ -60,4 +60,9 @@ class Collate:
             prompts=prompts,
             image_ids=[sample.image_id for sample in samples],
             weights=weights if any(sample.weights is not None for sample in samples) else [],
+            unreadable={
+                sample.image_id: sample.unreadable
+                for sample in samples
+                if sample.unreadable is not None
+            },
         )

@@ -3,12 +3,11 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch.utils.data import Dataset
 
 from glip_pl.data.index import Index
 from glip_pl.data.indexing import source_name
-from glip_pl.data.picture_size import framed
+from glip_pl.data.picture_size import Exif, FramedPicture, check_exif, load_framed
 from glip_pl.data.problems import Problems
 from glip_pl.data.prompt_policy import PromptPolicy
 from glip_pl.data.records import Reader
@@ -33,12 +32,14 @@ class GroundedDataset(Dataset[Sample]):
         transform: ResizeFlip,
         weigh_by_score: bool = False,
         tolerate: float = 0.0,
+        exif: Exif = "upright",
     ) -> None:
         """`records` come from the index of `reader`, which opens their pictures.
 
         With `weigh_by_score` the loss of a box is weighted by the score that a teacher gave it.
         `tolerate` is the share of pictures that may be bad: they are named in the log, counted and
-        left out. Raises UserError if the pictures' folder is missing.
+        left out. `exif` says how photographs were annotated that are stored turned. Raises
+        UserError for another value of it, or if the pictures' folder is missing.
         """
         self.reader = reader
         self.images = reader.open_images()
@@ -46,6 +47,8 @@ class GroundedDataset(Dataset[Sample]):
         self.prompts = prompts
         self.transform = transform
         self.weigh_by_score = weigh_by_score
+        check_exif(exif)
+        self.exif = exif
         self.problems = Problems(tolerate)
         self.pictures_read = 0  # by this process
 
@@ -83,19 +86,22 @@ class GroundedDataset(Dataset[Sample]):
         """
         for position in range(index, index + len(self)):
             self.pictures_read += 1
+            row = int(self.rows[position % len(self)])
             try:
-                return self._sample(int(self.rows[position % len(self)]), random)
+                return self._sample(row, self._picture(row), random)
             except UserError as error:
                 self.problems.error("picture left out", str(error), self.pictures_read)
         raise UserError(f"{source_name(self.reader)} has no picture that can be read")
 
-    def _sample(self, row: int, random: np.random.Generator | None) -> Sample:
+    def _sample(
+        self, row: int, picture: FramedPicture, random: np.random.Generator | None = None
+    ) -> Sample:
         boxes, targets, scores = self.records.annotations(row)
         prompt, phrase_ids = self.prompts(row, targets, random or np.random.default_rng(row))
         # A category beyond the token budget is not in the prompt: its boxes have no phrase.
         in_prompt = phrase_ids >= 0
-        image, frame = self._picture(row)
-        height, width = frame
+        image = picture.image
+        height, width = picture.frame
         scale = torch.tensor([image.width / width, image.height / height] * 2)
         pixels, moved = self.transform(
             image, torch.from_numpy(boxes[in_prompt]) * scale, prompt.caption, random
@@ -106,15 +112,13 @@ class GroundedDataset(Dataset[Sample]):
             phrase_ids=torch.from_numpy(phrase_ids[in_prompt]),
             prompt=prompt,
             image_id=int(self.index.image_ids[row]),
-            original_size=frame,
+            original_size=picture.frame,
             weights=torch.tensor(scores[in_prompt]) if self.weigh_by_score else None,
         )
 
-    def _picture(self, row: int) -> tuple[Image.Image, tuple[int, int]]:
-        """A picture, and (height, width) of the frame that its boxes are measured in."""
-        name = self.index.images[row]
-        height, width = self.index.sizes[row].tolist()
-        image, frame, problem = framed(self.images.load(name), (height, width), name)
-        if problem is not None:
-            self.problems.note("picture of another size", problem)
-        return image, frame
+    def _picture(self, row: int) -> FramedPicture:
+        """The picture of a record. Raises UserError if it is missing or broken."""
+        picture = load_framed(self.images, self.index, row, self.exif)
+        if picture.problem is not None:
+            self.problems.note("picture of another size", picture.problem)
+        return picture

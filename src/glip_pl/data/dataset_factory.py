@@ -11,6 +11,7 @@ from glip_pl.data.few_shot import FewShot
 from glip_pl.data.filtering import BoxFilter
 from glip_pl.data.index_writer import OutOfImage
 from glip_pl.data.indexing import open_index, source_name
+from glip_pl.data.picture_size import Exif
 from glip_pl.data.prompt_policy import EvaluationPrompts, TrainingPrompts
 from glip_pl.data.records import Reader
 from glip_pl.data.selection import Selection
@@ -37,13 +38,16 @@ def training_set(
     out_of_image: OutOfImage = "error",
     tolerate: float = 0.0,
     limit: int | None = None,
+    keep_empty: bool = False,
+    exif: Exif = "upright",
 ) -> GroundedDataset:
     """A source to train on; its index is made on first use.
 
     The arguments are many because each is a setting of its own (`data.train.<name>.dataset.*`), and
     short keys are what people type. `wordings` replace the category names in prompts; `tolerate` is
-    the share of annotations, and of pictures, that may be bad. The others are described where they
-    are used: `Selection`, `TrainingPrompts`, `GroundedDataset`. Raises UserError.
+    the share of annotations, and of pictures, that may be bad; `exif` says how photographs that
+    are stored turned were annotated. The others are described where they are used: `Selection`,
+    `TrainingPrompts`, `GroundedDataset`. Raises UserError.
     """
     index = open_index(reader, Path(index_folder), out_of_image, tolerate)
     source = source_name(reader)
@@ -55,9 +59,9 @@ def training_set(
             f"{source} has boxes of categories; training on them needs the setting `sampler` "
             "(conf/data/train/categories.yaml)"
         )
-    records = Selection(few_shot, box_filter, limit).for_training(index, source)
+    records = Selection(few_shot, box_filter, limit, keep_empty).for_training(index, source)
     prompts = TrainingPrompts(records, categories, sampler, packing)
-    return GroundedDataset(reader, records, prompts, transform, weigh_by_score, tolerate)
+    return GroundedDataset(reader, records, prompts, transform, weigh_by_score, tolerate, exif)
 
 
 def evaluation_set(
@@ -72,17 +76,18 @@ def evaluation_set(
     out_of_image: OutOfImage = "error",
     limit: int | None = None,
     retention: bool = False,
+    exif: Exif = "upright",
 ) -> EvaluationSet:
     """A source to evaluate on; its index is made on first use.
 
     The arguments are many because each is a setting of its own (`data.val.<name>.*`), and short
-    keys are what people type. `wordings` replace the category names in prompts. The others are
-    described where they are used: `Selection`, `EvaluationPrompts`, `EvaluationSet`. Raises
-    UserError.
+    keys are what people type. `wordings` replace the category names in prompts; `exif` says how
+    photographs that are stored turned were annotated. The others are described where they are used:
+    `Selection`, `EvaluationPrompts`, `EvaluationSet`. Raises UserError.
     """
     index = open_index(reader, Path(index_folder), out_of_image)
     source = source_name(reader)
     categories = Categories.of(index.names, wordings, tokenizer, source)
     records = Selection(few_shot, limit=limit).for_evaluation(index, source)
     prompts = EvaluationPrompts(index, categories, chunk)
-    return EvaluationSet(reader, records, prompts, transform, metric, retention)
+    return EvaluationSet(reader, records, prompts, transform, metric, retention, exif)

@@ -22,6 +22,7 @@ COLUMNS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "targets": (np.int32, ()),
     "scores": (np.float32, ()),
     "captioned": (np.bool_, ()),
+    "empty": (np.bool_, ()),
     "caption_offsets": (np.int64, ()),
     "caption_bytes": (np.uint8, ()),
     "phrase_offsets": (np.int64, ()),
@@ -48,6 +49,7 @@ class Index:
     scores: Ragged[np.float32]  # I x (N,) float32; 1 for boxes that people drew
     captions: Strings  # (I,) empty without a caption
     captioned: NDArray[np.bool_]  # (I,) whether targets are phrases of a caption
+    empty: NDArray[np.bool_]  # (I,) whether nothing at all was annotated: only background is seen
     phrase_offsets: NDArray[np.int64]  # (I + 1,) first row in `spans` of each record's phrases
     spans: Ragged[np.int32]  # phrases x (S, 2) int32, characters [start, end)
     blocks: NDArray[np.int64]  # first records of the source's files, and the number of records
@@ -84,6 +86,7 @@ class Index:
             scores=Ragged(column["scores"], box_offsets),
             captions=Strings(Ragged(column["caption_bytes"], column["caption_offsets"])),
             captioned=column["captioned"],
+            empty=column["empty"],
             phrase_offsets=column["phrase_offsets"],
             spans=Ragged(column["spans"], column["span_offsets"]),
             blocks=np.asarray(meta["blocks"], dtype=np.int64),

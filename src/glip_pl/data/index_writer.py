@@ -101,6 +101,7 @@ class IndexWriter:
         self.columns.append("image_ids", [record.image_id for record in chunk])
         self.columns.append("sizes", [record.size for record in chunk])
         self.columns.append("captioned", [record.caption is not None for record in chunk])
+        self.columns.append("empty", [_is_empty(record) for record in chunk])
         self.columns.append_texts("image", [record.image for record in chunk])
         self.columns.append_texts("caption", [record.caption or "" for record in chunk])
         has_words = self._write_phrases(chunk, seen)
@@ -190,3 +191,8 @@ class IndexWriter:
             name = self._name(chunk[owners[bad]])
             self.problems.note("box without area", f"{name} has the box {boxes[bad].tolist()}")
         return np.concatenate([low, np.maximum(high - 1, low)], axis=1), good & filled
+
+
+def _is_empty(record: Record) -> bool:
+    """Whether nothing was annotated in a picture, so that it shows only background."""
+    return record.caption is None and not len(record.boxes) and not record.incomplete

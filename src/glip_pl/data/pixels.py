@@ -46,7 +46,10 @@ def _upper_bits(image: Image.Image, name: str) -> Image.Image:
             f"the image {name} has 16 bits a pixel but no value above {int(grey.max())}: the model "
             "sees it almost black. Multiply the values so that white is 65535",
         )
-    return Image.fromarray((grey >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
+    picture = Image.fromarray((grey >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if "exif" in image.info:  # which Pillow's own conversions keep too
+        picture.info["exif"] = image.info["exif"]
+    return picture
 
 
 def _check_transparency(image: Image.Image, name: str) -> None:

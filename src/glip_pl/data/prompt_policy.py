@@ -41,7 +41,8 @@ class TrainingPrompts:
     """Prompts to learn from (paper 3.1).
 
     A picture with boxes of categories gets a prompt of the `sampler`, which draws other categories
-    as negatives; one with a caption gets its caption, which `packing` puts among other captions.
+    as negatives; one with a caption gets its caption, which `packing` puts among other captions. A
+    prompt has at least one category.
     """
 
     records: SelectedRecords
@@ -70,6 +71,8 @@ class TrainingPrompts:
         assert self.sampler is not None  # training sets are refused without it
         wordings = self.categories.wordings
         order = self.sampler(sorted(set(labels.tolist())), self.categories.lengths, random)
+        if not order:  # nothing is annotated in the picture, and no negatives were drawn
+            order = [int(random.integers(len(wordings)))]
         phrase_of = np.full(len(wordings), -1, dtype=np.int64)
         phrase_of[order] = np.arange(len(order))
         return detection_prompt([wordings[category] for category in order]), phrase_of[labels]

@@ -32,6 +32,7 @@ class Record:
         None  # (N,) a teacher's confidence; None: people drew the boxes
     )
     block: int = 0  # number of the shard with the picture; shards are best read as a whole
+    incomplete: bool = False  # whether boxes of the picture were left out, such as those of crowds
 
 
 @dataclass(frozen=True, eq=False)

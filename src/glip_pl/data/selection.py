@@ -1,5 +1,6 @@
 """Which records of a source are used, and which boxes of each record."""
 
+import logging
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from glip_pl.data.few_shot import FewShot
 from glip_pl.data.filtering import BoxFilter, FilteredBoxes
 from glip_pl.data.index import Index
 from glip_pl.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 class Annotations(NamedTuple):
@@ -25,15 +28,17 @@ class Selection:
     """Settings that choose records and boxes; by default all that can be used.
 
     `few_shot` keeps a few pictures of every category, `box_filter` the boxes that a teacher was
-    sure of, and `limit` the first records of those that are left.
+    sure of, and `limit` the first records of those that are left. With `keep_empty` pictures in
+    which nothing is annotated are trained on too, as background.
     """
 
     few_shot: FewShot | None = None
     box_filter: BoxFilter | None = None
     limit: int | None = None
+    keep_empty: bool = False
 
     def for_training(self, index: Index, source: str) -> "SelectedRecords":
-        """Records with boxes to learn from. Raises UserError, naming the `source`, without any."""
+        """Records to learn from. Raises UserError, naming the `source`, if none has a box."""
         filtered = None if self.box_filter is None else self.box_filter.of(index)
         usable = have_boxes(index) if filtered is None else filtered.have_enough()
         if not usable.any():
@@ -41,7 +46,28 @@ class Selection:
                 f"{source} has no image with a box: nothing to train on (crowds, iscrowd=1, are "
                 "left out)"
             )
-        return self._narrow(index, np.flatnonzero(usable), filtered)
+        if self.keep_empty:
+            usable = usable | index.empty
+        selected = self._narrow(index, np.flatnonzero(usable), filtered)
+        self._log_empty(selected, source)
+        return selected
+
+    def _log_empty(self, selected: "SelectedRecords", source: str) -> None:
+        """Log what becomes of the images in which nothing is annotated, if there are any."""
+        empty = selected.index.empty
+        if not empty.any():
+            return
+        fate = "left out of training (keep_empty=true trains on them as background)"
+        if self.keep_empty:
+            kept = int(empty[selected.rows].sum())
+            fate = f"{kept} of these are trained on as background (keep_empty=false: none)"
+        log.info(
+            "%s: nothing is annotated in %d of %d images: %s",
+            source,
+            empty.sum(),
+            len(empty),
+            fate,
+        )
 
     def for_evaluation(self, index: Index, source: str) -> "SelectedRecords":
         """All pictures, but captions only if they have phrases; pictures without boxes count too.

@@ -11,7 +11,7 @@ from PIL import Image
 from glip_pl.boxes import scale_to
 from glip_pl.data.filtering import FilteredBoxes
 from glip_pl.data.index import Index
-from glip_pl.data.picture_size import framed
+from glip_pl.data.picture_size import FramedPicture, load_framed
 from glip_pl.errors import UserError
 from glip_pl.inference.drawing import colour_of, draw
 from glip_pl.inspection.html_page import document, photograph
@@ -49,23 +49,24 @@ def _figure(named_set: NamedSet, index: Index, row: int, filtered: FilteredBoxes
     texts = [phrase_texts(index, row)[box] for box in kept]
     text = _caption(index, row) if index.captioned[row] else _counted_names(texts)
     try:
-        image = named_set.reader.open_images().load(name)
+        images = named_set.reader.open_images()
+        picture = load_framed(images, index, row, named_set.exif)
     except UserError as error:
         return f"<figure><p class='error'>{html.escape(str(error))}</p>{details}</figure>"
-    drawn = _drawn(image, index, row, kept, texts)
+    drawn = _drawn(picture, index, row, kept, texts)
     drawn.thumbnail((SIDE, SIDE))
     return f"<figure>{photograph(drawn)}<figcaption>{text}<br>{details}</figcaption></figure>"
 
 
 def _drawn(
-    image: Image.Image, index: Index, row: int, kept: NDArray[np.int64], texts: list[str]
+    picture: FramedPicture, index: Index, row: int, kept: NDArray[np.int64], texts: list[str]
 ) -> Image.Image:
     """The picture with its boxes, in the positions that training uses."""
-    height, width = index.sizes[row].tolist()
-    image, frame, _ = framed(image, (height, width), index.images[row])
+    image = picture.image
     boxes = torch.tensor(index.boxes[row][kept])
     scores = torch.tensor(index.scores[row][kept]) if (index.scores[row] < 1).any() else None
-    return draw(image, scale_to(boxes, frame, (image.height, image.width)), texts, scores)
+    boxes = scale_to(boxes, picture.frame, (image.height, image.width))
+    return draw(image, boxes, texts, scores)
 
 
 def _mark(text: str, phrase: str) -> str:

@@ -13,6 +13,7 @@ from glip_pl.data.filtering import BoxFilter, FilteredBoxes
 from glip_pl.data.index import Index
 from glip_pl.data.index_writer import IndexWriter, OutOfImage
 from glip_pl.data.indexing import require_files, source_name
+from glip_pl.data.picture_size import Exif, check_exif
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Reader
 from glip_pl.prompts.prompt_from_text import Wording
@@ -30,6 +31,11 @@ class NamedSet:
     tolerate: float = 0.0
     box_filter: BoxFilter | None = None
     wordings: Sequence[Wording] | Rewording | None = None
+    exif: Exif = "upright"
+
+    def __post_init__(self) -> None:
+        """Raises UserError for another value of `exif`."""
+        check_exif(self.exif)
 
     def filtered(self, index: Index) -> FilteredBoxes | None:
         """The boxes that a run would use; None if it uses all."""
