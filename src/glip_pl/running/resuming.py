@@ -30,7 +30,7 @@ from glip_pl.training.module import GroundingModule
 log = logging.getLogger(__name__)
 
 WITHOUT_EFFECT = (
-    *("resume", "keep_going", "paths", "logger", "prompt_memory_gb"),
+    *("resume", "keep_going", "checks", "paths", "logger", "prompt_memory_gb"),
     *("data.workers", "trainer.log_every_n_steps", "trainer.enable_progress_bar"),
 )
 """Settings that do not change what is learned, or that follow from the others."""
@@ -46,7 +46,7 @@ def find_resumed(config: DictConfig) -> Path | None:
     if config.resume == "auto":
         path = Path(config.paths.output, "checkpoints", "last.ckpt")
         return path if path.is_file() else None
-    path = find_checkpoint(config.resume, Path(config.paths.runs, config.name))
+    path = find_checkpoint(config.resume, Path(config.paths.runs, config.name), "resume")
     if not read_checkpoint(path).resumable:
         raise UserError(
             f"{path} holds weights only, without the state of a training; start a new training "
@@ -76,7 +76,7 @@ def hold_run_folder(config: DictConfig) -> AbstractContextManager[None]:
 
     Raises UserError if another run writes to it, such as one that was started in the same second.
     """
-    if getattr(rank_zero_only, "rank", 0) != 0:  # an attribute that its type does not declare
+    if not is_first_process():
         return nullcontext()
     folder = Path(config.paths.output)
     return exclusive(folder, "Start the run again, or in another folder: hydra.run.dir=...")
@@ -90,13 +90,31 @@ def resumed_settings(config: DictConfig, module: GroundingModule) -> ResumedSett
 def check_resumed(config: DictConfig, checkpoint: Path) -> None:
     """Report what is resumed, and which settings have changed; the settings must be resolved.
 
-    Raises UserError if one has changed that must stay.
+    Raises UserError if one has changed that must stay, or if more epochs are trained already.
     """
     entries = load_entries(checkpoint)
-    log.info("resuming from %s, step %s", checkpoint, entries.get("global_step"))
+    epochs, longest = entries.get("epoch", 0), config.trainer.max_epochs
+    if longest is not None and -1 < longest < epochs:
+        raise UserError(
+            f"{checkpoint} has trained {epochs} epochs, more than trainer.max_epochs={longest}; "
+            "give a larger number, or start a new training from the weights: ckpt=... without "
+            "resume"
+        )
     before = entries.get(SETTINGS_KEY)
+    changes = []
     if isinstance(before, Mapping):  # absent in checkpoints of older versions
-        compare_settings(before, compared_settings(config))
+        changes = compare_settings(before, compared_settings(config))
+    if is_first_process():
+        log.info("resuming from %s, step %s", checkpoint, entries.get("global_step"))
+        for change in changes:
+            log.warning("%s", change)
+        if longest == epochs:
+            log.warning("all %d epochs are trained; a larger trainer.max_epochs adds some", epochs)
+
+
+def is_first_process() -> bool:
+    """Whether this is the process of a run that writes its files."""
+    return getattr(rank_zero_only, "rank", 0) == 0  # an attribute that its type does not declare
 
 
 def compared_settings(config: DictConfig) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from glip_pl.metrics.base import DetectionMetric
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.chunking import Chunk
 from glip_pl.prompts.tokens import Tokenizer
+from glip_pl.training.unreadable_images import UnreadableImages
 from glip_pl.types import Batch, Detections
 
 
@@ -35,15 +36,22 @@ class Evaluator:
         """`sets` are in the order of the data module's loaders."""
         self.sets = dict(sets)
         self.questions: dict[str, list[Question]] = {}  # of each set, encoded once per evaluation
+        self.unreadable = {name: UnreadableImages(name) for name in self.sets}
 
     def start(self) -> None:
-        """Forget encoded prompts: the weights may have changed since the last evaluation."""
+        """Begin an evaluation: the weights may have changed since the last one."""
         self.questions = {}
+        for unreadable in self.unreadable.values():
+            unreadable.start()
 
     def step(
         self, model: GLIP, decoder: Decoder, batch: Batch, loader_index: int
     ) -> list[Detections]:
-        """The detections in each image of a batch; they are added to the metric of its set."""
+        """The detections in each image of a batch; they are added to the metric of its set.
+
+        There are none in an image that cannot be read, so that its objects count as missed. Raises
+        UserError if most images cannot be read.
+        """
         name, evaluation = list(self.sets.items())[loader_index]
         if evaluation.vocabulary:
             questions = self._questions(name, model, batch.images.device)
@@ -51,7 +59,12 @@ class Evaluator:
         else:
             output = model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
             detections = decoder(output, batch)
+        detections = [
+            found.best(0) if image_id in batch.unreadable else found
+            for image_id, found in zip(batch.image_ids, detections, strict=True)
+        ]
         evaluation.metric.update(detections, batch.image_ids)
+        self.unreadable[name].add(batch.unreadable, len(batch))
         return detections
 
     def _questions(self, name: str, model: GLIP, device: torch.device) -> list[Question]:
@@ -72,9 +85,22 @@ class Evaluator:
                 )
         return self.questions[name]
 
+    @property
+    def any_unreadable(self) -> bool:
+        """Whether an image of any set could not be read; known to all processes after `figures`."""
+        return any(images.reasons for images in self.unreadable.values())
+
     def figures(self) -> dict[str, dict[str, float]]:
-        """The figures of every set over all processes, the same in each process."""
-        return {name: evaluation.metric.compute() for name, evaluation in self.sets.items()}
+        """The figures of every set over all processes, the same in each process.
+
+        A warning names images that could not be read.
+        """
+        figures = {}
+        for name, evaluation in self.sets.items():
+            figures[name] = evaluation.metric.compute()
+            truth, _ = evaluation.metric.truth_and_detections()
+            self.unreadable[name].gather(len(truth.image_ids))
+        return figures
 
     def reset(self) -> None:
         """Forget all detections."""

@@ -1,7 +1,7 @@
 """Learning-rate schedules: warm-up with steps (official GLIP code), and drops on a plateau."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from torch import Tensor
@@ -40,36 +40,49 @@ class WarmUpSteps:
 
     def __call__(self, optimizer: Optimizer, total: int) -> LambdaLR:
         """The schedule over `total` optimizer steps."""
-        return RateAndDecay(
-            optimizer,
-            lambda step: self.factor(step, total),
-            lambda step: self.decay_factor(step, total),
-        )
+        return RateAndDecay(optimizer, self, total)
 
 
 class RateAndDecay(LambdaLR):
-    """A schedule of the learning rate and of the weight decay."""
+    """A schedule of the learning rate and of the weight decay.
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        rate: Callable[[int], float],
-        decay: Callable[[int], float],
-    ) -> None:
-        self.decay = decay
+    A resumed run follows the plan of its own settings, from its first step on.
+    """
+
+    def __init__(self, optimizer: Optimizer, plan: WarmUpSteps, total: int) -> None:
+        self.plan = plan
+        self.total = total
         for group in optimizer.param_groups:
             group.setdefault("initial_weight_decay", group["weight_decay"])
-        super().__init__(optimizer, rate)
+        super().__init__(optimizer, lambda step: plan.factor(step, total))
+
+    def drops(self) -> list[int]:
+        """The steps still to come at which the rate drops to a tenth."""
+        steps = (ceil(share * self.total) for share in STEPS)
+        return [step for step in steps if self.last_epoch < step < self.total]
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps: all but the decay function, which comes from the settings."""
-        return {key: value for key, value in super().state_dict().items() if key != "decay"}
+        """What a checkpoint keeps: all but the plan, which comes from the settings."""
+        return {key: value for key, value in super().state_dict().items() if key != "plan"}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue at the stored step, with the rates that this plan has there."""
+        super().load_state_dict({**state_dict, "total": self.total})
+        factor = self.plan.factor(self.last_epoch, self.total)
+        self._last_lr = [base * factor for base in self.base_lrs]
+        for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
+            group["lr"] = rate
+        self._set_decays()
 
     def get_lr(self) -> list[float | Tensor]:
         """The learning rates of the groups; also sets their weight decays."""
-        for group in self.optimizer.param_groups:
-            group["weight_decay"] = group["initial_weight_decay"] * self.decay(self.last_epoch)
+        self._set_decays()
         return super().get_lr()
+
+    def _set_decays(self) -> None:
+        factor = self.plan.decay_factor(self.last_epoch, self.total)
+        for group in self.optimizer.param_groups:
+            group["weight_decay"] = group["initial_weight_decay"] * factor
 
 
 @dataclass(frozen=True)

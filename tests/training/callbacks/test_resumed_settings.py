@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from glip_pl.errors import UserError
+from glip_pl.running.resuming import check_resumed
 from glip_pl.training.callbacks.resumed_settings import flat, is_below
 from tests.conftest import Compose
 from tests.training.short_runs import fit, without_evaluation
@@ -18,21 +19,31 @@ def test_settings_are_flattened_to_dotted_keys() -> None:
 
 
 def test_settings_that_change_when_a_run_is_resumed(
-    world: Path, settings: Compose, caplog: pytest.LogCaptureFixture
+    world: Path, tiny: list[str], settings: Compose, caplog: pytest.LogCaptureFixture
 ) -> None:
-    words = without_evaluation(world)
-    config = settings([*words, "trainer.max_steps=4"])
-    fit(config)
+    words = [*without_evaluation(world, *tiny), "callbacks.ema=null", "schedule.warm_up=1"]
+    config = settings([*words, "trainer.max_epochs=1"])
+    fit(config)  # six steps; the rate drops after the fourth, and again after the fifth
     last = Path(config.paths.output, "checkpoints", "last.ckpt")
-    for refused in ("seed=1", "data.batch_size=2", "model.channels=64"):
+    for refused in ("seed=1", "data.batch_size=2", "model.channels=64", "schedule=plateau"):
         with pytest.raises(
             UserError, match=rf"must keep these settings: .*{refused.split('=')[0]}"
         ):
-            fit(settings([*words, refused]), resume=last)
+            check_resumed(settings([*words, refused]), last)
+    with pytest.raises(UserError, match=r"trained 1 epochs, more than trainer\.max_epochs=0"):
+        check_resumed(settings([*words, "trainer.max_epochs=0"]), last)
+    longer = [*words, "optimizer.lr=1e-5", "trainer.max_epochs=2"]
     with caplog.at_level("WARNING", logger="glip_pl"):
-        run, _ = fit(settings([*words, "optimizer.lr=1e-5", "trainer.max_steps=5"]), resume=last)
+        run, _ = fit(settings(longer), resume=last)
     assert "optimizer.lr=1e-05 (was 0.0005): applied from now on" in caplog.text
-    assert "trainer.max_steps=5 (was 4): differs from the interrupted run" in caplog.text
+    assert "trainer.max_epochs=2 (was 1): differs from the interrupted run" in caplog.text
+    assert (
+        "step 6: the learning rate of rest/weight goes from 5e-06 to 1e-05; the schedule now covers "
+        "12 steps (was 6) and drops the rate to a tenth at 9 and 11" in caplog.text
+    )
     rates = {group["name"]: group["initial_lr"] for group in run.trainer.optimizers[0].param_groups}
     assert rates["rest/weight"] == pytest.approx(1e-5)
     assert rates["rest/bias"] == pytest.approx(2e-5)
+    caplog.clear()
+    fit(settings(longer), resume=last)
+    assert "all 2 epochs are trained" in caplog.text and "learning rate" not in caplog.text

@@ -50,9 +50,17 @@ class ResumedTest(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Add the detections of a batch to the cache of its set."""
+        """Add the detections of a batch to the cache of its set, but not of unreadable images.
+
+        These are tried again when the evaluation is started again.
+        """
         cache = list(self.caches.values())[dataloader_idx]
-        cache.add(batch.image_ids, outputs[DETECTIONS])
+        readable = {
+            image_id: detections
+            for image_id, detections in zip(batch.image_ids, outputs[DETECTIONS], strict=True)
+            if image_id not in batch.unreadable
+        }
+        cache.add(list(readable), list(readable.values()))
 
     def _save(self) -> None:
         for cache in self.caches.values():

@@ -2,20 +2,25 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from math import isclose
 from typing import Any
 
 import pytorch_lightning as pl
 
 from glip_pl.errors import UserError
 from glip_pl.training.optimizer import GroupedAdamW
+from glip_pl.training.schedule import RateAndDecay
 
 log = logging.getLogger(__name__)
 
 SETTINGS_KEY = "glip_pl_training"
 """Entry of a checkpoint with the settings of its training."""
 
-FIXED = ("seed", "data.batch_size", "model", "tuning.trains", "tuning.lora")
-"""Settings that a resumed run must keep: the weights, or what an epoch contains, depend on them."""
+FIXED = (
+    *("seed", "data.batch_size", "model", "tuning.trains", "tuning.lora"),
+    "schedule._target_",
+)
+"""Settings that a resumed run must keep: what its checkpoint holds depends on them."""
 
 APPLIED = ("optimizer", "schedule")
 """Settings that a resumed run may change, and that take effect at once."""
@@ -36,13 +41,16 @@ COMPARED = (
 class ResumedSettings(pl.Callback):
     """Stores the settings of a training in its checkpoints.
 
-    A resumed run gets the learning rates and weight decay of its own settings.
+    A resumed run gets the learning rates and weight decay of its own settings, and tells how the
+    rate differs from that of the interrupted run.
     """
 
     def __init__(self, settings: Mapping[str, Any], optimizer: GroupedAdamW) -> None:
         """`settings` are those of the run, by dotted keys (`flat`)."""
         self.settings = dict(settings)
         self.optimizer = optimizer
+        self.rates: dict[str, float] = {}  # of the interrupted run, by group
+        self.total: int | None = None  # optimizer steps of the interrupted run; None: not known
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -54,15 +62,37 @@ class ResumedSettings(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Scale the stored learning rates and weight decays by what their settings were changed."""
+        optimizers = checkpoint.get("optimizer_states", ())
+        groups = [group for optimizer in optimizers for group in optimizer["param_groups"]]
+        schedules = checkpoint.get("lr_schedulers", ())
+        self.rates = {str(group["name"]): float(group["lr"]) for group in groups}
+        self.total = schedules[0].get("total") if schedules else None
         before = checkpoint.get(SETTINGS_KEY)
         if not isinstance(before, Mapping):  # of an older version, or of another program
             return
         old = GroupedAdamW(
             *(float(before[f"optimizer.{name}"]) for name in ("lr", "text_lr", "weight_decay"))
         )
-        for optimizer in checkpoint.get("optimizer_states", ()):
-            for number, group in enumerate(optimizer["param_groups"]):
-                self._rescale(old, group, number, checkpoint.get("lr_schedulers", ()))
+        for number, group in enumerate(groups):
+            self._rescale(old, group, number, schedules)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Tell what the learning-rate schedule will do, unless that is what it would have done."""
+        if not self.rates or not trainer.is_global_zero:
+            return
+        group = trainer.optimizers[0].param_groups[0]
+        before, now = self.rates[group["name"]], float(group["lr"])
+        schedule = trainer.lr_scheduler_configs[0].scheduler
+        plan = ""
+        if isinstance(schedule, RateAndDecay) and self.total not in (None, schedule.total):
+            plan = (
+                f"; the schedule now covers {schedule.total} steps (was {self.total}) and drops the "
+                f"rate to a tenth at {' and '.join(map(str, schedule.drops())) or 'none of them'}"
+            )
+        if plan or not isclose(before, now):
+            change = f"stays {now:.3g}" if before == now else f"goes from {before:.3g} to {now:.3g}"
+            rate = f"the learning rate of {group['name']}"
+            log.warning("step %d: %s %s%s", trainer.global_step, rate, change, plan)
 
     def _rescale(
         self,
@@ -83,11 +113,10 @@ class ResumedSettings(pl.Callback):
                 schedule[stored][number] = _scaled(schedule[stored][number], *rates)
 
 
-def compare_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Compare the settings of an interrupted run with those of the run that continues it.
+def compare_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The settings of an interrupted run that differ in the run that continues it, in words.
 
-    A change is applied or named in a warning, never ignored. Raises UserError for a setting that
-    must stay.
+    A change is applied or named, never ignored. Raises UserError for a setting that must stay.
     """
     keys = dict.fromkeys([*before, *now])
     changes = {
@@ -101,10 +130,8 @@ def compare_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
             f"a resumed run must keep these settings: {', '.join(fixed)}. Give them their old "
             "values, or start a new training from the weights: ckpt=... without resume"
         )
-    for key, change in changes.items():
-        applied = is_below(key, APPLIED)
-        effect = "applied from now on" if applied else "differs from the interrupted run"
-        log.warning("%s: %s", change, effect)
+    effects = {True: "applied from now on", False: "differs from the interrupted run"}
+    return [f"{change}: {effects[is_below(key, APPLIED)]}" for key, change in changes.items()]
 
 
 def _scaled(value: float, new: float, old: float) -> float:
