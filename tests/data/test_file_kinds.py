@@ -2,7 +2,7 @@
 
 import pytest
 
-from glip_pl.data.file_kinds import foreign_kind
+from glip_pl.data.file_kinds import READS_AVIF, foreign_kind
 from glip_pl.data.images import decode_image, suffix_of
 from glip_pl.errors import UserError
 
@@ -12,11 +12,13 @@ FOREIGN = {
     b"\xef\xbb\xbf<HTML>": "web page",
     b"<svg xmlns=''>": "SVG",
     b"\0\0\0\x18ftypheic\0\0": "HEIC",
-    b"\0\0\0\x18ftypavif\0\0": "AVIF",
     b"\0\0\0\x18ftypisom\0\0": "video",
     b"%PDF-1.7": "PDF",
     b"version https://git-lfs.github.com/spec/v1": "git lfs pull",
-}
+    b'{"message": "not found"}': "a JSON file: download the picture itself again",
+    b"\xff\x0a\xfa\x7f": "JPEG XL: convert it",
+    b"8BPS\0\1": "Photoshop",
+} | ({} if READS_AVIF else {b"\0\0\0\x18ftypavif\0\0": "AVIF"})
 
 
 @pytest.mark.parametrize("content", FOREIGN)

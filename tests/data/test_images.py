@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,10 @@ from PIL import Image
 
 from glip_pl.data.images import (
     FORMATS,
+    MAX_PIXELS,
     SUFFIXES,
+    ImageFolder,
+    decode_image,
     find_images,
     inside,
     load_image,
@@ -86,3 +90,91 @@ def test_every_format_that_is_read_can_be_written_into_a_shard(tmp_path: Path) -
         path = tmp_path / f"picture.{kind.lower()}"
         Image.new("RGB", (4, 4)).save(path, format=kind)
         assert suffix_of(path.read_bytes()) in SUFFIXES
+
+
+def png(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(folder / name, "PNG")
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("a.jpg", "A.JPG"),
+        ("IMAGES/a.jpg", "images/a.JPG"),
+        ("a%20b.png", "a b.png"),
+        ("/data/upload/7/1234abcd-a b.png", "a b.png"),
+        (r"C:\cells\deep\c.png", "deep/c.png"),
+        ("http://host/x/c.png?size=9", "images/c.png"),
+        ("d.png", "images/d.png"),
+    ],
+)
+def test_pictures_are_found_under_the_names_that_programs_give_them(
+    name: str, file: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    png(tmp_path, file)
+    folder = ImageFolder.at(tmp_path)
+    assert folder.find(name) == tmp_path / file
+    assert folder.find(name) == tmp_path / file
+    assert folder.replaced == {tmp_path / file: name}
+    assert len(caplog.records) == 1 and f"no picture is called {name!r}" in caplog.text
+
+
+def test_absolute_names_and_backslashes_are_read_inside_the_folders(tmp_path: Path) -> None:
+    png(tmp_path, "train/a.png", "b.png")
+    folder = ImageFolder.at([tmp_path / "train", tmp_path])
+    assert folder.find("train\\a.png") == tmp_path / "train/a.png"
+    assert folder.find(str(tmp_path / "b.png")) == tmp_path / "b.png"
+    assert folder.find(str(tmp_path / "train/a.png")) == tmp_path / "train/a.png"
+    assert not folder.replaced
+    with pytest.raises(UserError, match="leads out of"):
+        folder.find("/etc/hostname")
+    with pytest.raises(UserError, match="leads out of"):
+        folder.find("../" * 20 + "etc/hostname")
+
+
+def test_two_names_never_mean_one_picture(tmp_path: Path) -> None:
+    png(tmp_path, "0001.png")
+    folder = ImageFolder.at(tmp_path)
+    folder.find("camera1/0001.png")
+    for name in ("camera2/0001.png", "0001.png"):
+        with pytest.raises(UserError, match=r"both 'camera1/0001\.png' and"):
+            folder.find(name)
+
+
+def test_a_missing_picture_is_told_with_the_nearest_name(tmp_path: Path) -> None:
+    png(tmp_path, "a_1.png", "sub/b.png")
+    folder = ImageFolder.at(tmp_path)
+    with pytest.raises(UserError, match=r"no such image: .*a_1\.jpg; did you mean .*/a_1\.png\?"):
+        folder.find("a_1.jpg")
+    with pytest.raises(UserError, match=r"no such image: .*sub is no regular file"):
+        folder.find("sub")
+    with pytest.raises(UserError, match="cannot read the image .*too long"):
+        folder.find("x" * 300 + ".png")
+
+
+def test_files_that_are_too_small_for_pictures_are_named_without_decoding(tmp_path: Path) -> None:
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "pointer.jpg").write_text("version https://git-lfs.github.com/spec/v1\noid 0\n")
+    folder = ImageFolder.at(tmp_path)
+    with pytest.raises(UserError, match=r"empty\.jpg is empty \(0 bytes\)"):
+        folder.find("empty.jpg")
+    with pytest.raises(UserError, match=r"pointer\.jpg is a Git LFS pointer: fetch"):
+        folder.find("pointer.jpg")
+
+
+def test_the_limit_of_pixels_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MAX_PIXELS > 200_000_000  # the largest photographs of telephones
+    monkeypatch.setenv("GLIP_MAX_PIXELS", "100")
+    for width, fits in ((10, True), (11, False)):
+        encoded = io.BytesIO()
+        Image.new("1", (width, 10)).save(encoded, "PNG")
+        if fits:
+            assert decode_image(encoded.getvalue(), "x").size == (10, 10)
+        else:
+            with pytest.raises(UserError, match="more than 100 pixels, too large to be safe"):
+                decode_image(encoded.getvalue(), "x")
+    monkeypatch.setenv("GLIP_MAX_PIXELS", "many")
+    with pytest.raises(UserError, match="GLIP_MAX_PIXELS=many is no number of pixels"):
+        decode_image(b"", "x")

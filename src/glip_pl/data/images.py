@@ -1,26 +1,43 @@
 """Reads picture files as RGB, and never a file outside the configured folders."""
 
 import io
+import logging
 import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from glob import glob
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from glip_pl.data.file_kinds import foreign_kind
+from glip_pl.data.file_kinds import READS_AVIF, foreign_kind
+from glip_pl.data.picture_names import SUBFOLDERS, FolderNames, is_file, other_names
 from glip_pl.data.pixels import rgb
 from glip_pl.errors import UserError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
+log = logging.getLogger(__name__)
 
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
+    | ({".avif"} if READS_AVIF else set())
+)
+
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", *(["AVIF"] if READS_AVIF else []))
 """Formats that are decoded, whatever a file's suffix; for EPS Pillow would start a program."""
 
 MAX_BYTES = 512 << 20
 """Largest size of an encoded picture, in bytes; no photograph is as large."""
+
+MAX_PIXELS = 1 << 28
+"""Largest size of a picture, in pixels: telephones take photographs of 200 million.
+
+The environment variable GLIP_MAX_PIXELS sets another limit.
+"""
+
+SMALL = 1024
+"""Bytes below which a file is looked at already when it is searched for: pictures have more."""
 
 HOW_TO_GET_DATA = (
     "paths.data (or the environment variable GLIP_DATA) names the folder that holds the datasets; "
@@ -57,12 +74,70 @@ class ImageFolder:
         return load_image(self.find(name))
 
     def find(self, name: str) -> Path:
-        """Path of a file in the first folder that has it, or else in the first folder."""
-        paths = [inside(root, name) for root in self.roots]
-        if len(paths) > 1 or "\\" in name:  # a separator that some tools write on Windows
-            paths += [inside(root, name.replace("\\", "/")) for root in self.roots]
-            return next((path for path in paths if path.is_file()), paths[0])
-        return paths[0]
+        """Path of the picture, in the first folder that has it.
+
+        If no file has exactly this name, a file is taken whose name differs only in ways of
+        `picture_names.other_names`, which is logged once and listed in `replaced`. Raises UserError
+        if there is none, if it is empty, or if two names of the annotations would mean one file.
+        """
+        # Some tools write backslashes on Windows.
+        names = dict.fromkeys((name, name.replace("\\", "/")))
+        possible = (_within(root, spelling) for spelling in names for root in self.roots)
+        paths = [path for path in possible if path is not None]
+        path = next(filter(is_file, paths), None)
+        if path is None:
+            path = self._under_another_name(name)
+            if path is None:
+                raise UserError(self._missing(name, paths))
+            if not self.replaced:
+                log.warning(
+                    "no picture is called %r, so %s is read; other such pictures are not reported "
+                    "(`python -m glip_pl.data check` counts them)", name, path
+                )  # fmt: skip
+            self.replaced.setdefault(path, name)
+        other = self.replaced.get(path, name) if self.replaced else name
+        if other != name:
+            raise UserError(
+                f"both {other!r} and {name!r} of the annotations could be the picture {path}: put "
+                "the pictures at the places that the annotations name"
+            )
+        return _checked(path)
+
+    @cached_property
+    def replaced(self) -> dict[Path, str]:
+        """Pictures that were found under another name than the annotations', which is the value."""
+        return {}
+
+    @cached_property
+    def _names(self) -> FolderNames:
+        return FolderNames()
+
+    def _under_another_name(self, name: str) -> Path | None:
+        """A file inside the folders that the name may mean; None if there is none."""
+        for parts in other_names(name):
+            for root in self.roots:
+                for folder in SUBFOLDERS:
+                    path = self._names.find(root / folder, parts)
+                    if path is not None:
+                        return path
+        return None
+
+    def _missing(self, name: str, paths: Sequence[Path]) -> str:
+        """The message about a picture that is at none of these paths."""
+        if not paths:
+            return f"the file name {name!r:.200} leads out of {self.roots[0]}"
+        try:
+            paths[0].stat()
+            return f"no such image: {paths[0]} is no regular file"
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except (OSError, ValueError) as error:
+            return f"cannot read the image {paths[0]}: {error}"
+        for path in paths:
+            similar = self._names.similar(path.parent, path.name)
+            if similar is not None:
+                return f"no such image: {paths[0]}; did you mean {path.parent / similar}?"
+        return f"no such image: {paths[0]}"
 
 
 @dataclass(frozen=True)
@@ -84,11 +159,19 @@ class BesideFolder:
 
 def inside(root: Path, file_name: str) -> Path:
     """The path `root / file_name`. Raises UserError if it lies outside `root`."""
+    path = _within(root, file_name)
+    if path is None:
+        raise UserError(f"the file name {file_name!r} leads out of {root}")
+    return path
+
+
+def _within(root: Path, file_name: str) -> Path | None:
+    """The path `root / file_name`; None if it lies outside `root`."""
     # Symbolic links are not resolved: those that the folder's owner made may lead anywhere.
     folder = Path.cwd() / root
     path = Path(os.path.normpath(folder / file_name))
     if "\0" in file_name or not path.is_relative_to(os.path.normpath(folder)):
-        raise UserError(f"the file name {file_name!r} leads out of {root}")
+        return None
     return path
 
 
@@ -146,8 +229,20 @@ def read_file(path: Path) -> bytes:
         raise UserError(f"cannot read the image {path}: {error}") from error
 
 
+def _checked(path: Path) -> Path:
+    """The path of a file. Raises UserError if the file is too small for a picture and is none."""
+    try:
+        kind = foreign_kind(path.read_bytes()) if path.stat().st_size < SMALL else None
+    except OSError as error:
+        raise UserError(f"cannot read the image {path}: {error}") from error
+    if kind is not None:
+        raise UserError(f"the image {path} is {kind}")
+    return path
+
+
 def decode_image(content: bytes, name: str) -> Image.Image:
     """An encoded picture as RGB; `name` is for messages. Raises the errors of `load_image`."""
+    Image.MAX_IMAGE_PIXELS = max_pixels()  # Pillow reads its limit from this variable alone
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -161,10 +256,22 @@ def decode_image(content: bytes, name: str) -> Image.Image:
         raise UserError(_unidentified(content, name)) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UserError(
-            f"the image {name} is too large to be safe: {error}. Make it smaller"
+            f"the image {name} has more than {max_pixels()} pixels, too large to be safe: make it "
+            "smaller, or set the environment variable GLIP_MAX_PIXELS"
         ) from error
     except Exception as error:  # Pillow raises many kinds on broken files, TypeError among them
         raise UserError(f"the image {name} is broken or no image: {error}") from error
+
+
+def max_pixels() -> int:
+    """Largest size of a picture that is read, in pixels.
+
+    Raises UserError if the environment variable GLIP_MAX_PIXELS is no positive number.
+    """
+    text = os.environ.get("GLIP_MAX_PIXELS") or str(MAX_PIXELS)
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 1 << 40):
+        raise UserError(f"GLIP_MAX_PIXELS={text:.40} is no number of pixels, such as {MAX_PIXELS}")
+    return int(text)
 
 
 def _unidentified(content: bytes, name: str) -> str:
@@ -195,6 +302,8 @@ def suffix_of(content: bytes) -> str:
     for magic, suffix in MAGIC.items():
         if content.startswith(magic):
             return suffix
+    if READS_AVIF and content[4:12] in (b"ftypavif", b"ftypavis"):
+        return ".avif"
     kind = foreign_kind(content)
     if kind is not None:
         raise UserError(f"a picture is {kind}")

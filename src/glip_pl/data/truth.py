@@ -6,6 +6,7 @@ The evaluation protocols need the original boxes and the crowds, so the file is 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -34,6 +35,7 @@ class Truth:
     frequencies: Sequence[str] | None = None  # (C,) LVIS: r, c, f for rare, common, frequent
     absent: NDArray[np.int64] | None = None  # (M, 2) image, category: known to be absent
     incomplete: NDArray[np.int64] | None = None  # (M, 2) image, category: not all have boxes
+    text_ids: Sequence[str] | None = None  # (I,) the file's ids of the images if these are texts
 
     def of_images(self, mask: NDArray[np.bool_]) -> "Truth":
         """The ground truth of the images of a mask (I,) alone."""
@@ -58,6 +60,7 @@ class Truth:
             labels=self.labels[of_box],
             absent=select(self.absent),
             incomplete=select(self.incomplete),
+            text_ids=None if self.text_ids is None else [*compress(self.text_ids, mask)],
         )
 
 

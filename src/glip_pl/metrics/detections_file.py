@@ -27,13 +27,16 @@ def write_detections(truth: Truth | PhraseTruth, detections: DetectionsTable, pa
 def _entry(truth: Truth | PhraseTruth, detections: DetectionsTable, row: int) -> dict[str, Any]:
     label = int(detections.labels[row])
     box = detections.boxes[row]
+    image = int(detections.images[row])
+    image_id: int | str = int(truth.image_ids[image])
     if isinstance(truth, PhraseTruth):
         box = np.concatenate([box[:2], box[2:] - box[:2]])
         target = {"phrase": label}
     else:
         target = {"category_id": int(truth.category_ids[label])}
+        image_id = image_id if truth.text_ids is None else truth.text_ids[image]
     return {
-        "image_id": int(truth.image_ids[detections.images[row]]),
+        "image_id": image_id,
         **target,
         "bbox": [round(float(side), 3) for side in box],
         "score": round(float(detections.scores[row]), 6),

@@ -9,11 +9,15 @@ from PIL import Image
 from glip_pl.data.dataset import GroundedDataset
 from glip_pl.data.dataset_factory import evaluation_set, training_set
 from glip_pl.data.formats.coco import CocoJson
+from glip_pl.data.problems import Problems
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
-from glip_pl.metrics.coco import COCOAveragePrecision
+from glip_pl.metrics.coco import COCOAveragePrecision, coco_figures
+from glip_pl.metrics.detections_file import write_detections
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.tokens import Tokenizer
+from tests.metrics.cases import pycocotools_figures
 
 SAME_SIZE = ResizeFlip([40], 100)
 
@@ -213,3 +217,51 @@ def test_the_ground_truth_has_crowds_areas_and_fractions_as_in_the_file(tmp_path
     assert truth.category_ids.tolist() == [3, 7]  # Roboflow's super-category is left out
     assert [truth.names[label] for label in truth.labels] == ["dog", "dog", "cat"]
     assert truth.frequencies is None and truth.absent is None and truth.incomplete is None
+
+
+def test_boxes_marked_ignore_count_in_evaluation_as_in_pycocotools(tmp_path: Path) -> None:
+    """pycocotools replaces `ignore` by `iscrowd`, so that a missed box lowers AP."""
+    box = {"image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9], "area": 81, "iscrowd": 0}
+    content = {
+        "info": {},
+        "images": [{"id": 1, "file_name": "a.png", "height": 40, "width": 60}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [
+            box | {"id": 1},
+            box | {"id": 2, "bbox": [30, 20, 9, 9], "ignore": 1},
+        ],
+    }
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps(content))
+    reader = CocoJson(path, tmp_path)
+    (record,) = reader.read(Problems()).records
+    assert len(record.boxes) == 1 and record.incomplete
+    found = {"image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9], "score": 0.9}
+    truth = reader.truth()
+    table = DetectionsTable.from_coco([found], truth.image_ids, truth.category_ids)
+    official = pycocotools_figures(path, [found])[0]
+    assert coco_figures(truth, table)["AP"] == pytest.approx(official)
+    assert official < 0.6
+
+
+def test_texts_as_image_ids_return_in_the_file_of_detections(tmp_path: Path) -> None:
+    content = coco()
+    names = {7: "b-7", 3: "a-3"}
+    for entry in content["images"]:
+        entry["id"] = names[entry["id"]]
+    for entry in content["annotations"]:
+        entry["image_id"] = names[entry["image_id"]]
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps(content))
+    reader = CocoJson(path, tmp_path)
+    records = list(reader.read(Problems()).records)
+    assert [(record.image_id, record.image) for record in records] == [(1, "a.png"), (2, "b.png")]
+    truth = reader.truth()
+    assert truth.text_ids == ["b-7", "a-3"]
+    table = DetectionsTable(truth.images, truth.labels, np.ones(3), truth.boxes)
+    assert coco_figures(truth, table[~truth.crowds])["AP"] == pytest.approx(1)
+    write_detections(truth, table, tmp_path / "detections.json")
+    written = json.loads((tmp_path / "detections.json").read_text())
+    assert [entry["image_id"] for entry in written] == ["b-7"] * 3
+    only = truth.of_images(np.asarray([False, True]))
+    assert only.text_ids == ["a-3"]

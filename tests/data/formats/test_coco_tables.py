@@ -43,7 +43,7 @@ def test_images_have_whole_names_or_the_last_components(file: Path) -> None:
 
 def test_bad_images_are_reported_and_left_out(file: Path) -> None:
     nameless = {key: IMAGE[key] for key in ("id", "height", "width")}
-    write(file, images=[IMAGE, IMAGE, nameless, IMAGE | {"id": "x"}, IMAGE | {"id": 9}])
+    write(file, images=[IMAGE, IMAGE, nameless, IMAGE | {"id": None}, IMAGE | {"id": 9}])
     problems = Problems(tolerate=1.0)
     assert read_images(file, problems).ids == [7, 9]
     assert problems.counts == {
@@ -86,6 +86,63 @@ def test_bad_annotations_are_reported_and_left_out(file: Path) -> None:
 def test_crowds_are_marked_by_numbers_or_texts(value: Any, crowd: bool) -> None:
     assert is_crowd({"iscrowd": value}) == crowd
     assert not is_crowd({})
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["a3f-1", "a3f-2"],
+        ["0000001_02999_d_0000005", "12_34"],  # Python reads the second as 1234
+        ["0999", "1000"],
+        ["007", "7"],
+    ],
+)
+def test_images_whose_ids_are_texts_are_counted_in_the_order_of_the_file(
+    ids: list[str], file: Path
+) -> None:
+    boxes = [BOX | {"id": number, "image_id": text} for number, text in enumerate(reversed(ids))]
+    write(file, *boxes, images=[IMAGE | {"id": text} for text in ids])
+    images = read_images(file, Problems())
+    assert (images.ids, images.text_ids) == ([1, 2], ids)
+    rows = [annotation.image_row for annotation in read_annotations(file, images, Problems())]
+    assert rows == [1, 0]
+
+
+def test_image_ids_may_be_written_in_several_ways(file: Path) -> None:
+    write(file, BOX | {"image_id": 7.0}, BOX | {"image_id": "7"}, images=[IMAGE | {"id": "7"}])
+    images = read_images(file, Problems())
+    assert (images.ids, images.text_ids) == ([7], None)
+    assert len(list(read_annotations(file, images, Problems()))) == 2
+
+
+def test_repeated_mixed_and_impossible_image_ids_are_told(file: Path) -> None:
+    write(file, images=[IMAGE | {"id": "x"}, IMAGE | {"id": "x"}])
+    with pytest.raises(UserError, match="the image id x occurs twice in `images`"):
+        read_images(file, Problems())
+    write(file, images=[IMAGE | {"id": 7}, IMAGE | {"id": "x"}])
+    problems = Problems()
+    assert read_images(file, problems).ids == [1, 2]
+    [[message]] = problems.examples.values()
+    assert "has numbers and texts as image ids, such as 7 and 'x'" in message
+    for value in (None, True, 1.5, ""):
+        write(file, images=[IMAGE | {"id": value}])
+        with pytest.raises(UserError, match="entry 0 of `images` is malformed: the image id"):
+            read_images(file, Problems())
+    write(file, BOX | {"image_id": "y"}, images=[IMAGE])
+    with pytest.raises(UserError, match="belongs to image 'y', which is not in `images`"):
+        list(read_annotations(file, read_images(file, Problems()), Problems()))
+
+
+@pytest.mark.parametrize("field", ["iscrowd", "ignore"])
+def test_boxes_to_ignore_are_counted_and_their_image_is_no_background(
+    field: str, file: Path
+) -> None:
+    write(file, BOX | {field: 1}, images=[IMAGE])
+    images, problems = read_images(file, Problems()), Problems()
+    assert list(read_annotations(file, images, problems)) == []
+    assert list(problems.counts.values()) == [1] and problems.errors == 0
+    assert images.incomplete == {0}
+    assert len(list(read_annotations(file, images, Problems(), crowds=True))) == 1
 
 
 def test_ids_have_64_bits() -> None:

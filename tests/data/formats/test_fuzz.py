@@ -235,7 +235,7 @@ def bomb(path: Path) -> None:
         (bomb, "too large to be safe"),
         (
             lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
-            "no image",
+            "is a PostScript file",
         ),
         (lambda path: path.write_bytes(b""), "no image"),
         (os.mkfifo, "no such image"),

@@ -1,7 +1,9 @@
+import json
 from pathlib import Path
 
 import pytest
 
+from glip_pl.data.formats import json_stream
 from glip_pl.data.formats.json_stream import BUFFER, read_entries
 from glip_pl.errors import UserError
 
@@ -48,3 +50,25 @@ def test_endless_nesting_is_refused_at_once(file: Path) -> None:
     file.write_text('{"images":' + "[" * 200_000)
     with pytest.raises(UserError, match="nested more than 500 deep"):
         list(read_entries(file, "images"))
+
+
+@pytest.mark.timeout(20)
+def test_nesting_is_counted_over_all_buffers(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_stream, "BUFFER", 64)
+    file.write_text('{"images": ' + (" " * 32 + "[") * 499 + "]" * 499 + "}")
+    with pytest.raises(UserError, match="entry 0 of `images` is not an object"):
+        list(read_entries(file, "images"))
+    file.write_text('{"images": ' + (" " * 32 + "[") * 1000)
+    with pytest.raises(UserError, match="nested more than 500 deep"):
+        list(read_entries(file, "images"))
+
+
+@pytest.mark.parametrize("buffer", [1, 2, 3, 7, 64, BUFFER])
+def test_brackets_in_strings_do_not_count(
+    buffer: int, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_stream, "BUFFER", buffer)
+    texts = ["[" * 600, 'a "quoted" ' + "{" * 600, "\\" * 5 + "[" * 600, "]" * 600, "\\"]
+    entries = [{"caption": text, "box": [1, [2]]} for text in texts]
+    file.write_text(json.dumps({"images": entries}))
+    assert list(read_entries(file, "images")) == entries

@@ -28,9 +28,11 @@ class CocoCaptions(BesideFolder):
         images = read_images(path, problems)
         for number, entry in enumerate(read_entries(path, "annotations")):
             try:
-                row = images.row_of[int64(entry["image_id"])]
+                row = images.row(entry["image_id"])
+                if row is None:
+                    raise LookupError(f"the image {entry['image_id']!r:.60} is not in `images`")
                 caption, caption_id = str(entry["caption"]), int64(entry["id"])
-            except (KeyError, TypeError, ValueError, OverflowError) as error:
+            except (LookupError, TypeError, ValueError, OverflowError) as error:
                 message = f"{path}: caption number {number} is malformed: {error!r:.200}"
                 problems.error("malformed caption", message, number + 1)
                 continue

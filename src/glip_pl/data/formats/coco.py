@@ -77,8 +77,7 @@ class CocoJson:
             image_rows.append(annotation.image_row)
             boxes.extend(annotation.box)
             label_list.append(label)
-            annotation_id = annotation.entry.get("id")
-            ids.append(annotation_id if isinstance(annotation_id, int) else -1 - annotation.number)
+            ids.append(_id_or_number(annotation))
         _note_repeated(np.asarray(ids), path, problems)
         if not categories:
             raise UserError(f"{path} has no `categories`, so there is nothing to detect")
@@ -121,6 +120,7 @@ class CocoJson:
             frequencies=frequencies,
             absent=absent,
             incomplete=incomplete,
+            text_ids=None if images.text_ids is None else [images.text_ids[row] for row in order],
         )
 
     def _categories(self) -> dict[int, str]:
@@ -152,8 +152,15 @@ class CocoJson:
                     f"({listing})",
                     annotation.number + 1,
                 )
+                images.incomplete.add(annotation.image_row)
                 continue
             yield annotation, label
+
+
+def _id_or_number(annotation: Annotation) -> int:
+    """The annotation's id, or a number below 0 of its own if that is no integer of 64 bits."""
+    value = annotation.entry.get("id")
+    return value if isinstance(value, int) and abs(value) < 2**63 else -1 - annotation.number
 
 
 def _area(annotation: Annotation) -> float:
@@ -181,5 +188,10 @@ def _records(
     for row, image_id in enumerate(images.ids):
         of_image = slice(offsets[row], offsets[row + 1])
         yield Record(
-            images.names[row], images.sizes[row], image_id, corners[of_image], labels[of_image]
+            images.names[row],
+            images.sizes[row],
+            image_id,
+            corners[of_image],
+            labels[of_image],
+            incomplete=row in images.incomplete,
         )

@@ -1,7 +1,7 @@
 """What all COCO-style JSON files share: images, and the annotations that point to them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,16 +13,30 @@ from glip_pl.data.formats.json_stream import read_entries
 from glip_pl.data.problems import Problems
 from glip_pl.errors import UserError
 
+ImageId = int | str
+"""What a file calls an image: a whole number, however it is written, or a text."""
+
 
 @dataclass(frozen=True, eq=False)
 class ImageEntries:
     """The usable entries of `images`, in the order of the file."""
 
-    ids: list[int]
+    ids: list[int]  # as in the file, or counted from 1 if the file's ids are texts
     names: list[str]
     sizes: list[tuple[int, int]]  # height and width, pixels
     captions: list[str]  # in MDETR's files every entry has a caption; elsewhere empty texts
-    row_of: dict[int, int]  # position in these lists by image id
+    row_of: dict[ImageId, int]  # position in these lists by the file's image id
+    text_ids: list[str] | None = None  # the file's ids if these are texts
+    # Positions of the images of which annotations were left out: they are no background.
+    incomplete: set[int] = field(default_factory=set)
+
+    def row(self, value: Any) -> int | None:
+        """The position of the image with an id, as annotations give it; None if there is none."""
+        try:
+            key = image_id(value)
+        except (ValueError, OverflowError):
+            return None
+        return self.row_of.get(key if self.text_ids is None else str(key))
 
 
 class Annotation(NamedTuple):
@@ -45,13 +59,7 @@ def read_images(path: Path, problems: Problems, name_components: int | None = No
     number = -1
     for number, entry in enumerate(read_entries(path, "images")):
         try:
-            image_id = int64(entry["id"])
-            url = entry.get("coco_url")
-            name = (
-                _tail(str(url), 2) if "file_name" not in entry and url else str(entry["file_name"])
-            )
-            # MDETR's Flickr30k file writes heights and widths as texts.
-            size = (int(entry["height"]), int(entry["width"]))
+            key, name, size = image_id(entry["id"]), _file_name(entry), _size(entry)
         except KeyError as missing:
             message = f"{path}: entry {number} of `images` has no `{missing.args[0]}`"
             problems.error("entry without a field", message, number + 1)
@@ -60,18 +68,48 @@ def read_images(path: Path, problems: Problems, name_components: int | None = No
             message = f"{path}: entry {number} of `images` is malformed: {error}"
             problems.error("malformed entry", message, number + 1)
             continue
-        if image_id in images.row_of:
-            message = f"{path}: the image id {image_id} occurs twice in `images`"
+        if key in images.row_of:
+            message = f"{path}: the image id {key} occurs twice in `images`"
             problems.error("repeated image id", message, number + 1)
             continue
-        images.row_of[image_id] = len(images.ids)
-        images.ids.append(image_id)
+        images.row_of[key] = len(images.names)
         images.names.append(name if name_components is None else _tail(name, name_components))
         images.sizes.append(size)
         images.captions.append(str(entry.get("caption", "")))
     if number < 0:
         raise UserError(f"{path} is not COCO-style JSON: it has no list `images`")
-    return images
+    return _with_ids(images, path, problems)
+
+
+def _file_name(entry: Mapping[str, Any]) -> str:
+    """Raises KeyError if there is none, and ValueError if it is no text."""
+    url = entry.get("coco_url")
+    if "file_name" not in entry and url:
+        return _tail(str(url), 2)
+    name = entry["file_name"]
+    if not isinstance(name, str | int) or name == "":
+        raise ValueError(f"its `file_name` is {name!r:.60}")
+    return str(name)
+
+
+def _size(entry: Mapping[str, Any]) -> tuple[int, int]:
+    """Height and width, which MDETR's Flickr30k file writes as texts."""
+    return int(entry["height"]), int(entry["width"])
+
+
+def _with_ids(images: ImageEntries, path: Path, problems: Problems) -> ImageEntries:
+    """The same entries with their `ids`; if the file has a text for one, they are counted."""
+    numbers = [key for key in images.row_of if isinstance(key, int)]
+    if len(numbers) == len(images.row_of):
+        return replace(images, ids=numbers)
+    texts = [str(key) for key in images.row_of]  # of texts such as "0999" and "1000" one is both
+    odd = [text for text in texts if not text.isdecimal()]
+    if odd and numbers:
+        message = f"{path} has numbers and texts as image ids, such as {numbers[0]} and {odd[0]!r}"
+        problems.note("mixed image ids", message)
+    row_of: dict[ImageId, int] = {text: row for row, text in enumerate(texts)}
+    ids = list(range(1, len(texts) + 1))
+    return replace(images, ids=ids, row_of=row_of, text_ids=texts)
 
 
 def _tail(name: str, components: int) -> str:
@@ -81,43 +119,81 @@ def _tail(name: str, components: int) -> str:
 def read_annotations(
     path: Path, images: ImageEntries, problems: Problems, crowds: bool = False
 ) -> Iterator[Annotation]:
-    """The entries of `annotations`; crowds are left out unless `crowds` is set.
+    """The entries of `annotations`, unless `crowds` is set without those to ignore.
 
-    An entry without an image or a box is reported to `problems` and left out.
+    These are crowds and those marked `ignore`, which COCO's evaluation counts like any other. An
+    entry without an image or a box is reported to `problems` and left out.
     """
     for number, entry in enumerate(read_entries(path, "annotations")):
-        try:
-            if is_crowd(entry) and not crowds:
-                message = f"{annotation_name(path, entry, number)} has iscrowd=1"
-                problems.leave_out("crowd left out", message)
-                continue
-            image_row = images.row_of.get(int(entry["image_id"]))
-            x, y, width, height = entry["bbox"]
-            box = [float(x), float(y), float(width), float(height)]
-        except KeyError as missing:
-            message = f"{annotation_name(path, entry, number)} has no `{missing.args[0]}`"
-            problems.error("entry without a field", message, number + 1)
+        image_row, box = images.row(entry.get("image_id")), _box(entry.get("bbox"))
+        if image_row is not None and box is not None and (crowds or not is_left_out(entry)):
+            yield Annotation(number, image_row, box, entry)
             continue
-        except (TypeError, ValueError, OverflowError):
-            message = (
-                f"{annotation_name(path, entry, number)} has the box {entry.get('bbox')!r:.80}, "
-                "which is not a list of four numbers"
-            )
-            problems.error("malformed box", message, number + 1)
-            continue
-        if image_row is None:
-            message = (
-                f"{annotation_name(path, entry, number)} belongs to image {entry['image_id']}, "
-                "which is not in `images`"
-            )
-            problems.error("annotation without an image", message, number + 1)
-            continue
-        yield Annotation(number, image_row, box, entry)
+        if image_row is not None:
+            images.incomplete.add(image_row)
+        _report(path, entry, number, problems)
+
+
+def _report(path: Path, entry: Mapping[str, Any], number: int, problems: Problems) -> None:
+    """Tell why an annotation is left out."""
+    name = annotation_name(path, entry, number)
+    missing = [f"`{field}`" for field in ("image_id", "bbox") if field not in entry]
+    for kind, mark in MARKS.items():
+        if _is_set(entry, mark):
+            problems.leave_out(kind, f"{name} has {mark}=1")
+            return
+    if missing:
+        kind, fault = "entry without a field", f"has no {' and no '.join(missing)}"
+    elif _box(entry["bbox"]) is None:
+        kind = "malformed box"
+        fault = f"has the box {entry['bbox']!r:.80}, which is not a list of four numbers"
+    else:
+        kind = "annotation without an image"
+        fault = f"belongs to image {entry['image_id']!r:.60}, which is not in `images`"
+    problems.error(kind, f"{name} {fault}", number + 1)
+
+
+def _box(value: Any) -> list[float] | None:
+    """Four numbers, which some tools write as texts; None for any other value."""
+    try:
+        x, y, width, height = value
+        return [float(x), float(y), float(width), float(height)]
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+MARKS = {"crowd left out": "iscrowd", "ignored box left out": "ignore"}
+"""Kinds of annotations that nothing is trained on, and the fields that mark them."""
 
 
 def is_crowd(entry: Mapping[str, Any]) -> bool:
-    """Whether an annotation is of a group of objects; some tools write `iscrowd` as a text."""
-    return str(entry.get("iscrowd", 0)) not in ("0", "0.0", "False", "None", "")
+    """Whether an annotation is of a group of objects."""
+    return _is_set(entry, "iscrowd")
+
+
+def is_left_out(entry: Mapping[str, Any]) -> bool:
+    """Whether an annotation is not trained on: it is a crowd, or marked to be ignored."""
+    return any(_is_set(entry, mark) for mark in MARKS.values())
+
+
+def _is_set(entry: Mapping[str, Any], mark: str) -> bool:
+    """Whether a field is 1 or true; some tools write it as a text."""
+    return str(entry.get(mark, 0)) not in ("0", "0.0", "False", "false", "None", "")
+
+
+def image_id(value: Any) -> ImageId:
+    """The image id that a JSON value means: "7" and 7.0 mean 7, but "007" is a text of its own.
+
+    Raises ValueError or OverflowError for other values, such as null or 1.5.
+    """
+    if isinstance(value, str):
+        if not value:
+            raise ValueError("the image id is empty")
+        number = int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else None
+        return value if number is None or str(number) != value else number
+    if isinstance(value, bool) or not isinstance(value, int | float) or int(value) != value:
+        raise ValueError(f"the image id {value!r:.60} is no whole number and no text")
+    return int64(value)
 
 
 def int64(value: Any) -> int:

@@ -13,7 +13,7 @@ BUFFER = 1 << 20
 """Bytes that the parser reads at a time."""
 
 MAX_DEPTH = 500
-"""Most brackets left open in one buffer. The parser's memory grows with the square of the depth."""
+"""Most brackets left open. The parser's memory grows with the square of the depth."""
 
 
 def read_entries(path: Path, key: str) -> Iterator[dict[str, Any]]:
@@ -50,16 +50,43 @@ class _Shallow:
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
         self.started = False
+        # How what was read so far ends:
+        self.depth = 0  # brackets that are open
+        self.in_string = False
+        self.escapes = False  # whether a backslash concerns the next byte
 
     def read(self, size: int) -> bytes:
+        """The next bytes. Raises JSONError if they open more than MAX_DEPTH brackets."""
         chunk = self.file.read(size)
         if not self.started and size:
             self.started = True
             chunk = chunk.removeprefix(b"\xef\xbb\xbf")
-        # Brackets inside strings count too, but no real file has hundreds of them in one buffer.
-        # Setting one bit turns "[" into "{" and "]" into "}", so that both kinds count alike.
-        folded = np.frombuffer(chunk, dtype=np.uint8) | 0x20
-        steps = (folded == ord("{")).astype(np.int8) - (folded == ord("}")).astype(np.int8)
-        if len(chunk) and int(np.cumsum(steps, dtype=np.int32).max()) > MAX_DEPTH:
+        if chunk and self._deepest(chunk) > MAX_DEPTH:
             raise ijson.JSONError(f"nested more than {MAX_DEPTH} deep")
         return chunk
+
+    def _deepest(self, chunk: bytes) -> int:
+        """The largest number of open brackets in the next bytes; those in strings do not count."""
+        characters = np.frombuffer(self._without_escapes(chunk), dtype=np.uint8)
+        quotes = characters == ord('"')
+        # An even number of quotes lies before what is outside strings; a byte holds its parity.
+        inside = (np.cumsum(quotes, dtype=np.uint8) + self.in_string) & 1
+        self.in_string = bool(inside[-1])
+        # Setting one bit turns "[" into "{" and "]" into "}", so that both kinds count alike.
+        folded = characters | 0x20
+        brackets = np.flatnonzero(((folded == ord("{")) | (folded == ord("}"))) & (inside == 0))
+        steps = np.where(folded[brackets] == ord("{"), 1, -1)
+        depths = self.depth + np.cumsum(steps, dtype=np.int64)
+        self.depth = int(depths[-1]) if len(depths) else self.depth
+        return int(depths.max(initial=0))
+
+    def _without_escapes(self, chunk: bytes) -> bytes:
+        """The bytes with the characters that backslashes escape replaced, so that quotes count."""
+        if self.escapes:
+            chunk = b"_" + chunk[1:]
+        self.escapes = False
+        if b"\\" not in chunk:
+            return chunk
+        plain = chunk.replace(b"\\\\", b"__")  # from left to right, as a parser reads them
+        self.escapes = plain.endswith(b"\\")
+        return plain.replace(b'\\"', b"__")

@@ -41,11 +41,9 @@ def read_pairs(
     incomplete: list[tuple[int, int]] = []
     for number, entry in enumerate(read_entries(path, "images")):
         try:
-            row = images.row_of.get(int(entry["id"]))
+            row = images.row(entry.get("id"))  # None if it was left out when images were read
             absent_labels = _labels(entry, "neg_category_ids", label_of)
             incomplete_labels = _labels(entry, "not_exhaustive_category_ids", label_of)
-        except KeyError:
-            continue  # it has no id, and was left out when the images were read
         except (TypeError, ValueError, OverflowError) as error:
             raise UserError(f"{path}: entry {number} of `images` is malformed: {error}") from error
         if row is not None:

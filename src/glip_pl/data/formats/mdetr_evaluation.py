@@ -1,7 +1,7 @@
 """MDETR's JSON for evaluation: captions, the phrases that are evaluated, and their boxes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -149,7 +149,7 @@ def _read_field(
     """
     values: dict[int, Any] = {}
     for entry in read_entries(path, "images"):
-        row = _row(entry, images)
+        row = images.row(entry.get("id"))  # None if it was left out when images were read
         if row is None:
             continue
         try:
@@ -160,13 +160,6 @@ def _read_field(
                 "phrases are evaluated: use one of MDETR's final_flickr_* files"
             ) from error
     return [values[row] for row in range(len(images.ids))]
-
-
-def _row(entry: Mapping[str, Any], images: ImageEntries) -> int | None:
-    try:
-        return images.row_of.get(int(entry["id"]))
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None  # it was left out when the images were read
 
 
 def _records(images: ImageEntries, captions: Sequence[CaptionPhrases]) -> Iterator[Record]:
