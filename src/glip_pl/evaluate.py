@@ -25,7 +25,8 @@ from glip_pl.training.callbacks.resumed_evaluation import ResumedTest
 def evaluate(config: DictConfig) -> float:
     """Test a checkpoint on every test set of the data; returns the mean of the main figures.
 
-    An interrupted evaluation with the same weights and settings continues where it stopped.
+    An interrupted evaluation with the same weights and settings continues where it stopped. One
+    with images that could not be read tries only these again.
     """
     pl.seed_everything(config.seed, workers=True)
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
@@ -53,7 +54,7 @@ def evaluate(config: DictConfig) -> float:
     trainer.test(module, data, verbose=False)
     published = plain(config.published)
     score = finish_test(trainer, module, data, results, str(checkpoint), checkpoint, published, key)
-    if trainer.is_global_zero:
+    if trainer.is_global_zero and not module.test.any_unreadable:
         for cache in caches.values():
             cache.remove()
     return score

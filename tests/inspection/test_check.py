@@ -10,10 +10,11 @@ import pytest
 from glip_pl.data.records import Reader
 from glip_pl.inspection.check import CROWDED, Finding, check
 from glip_pl.inspection.named_set import NamedSet
-from glip_pl.inspection.picture_check import Pictures
+from glip_pl.inspection.picture_check import TURNED_KINDS, Pictures
 from glip_pl.prompts.tokens import Tokenizer
 from tests.data.formats.test_round_trip import by_name
 from tests.data.formats.writers import DETECTION, GROUNDING, Writer, coco, mdetr, scenes
+from tests.inspection.pictures import half_turned
 
 SCENES = scenes(8)
 
@@ -106,13 +107,22 @@ def test_mistakes_in_captions_are_reported(
     assert not finding.passed
 
 
-def test_a_picture_of_another_size_is_reported_when_it_is_decoded(
+def test_a_picture_of_another_size_is_reported(
     tmp_path: Path, checked: Callable[..., Finding]
 ) -> None:
     reader = change(coco(tmp_path, SCENES), lambda c: c["images"][0].update(width=99))
-    assert checked(reader).passed
-    finding = checked(reader, pictures="decode")
+    assert checked(reader, pictures="skip").passed
+    finding = checked(reader)
+    assert not finding.passed
     assert finding.problems.counts == {"picture of another size": 1}
+
+
+def test_a_photograph_that_is_stored_turned_is_no_mistake(
+    tmp_path: Path, checked: Callable[..., Finding]
+) -> None:
+    finding = checked(half_turned(tmp_path))
+    assert finding.passed
+    assert finding.problems.counts == {TURNED_KINDS[0]: 1}
 
 
 def test_a_share_of_mistakes_that_the_set_tolerates_passes(

@@ -10,6 +10,7 @@ import pytest
 from glip_pl.evaluate import evaluate
 from glip_pl.inspection import final_report
 from glip_pl.metrics.coco import COCOAveragePrecision
+from glip_pl.running.results import SetReport
 from tests.conftest import MINILM, SMALL, Compose
 
 
@@ -43,6 +44,7 @@ def test_a_page_that_cannot_be_written_leaves_the_older_one(
     metric = COCOAveragePrecision.__new__(COCOAveragePrecision)
     monkeypatch.setattr(final_report, "_section", lambda *arguments: "\ud800")  # has no UTF-8
     with pytest.raises(UnicodeEncodeError):
-        final_report.write_page(page, "title", {"a": unused}, {"a": metric}, {"a": {}})
+        report = SetReport("a", {}, (), "", 0)
+        final_report.write_page(page, "title", {"a": unused}, {"a": metric}, [report])
     assert page.read_text() == "older"
     assert list(tmp_path.iterdir()) == [page]

@@ -10,7 +10,7 @@ from glip_pl.data.problems import Problems
 from glip_pl.data.truth import Truth, truth_of
 from glip_pl.errors import UserError
 from glip_pl.inspection.named_set import NamedSet
-from glip_pl.inspection.picture_check import Pictures, check_pictures
+from glip_pl.inspection.picture_check import TURNED_KINDS, Pictures, check_pictures
 from glip_pl.metrics.coco import coco_figures
 from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.prompts.chunking import NAME_TOKENS
@@ -29,7 +29,7 @@ MAX_BOXES = 100
 CROWDED = "more than 100 boxes of a category in an image"
 """Kind of problem: AP does not count all boxes."""
 
-ACCEPTED = {"box cut at the border", "crowd left out", CROWDED}
+ACCEPTED = {"box cut at the border", "crowd left out", CROWDED, *TURNED_KINDS}
 """Kinds of problems that are no mistakes in the data."""
 
 

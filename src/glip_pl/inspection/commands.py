@@ -65,6 +65,7 @@ def _named_set(name: str, node: DictConfig) -> NamedSet:
         node.get("tolerate", 0.0),
         instantiate(node.get("box_filter")),
         instantiate(node.get("wordings"), _convert_="all"),
+        node.exif,
     )
 
 

@@ -1,7 +1,7 @@
 """The HTML report of a test: figures, curves, confusion matrix and pictures of each set."""
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.truth import Truth
+from glip_pl.errors import some
 from glip_pl.files.writing import write_whole
 from glip_pl.inspection.charts import plain_label
 from glip_pl.inspection.html_page import document, photograph, plot, table, table_of_rows
@@ -20,10 +21,14 @@ from glip_pl.metrics.base import DetectionMetric
 from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.metrics.confusion import confusion
 from glip_pl.metrics.matching import MatchedDetections, match
+from glip_pl.running.results import SetReport
 from glip_pl.types import SHOWN_SCORE
 
 MISSES = 12
 """Number of images with missed boxes that the report shows of each set."""
+
+UNREADABLE = 20
+"""Number of images that cannot be read that the report names of each set."""
 
 PLOTTED = 20
 """Number of categories in the plot and the confusion matrix, those with most boxes."""
@@ -45,16 +50,16 @@ def write_page(
     title: str,
     sets: Mapping[str, EvaluationSet],
     metrics: Mapping[str, DetectionMetric[Any]],
-    figures: Mapping[str, Mapping[str, float]],
+    reports: Sequence[SetReport],
 ) -> None:
     """Write the report of all sets that COCO's AP measures; nothing if there is no such set.
 
-    `figures` are the results of the `metrics`, in 0..1 by name.
+    `reports` have the figures of the `metrics`.
     """
     sections = [
-        "".join(_section(name, sets[name], metric, figures[name]))
-        for name, metric in metrics.items()
-        if isinstance(metric, COCOAveragePrecision)
+        "".join(_section(report, sets[report.name], metric))
+        for report in reports
+        if isinstance(metric := metrics[report.name], COCOAveragePrecision)
     ]
     if not sections:
         return
@@ -65,16 +70,20 @@ def write_page(
 
 
 def _section(
-    name: str, dataset: EvaluationSet, metric: COCOAveragePrecision, figures: Mapping[str, float]
+    report: SetReport, dataset: EvaluationSet, metric: COCOAveragePrecision
 ) -> Iterator[str]:
     """The part of the report on one set."""
+    figures = report.figures
     truth, detections = metric.truth_and_detections()
     matched = match(truth, detections, PER_CATEGORY)
     counts = matched.box_counts[0]
     largest = np.argsort(-counts, kind="stable")[:PLOTTED]
     plotted = [int(category) for category in largest if counts[category]]
-    yield f"<h2>{html.escape(name)}</h2><p>{html.escape(metric.protocol)}; "
+    yield f"<h2>{html.escape(report.name)}</h2><p>{html.escape(metric.protocol)}; "
     yield f"{len(truth.image_ids)} images, {len(truth.labels)} boxes.</p>"
+    if report.unreadable:
+        yield f"<p class='error'>{len(report.unreadable)} images cannot be read; their objects "
+        yield f"count as missed: {html.escape(some(report.unreadable, UNREADABLE))}</p>"
     yield table(metric.columns, [[_percent(figures[column]) for column in metric.columns]])
     yield "<h3>Categories</h3>"
     yield _category_table(truth, matched, figures)
@@ -87,7 +96,7 @@ def _section(
     yield f"<div class='wide'>{matrix}</div>"
     yield "<h3>Images with the most missed boxes</h3><main>"
     for miss in worst_misses(dataset, metric, MISSES):
-        caption = f"image {miss.image_id}: {miss.missed} missed"
+        caption = f"{html.escape(miss.name)}: {miss.missed} missed"
         yield f"<figure>{photograph(miss.picture)}<figcaption>{caption}</figcaption></figure>"
     yield "</main>"
 

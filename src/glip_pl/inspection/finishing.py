@@ -1,7 +1,8 @@
 """Writes the results of a test; training and evaluation end with it."""
 
+import re
 from math import nan
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytorch_lightning as pl
@@ -35,7 +36,7 @@ def finish_test(
     """
     score = float(trainer.callback_metrics.get("test/AP", nan))
     if trainer.is_global_zero:
-        reports = reports_of(module.results, module.test.sets, published or {})
+        reports = reports_of(module.results, module.test, published or {})
         show(reports, f"test of {title}")
         for name, evaluation in module.test.sets.items():
             path = results.with_name(f"detections_{name}.json")
@@ -46,7 +47,9 @@ def finish_test(
             _log_to_wandb(trainer, name, module.results[name], misses)
         metrics = {name: evaluation.metric for name, evaluation in module.test.sets.items()}
         page = results.with_name("report.html")
-        write_page(page, title, data.test, metrics, module.results)
+        write_page(page, title, data.test, metrics, reports)
+        if module.test.any_unreadable:
+            key = ""  # the same command again must not take these results for complete ones
         write_results(reports, score, checkpoint, results, key)
     return score
 
@@ -54,7 +57,8 @@ def finish_test(
 def _write_misses(misses: list[Miss], folder: Path) -> None:
     for rank, miss in enumerate(misses):
         folder.mkdir(parents=True, exist_ok=True)
-        miss.picture.save(folder / f"{rank:02d}_{miss.missed}_missed_{miss.image_id}.png")
+        stem = re.sub(r"[^\w-]+", "_", PurePath(miss.name).stem)[:60]
+        miss.picture.save(folder / f"{rank:02d}_{miss.missed}_missed_{stem}.png")
     if misses:
         print(f"images with the most missed boxes: {folder}")
 
@@ -66,5 +70,5 @@ def _log_to_wandb(
         if isinstance(logger, WandbLogger):
             logger.log_table(f"test/{name}", ["figure", "value"], list(map(list, figures.items())))
             pictures = [miss.picture for miss in misses]
-            captions = [f"image {miss.image_id}: {miss.missed} missed" for miss in misses]
+            captions = [f"{miss.name}: {miss.missed} missed" for miss in misses]
             logger.log_image(f"misses/{name}", pictures, caption=captions)

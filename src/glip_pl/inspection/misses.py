@@ -20,6 +20,7 @@ class Miss(NamedTuple):
     """An image with missed boxes, drawn with its ground truth and its detections."""
 
     image_id: int
+    name: str  # of its picture in the annotations
     missed: int  # number of ground-truth boxes, or of phrases, without a correct detection
     picture: Image.Image
 
@@ -27,17 +28,22 @@ class Miss(NamedTuple):
 def worst_misses(
     dataset: EvaluationSet, metric: DetectionMetric[Any], count: int
 ) -> Iterator[Miss]:
-    """Up to `count` images with missed boxes, those with the most first."""
+    """Up to `count` readable images with missed boxes, those with the most first."""
     truth, detections = metric.truth_and_detections()
     missed = metric.missed_per_image(truth, detections)
     collate = Collate(dataset.tokenizer)
-    for row in np.argsort(-missed, kind="stable")[:count]:
-        if missed[row] == 0:
+    shown = 0
+    for row in np.argsort(-missed, kind="stable"):
+        if missed[row] == 0 or shown == count:
             return
         image_id = int(truth.image_ids[row])
-        batch = collate([dataset[dataset.position_of(image_id)]])
+        sample = dataset[dataset.position_of(image_id)]
+        if sample.unreadable is not None:
+            continue
+        shown += 1
         of_image = _detections(detections[detections.images == row], isinstance(truth, Truth))
-        yield Miss(image_id, int(missed[row]), comparison(batch, 0, of_image, SHOWN_SCORE))
+        picture = comparison(collate([sample]), 0, of_image, SHOWN_SCORE)
+        yield Miss(image_id, dataset.picture_name(image_id), int(missed[row]), picture)
 
 
 def _detections(rows: DetectionsTable, from_sizes: bool) -> Detections:

@@ -1,10 +1,13 @@
-"""Checks that the pictures of a set exist, can be decoded, and have the annotated size."""
+"""Checks that pictures can be read and have the annotated size, and notes how they are turned."""
 
+import warnings
 from typing import Literal
 
-from glip_pl.data.images import ImageFolder
+from PIL import Image
+
+from glip_pl.data.images import FORMATS, ImageFolder
 from glip_pl.data.index import Index
-from glip_pl.data.picture_size import framed
+from glip_pl.data.picture_size import UPRIGHT, Exif, Size, frame_of
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError
@@ -14,13 +17,23 @@ from glip_pl.terminal.progress import with_progress
 Pictures = Literal["exist", "decode", "skip"]
 """How thoroughly pictures are checked."""
 
+REPLACED = "picture found under a similar name"
+"""Kind of notes about pictures that annotations name in another way; they are read."""
+
+TURNED_KINDS = (
+    "photograph that is turned upright by its EXIF orientation",
+    "photograph with an EXIF orientation that is used as stored",
+)
+"""Kinds of notes about photographs that are stored turned; they are no mistakes by themselves."""
+
 
 def check_pictures(
     named_set: NamedSet, index: Index, pictures: Pictures, problems: Problems
 ) -> None:
-    """Note every picture that is missing, and with "decode" also broken ones and wrong sizes.
+    """Note pictures that are missing, broken, of another size, or stored turned.
 
-    A picture of several records is checked once.
+    With "exist" only the headers of files are read, with "decode" all pixels. A picture of several
+    records is checked once.
     """
     if pictures == "skip":
         return
@@ -33,27 +46,47 @@ def check_pictures(
         if name in checked:
             continue
         checked.add(name)
+        height, width = index.sizes[row].tolist()
         try:
-            if isinstance(images, ImageFolder) and pictures == "exist":
-                _require(images, name)
-            else:
-                _check_size(images, name, index, row, problems)
+            image = images.load(name) if pictures == "decode" else _header(images, name)
         except UserError as error:
             problems.note("missing or broken picture", str(error))
+        else:
+            _check_frame(image, (height, width), name, named_set.exif, problems)
+    if isinstance(images, ImageFolder):
+        for path, name in images.replaced.items():
+            problems.leave_out(REPLACED, f"{name!r}: {path} is read")
 
 
-def _require(images: ImageFolder, name: str) -> None:
-    """Raise UserError if there is no such file."""
-    if not images.find(name).is_file():
-        raise UserError(f"no such image: {images.find(name)}")
+def _header(images: Images, name: str) -> Image.Image:
+    """A picture whose pixels have not been read. Raises UserError if it is missing or broken."""
+    assert isinstance(images, ImageFolder)
+    path = images.find(name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as image:
+                if image.format == "PNG":  # Pillow would decode it to look for EXIF behind pixels
+                    image.info.setdefault("exif", b"")
+                image.getexif()  # Pillow keeps it after the file is closed
+                return image
+    except Exception:  # Pillow raises many kinds; what training would say is the better message
+        return images.load(name)
 
 
-def _check_size(images: Images, name: str, index: Index, row: int, problems: Problems) -> None:
-    """Note a size that training could not reconcile with the annotated one.
-
-    Raises UserError if the picture cannot be decoded.
-    """
-    height, width = index.sizes[row].tolist()
-    problem = framed(images.load(name), (height, width), name).problem
-    if problem is not None:
-        problems.note("picture of another size", problem)
+def _check_frame(
+    image: Image.Image, annotated: Size, name: str, exif: Exif, problems: Problems
+) -> None:
+    """Note a size that training cannot reconcile with the annotated one, and an EXIF turn."""
+    frame = frame_of(image, annotated, name, exif)
+    if frame.problem is not None:
+        problems.note("picture of another size", frame.problem)
+    if frame.orientation != UPRIGHT:
+        other: Exif = "stored" if exif == "upright" else "upright"
+        certain = frame_of(image, annotated, name, other).turned == frame.turned
+        reason = "the annotated size" if certain else f"the setting exif={exif}"
+        problems.note(
+            TURNED_KINDS[0 if frame.turned else 1],
+            f"{name}: EXIF orientation {frame.orientation}, stored as {image.width}x{image.height},"
+            f" annotated as {annotated[1]}x{annotated[0]}; decided by {reason}",
+        )

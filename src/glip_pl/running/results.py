@@ -9,12 +9,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from glip_pl.files.hashing import sha256_of
 from glip_pl.files.reading import read_json
 from glip_pl.files.writing import write_json
 from glip_pl.running.settings import given_overrides
-from glip_pl.training.evaluation import Evaluation
+from glip_pl.training.evaluation import Evaluator
 
 LIBRARIES = ("glip_pl", "torch", "torchvision", "timm", "transformers", "pytorch-lightning")
 """Packages whose versions results.json contains."""
@@ -30,11 +31,12 @@ class SetReport:
     protocol: str
     images: int
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # percent, by model
+    unreadable: Sequence[str] = ()  # why images could not be read, whose objects count as missed
 
 
 def reports_of(
     results: Mapping[str, Mapping[str, float]],
-    evaluations: Mapping[str, Evaluation],
+    evaluator: Evaluator,
     published: Mapping[str, Mapping[str, Mapping[str, float]]],
 ) -> list[SetReport]:
     """A report for every evaluated set; `published` figures are by set and model."""
@@ -42,10 +44,11 @@ def reports_of(
         SetReport(
             name,
             figures,
-            evaluations[name].metric.columns,
-            evaluations[name].metric.protocol,
-            len(evaluations[name].metric.truth_and_detections()[0].image_ids),
+            evaluator.sets[name].metric.columns,
+            evaluator.sets[name].metric.protocol,
+            len(evaluator.sets[name].metric.truth_and_detections()[0].image_ids),
             published.get(name, {}),
+            list(evaluator.unreadable[name].reasons.values()),
         )
         for name, figures in results.items()
     ]
@@ -54,20 +57,23 @@ def reports_of(
 def show(reports: Sequence[SetReport], title: str) -> None:
     """Print a table for each protocol: a row for each set, and published figures below it."""
     console = Console()
-    console.print(title, soft_wrap=True)
+    console.print(Text(title), soft_wrap=True)
     for columns in dict.fromkeys(tuple(report.columns) for report in reports):
         console.print(_table([r for r in reports if tuple(r.columns) == columns], columns))
 
 
 def _table(reports: Sequence[SetReport], columns: Sequence[str]) -> Table:
     table = Table()
-    for column in ("set", *columns):
-        table.add_column(column, justify="left" if column == "set" else "right")
+    partial = any(report.unreadable for report in reports)
+    for column in ("set", *columns, *(["unreadable images"] if partial else [])):
+        table.add_column(Text(column), justify="left" if column == "set" else "right")
     for report in reports:
-        table.add_row(report.name, *(_percent(report.figures.get(name)) for name in columns))
+        cells = [_percent(report.figures.get(name)) for name in columns]
+        unreadable = f"{len(report.unreadable)} of {report.images}" if report.unreadable else ""
+        table.add_row(Text(report.name), *cells, *([unreadable] if partial else []))
         for model, known in report.published.items():
             cells = ("" if name not in known else f"{known[name]:.1f}" for name in columns)
-            table.add_row(f"  published: {model}", *cells, style="dim")
+            table.add_row(Text(f"  published: {model}"), *cells, style="dim")
     return table
 
 
@@ -92,6 +98,7 @@ def write_results(
             report.name: {
                 "protocol": report.protocol,
                 "images": report.images,
+                "unreadable": list(report.unreadable),
                 "figures": {name: _number(value) for name, value in report.figures.items()},
             }
             for report in reports
