@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -63,3 +64,19 @@ def test_a_folder_without_a_bert_is_named(config: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(config)
     with pytest.raises(UserError, match=r"the text encoder .* cannot be read as a BERT"):
         load_bert(str(tmp_path), pretrained=False)
+
+
+class Evil:
+    def __reduce__(self) -> Any:
+        return (print, ("code from a file ran",))
+
+
+def test_weights_that_would_run_code_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 1}')
+    torch.save({"x": Evil()}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match="holds more than tensors, which is not read") as raised:
+        load_bert(str(tmp_path), pretrained=True)
+    assert "weights_only" not in str(raised.value)
+    assert "code from a file ran" not in capsys.readouterr().out

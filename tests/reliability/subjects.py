@@ -48,6 +48,7 @@ from tests.reliability.mutations import (
     odd_word,
     overwritten,
 )
+from tests.reliability.roads import Workshop
 from tests.reliability.trials import Subject
 
 SCENES = writers.scenes(3)
@@ -60,8 +61,11 @@ ENTRIES = [*BYTES, *[odd_entry] * 10]
 HEADERS = [*BYTES, *[odd_header] * 7]
 
 
-def subjects(folder: Path) -> Iterator[Subject]:
+def subjects(folder: Path, world: Path) -> Iterator[Subject]:
     """All of them, with their files in folders of their own."""
+    workshop = Workshop(folder, world)
+    last = workshop.trained(folder / "resumed.ckpt")
+    yield Subject("resumed training", [last], lambda: workshop.resume_last(last), ENTRIES)
     text_folder = tiny.write_text_folder(folder / "text")
     yield from checkpoints(folder, text_folder)
     yield from sources(folder)

@@ -16,10 +16,12 @@ SEED = int(os.environ.get("GLIP_FUZZ_SEED", "0"))
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_damaged_files_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_files_are_told(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Run with `-s` to see the table, which docs/reliability.md shows."""
     campaign = Campaign(SEED)
-    every = list(subjects(tmp_path))
+    every = list(subjects(tmp_path, world))
     only = os.environ.get("GLIP_FUZZ_KIND", "")
     for number, subject in enumerate(every):
         if only in subject.kind:

@@ -1,5 +1,6 @@
 """Text encoder: a BERT from the hub, a local folder or an installed wheel."""
 
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,11 @@ def _fault(source: str, error: Exception) -> str:
     """Why a text encoder cannot be loaded."""
     if "trust_remote_code" in str(error):
         return f"the text encoder {source!r} needs code from its folder, which is never run"
+    if isinstance(error, pickle.UnpicklingError):  # whose message advises to let the file run code
+        return (
+            f"the text encoder {source!r} has weights in a file that is damaged or holds more than "
+            "tensors, which is not read because it could run code"
+        )
     if isinstance(error, OSError) and not Path(source).is_dir():
         return f"the text encoder {source!r} is neither a local folder nor reachable on the hub"
     return (

@@ -12,6 +12,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from glip_pl.checkpoints.reading import load_entries, read_checkpoint
 from glip_pl.checkpoints.recipes import without_weights
+from glip_pl.checkpoints.training_state import check_training_state
 from glip_pl.errors import UserError
 from glip_pl.files.claim import claim, exclusive
 from glip_pl.files.hashing import key_of, sha256_of
@@ -93,6 +94,7 @@ def check_resumed(config: DictConfig, checkpoint: Path) -> None:
     Raises UserError if one has changed that must stay, or if more epochs are trained already.
     """
     entries = load_entries(checkpoint)
+    check_training_state(entries, checkpoint)
     epochs, longest = entries.get("epoch", 0), config.trainer.max_epochs
     if longest is not None and -1 < longest < epochs:
         raise UserError(
