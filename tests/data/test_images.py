@@ -150,7 +150,7 @@ def test_a_missing_picture_is_told_with_the_nearest_name(tmp_path: Path) -> None
         folder.find("a_1.jpg")
     with pytest.raises(UserError, match=r"no such image: .*sub is no regular file"):
         folder.find("sub")
-    with pytest.raises(UserError, match="cannot read the image .*too long"):
+    with pytest.raises(UserError, match=r"cannot read the image .*too long"):
         folder.find("x" * 300 + ".png")
 
 

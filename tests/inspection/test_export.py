@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glip_pl.data.formats.label_map import LABEL_MAP
 from glip_pl.data.formats.odvg import OdvgJsonl
 from glip_pl.data.formats.web_shards import WebShards
 from glip_pl.data.images import ImageFolder
@@ -13,7 +14,7 @@ from glip_pl.data.indexing import open_index
 from glip_pl.data.records import Reader
 from glip_pl.errors import UserError
 from glip_pl.files.writing import PARTIAL
-from glip_pl.inspection.export import LABEL_MAP, write_odvg, write_shards
+from glip_pl.inspection.export import write_odvg, write_shards
 from glip_pl.inspection.named_set import NamedSet, phrase_texts
 from tests.data.formats.test_round_trip import by_name
 from tests.data.formats.writers import DETECTION, GROUNDING, Writer, scenes
@@ -44,8 +45,7 @@ def test_odvg_lines_have_the_same_content(write: Writer, tmp_path: Path, indexes
     lines = write_odvg(NamedSet("train/it", reader), index, out, range(len(index)))
     images = reader.open_images()
     roots = images.roots if isinstance(images, ImageFolder) else (out / "images",)
-    label_map = out / LABEL_MAP if index.names else None
-    new = OdvgJsonl(lines, roots, label_map)
+    new = OdvgJsonl(lines, roots)  # which finds the label map
     assert_same(new, open_index(new, indexes), reader, index)
 
 
@@ -58,7 +58,8 @@ def test_shards_have_the_same_content(write: Writer, tmp_path: Path, indexes: Pa
     named_set = NamedSet("train/it", reader)
     shards = write_shards(named_set, index, out, range(len(index)), per_shard=3)
     assert [shard.name for shard in shards] == ["00000.tar", "00001.tar", "00002.tar"]
-    new = WebShards(str(out / "*.tar"), out / LABEL_MAP if index.names else None)
+    new = WebShards(str(out / "*.tar"))  # which finds the label map
+    assert (out / LABEL_MAP in new.files) == bool(index.names)
     assert_same(new, open_index(new, indexes), reader, index)
     assert not list(out.glob(f"*{PARTIAL}"))
     with pytest.raises(UserError, match="holds shards already"):

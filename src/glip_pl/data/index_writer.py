@@ -8,6 +8,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from glip_pl.data.category_names import note_repeated
 from glip_pl.data.column_files import ColumnFiles
 from glip_pl.data.index_integrity import sealed
 from glip_pl.data.problems import Problems
@@ -59,6 +60,7 @@ class IndexWriter:
                 self._write_chunk(chunk, seen)
                 chunk = []
         self._write_chunk(chunk, seen)
+        note_repeated(contents.names, self.source, self.problems)
         self.problems.judge(seen)
         meta = {
             "rows": self.columns.rows,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.filtering import FilteredBoxes
+from glip_pl.data.formats.label_map import LABEL_MAP
 from glip_pl.data.formats.odvg_writer import grounding_of
 from glip_pl.data.formats.webdataset_writer import add_sample
 from glip_pl.data.images import ImageFolder, suffix_of
@@ -20,9 +21,6 @@ from glip_pl.data.records import Images
 from glip_pl.errors import UserError
 from glip_pl.files.writing import write_json, write_whole
 from glip_pl.inspection.named_set import NamedSet, kept_boxes
-
-LABEL_MAP = "label_map.json"
-"""Name of the file with the category names, beside the lines or the shards."""
 
 
 def write_odvg(named_set: NamedSet, index: Index, folder: Path, rows: Iterable[int]) -> Path:

@@ -81,10 +81,14 @@ def test_a_table_corrects_names(file: Path, tmp_path: Path) -> None:
 
 def test_repeated_and_incomplete_entries_are_refused(file: Path) -> None:
     write(file, {"id": 1, "name": "cat"}, {"id": 1, "name": "dog"})
-    with pytest.raises(UserError, match="an id occurs twice"):
+    with pytest.raises(UserError, match="the id 1 occurs twice"):
         read_categories(file)
     write(file, {"id": 1})
     with pytest.raises(UserError, match="has no id or name"):
+        read_categories(file)
+    write(file, {"id": 1, "name": None})
+    message = r"the entry .* of `categories` is malformed: a category is called null"
+    with pytest.raises(UserError, match=message):
         read_categories(file)
 
 

@@ -91,3 +91,19 @@ def test_deep_nesting_is_one_bad_line(tmp_path: Path, line: str) -> None:
     records = list(contents.records)
     assert records[-1].image_id == 1
     assert len(records) + problems.errors == 2
+
+
+def test_the_label_map_beside_the_lines_is_found(tmp_path: Path) -> None:
+    (tmp_path / "label_map.json").write_text('{"0": "cat", "1": "dog"}')
+    line = HEAD | {"detection": {"instances": [instance(1, category="dog")]}}
+    reader = write(tmp_path / "lines.jsonl", line)
+    assert reader.files == [tmp_path / "lines.jsonl", tmp_path / "label_map.json"]
+    assert reader.read(Problems()).names == ["cat", "dog"]
+
+
+def test_a_label_with_two_names_is_told(tmp_path: Path) -> None:
+    lines = [
+        HEAD | {"detection": {"instances": [instance(0, category=name)]}} for name in ("cat", "dog")
+    ]
+    with pytest.raises(UserError, match="line 2: the label 0 is called 'cat' and 'dog'"):
+        write(tmp_path / "lines.jsonl", *lines).read(Problems())

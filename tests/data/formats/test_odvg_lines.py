@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glip_pl.data.formats.odvg_lines import record_of
+from glip_pl.data.formats.odvg_lines import records_of
 
 HEAD = {"filename": "a.png", "height": "20", "width": 30}
 
@@ -20,7 +20,7 @@ def test_detection_lines_have_labels_and_scores() -> None:
     line = detection(
         {"bbox": [1, 2, 3, 4], "label": 1, "score": 0.5}, {"bbox": [5, 6, 7, 8], "label": 0}
     )
-    record = record_of(line, image_id=9, category_count=2, block=3)
+    (record,) = records_of(line, image_id=9, category_count=2, block=3)
     assert (record.image, record.size, record.image_id, record.block) == ("a.png", (20, 30), 9, 3)
     assert record.caption is None
     assert record.boxes.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
@@ -31,7 +31,7 @@ def test_detection_lines_have_labels_and_scores() -> None:
 def test_labels_must_be_categories() -> None:
     line = detection({"bbox": [1, 2, 3, 4], "label": 2})
     with pytest.raises(ValueError, match=r"labels \[2\] with 2 categories"):
-        record_of(line, 0, category_count=2)
+        records_of(line, 0, category_count=2)
 
 
 def test_regions_have_several_boxes_and_a_score_for_each_or_for_all() -> None:
@@ -41,7 +41,7 @@ def test_regions_have_several_boxes_and_a_score_for_each_or_for_all() -> None:
         {"bbox": [4, 4, 5, 5], "tokens_positive": [[10, 15]], "score": 0.75},
         {"bbox": [6, 6, 7, 7], "tokens_positive": []},  # without words it is left out
     )
-    record = record_of(line, 0, 0)
+    (record,) = records_of(line, 0, 0)
     assert record.phrases == (((0, 8),), ((10, 15),))
     assert record.targets.tolist() == [0, 0, 1]
     assert record.boxes[:, 0].tolist() == [0, 2, 4]
@@ -51,12 +51,12 @@ def test_regions_have_several_boxes_and_a_score_for_each_or_for_all() -> None:
 def test_every_box_needs_a_score_if_they_are_listed() -> None:
     region = {"bbox": [[0, 0, 1, 1], [2, 2, 3, 3]], "tokens_positive": [[0, 4]], "score": [0.5]}
     with pytest.raises(ValueError, match="1 scores for 2 boxes"):
-        record_of(grounding("dogs", region), 0, 0)
+        records_of(grounding("dogs", region), 0, 0)
 
 
 def test_phrases_without_spans_are_looked_up_as_whole_words() -> None:
     caption = "A woman walks beside a man ."
-    record = record_of(grounding(caption, {"bbox": [1, 1, 5, 5], "phrase": "Man"}), 0, 0)
+    (record,) = records_of(grounding(caption, {"bbox": [1, 1, 5, 5], "phrase": "Man"}), 0, 0)
     assert record.phrases == (((23, 26),),)
     assert record.caption == caption
 
@@ -67,7 +67,31 @@ def test_phrases_that_do_not_occur_become_the_caption() -> None:
         {"bbox": [1, 1, 5, 5], "phrase": ["tree", "red car"]},
         {"bbox": [2, 2, 5, 5], "phrase": "tree"},
     )
-    record = record_of(line, 0, 0)
+    (record,) = records_of(line, 0, 0)
     assert record.caption == "tree . red car ."
     assert record.phrases == (((0, 4), (7, 14)), ((0, 4),))
     assert np.asarray(record.targets).tolist() == [0, 1]
+
+
+def test_a_line_with_both_kinds_of_boxes_has_two_records() -> None:
+    detection = {"instances": [{"bbox": [1, 1, 5, 5], "label": 1, "category": "cat"}]}
+    grounding = {"caption": "a cat", "regions": [{"bbox": [2, 2, 9, 9], "phrase": "cat"}]}
+    head = {"filename": "a.png", "height": 20, "width": 20}
+    both = head | {"detection": detection, "grounding": grounding}
+    boxes, caption = records_of(both, 3, 2)
+    assert (boxes.caption, boxes.targets.tolist(), boxes.image_id) == (None, [1], 3)
+    assert (caption.caption, caption.boxes.tolist(), caption.image_id) == (
+        "a cat",
+        [[2, 2, 9, 9]],
+        3,
+    )
+    for empty in ({"instances": []}, None):
+        (only,) = records_of(both | {"detection": empty}, 3, 2)
+        assert only.caption == "a cat"
+    for empty in ({"caption": "a cat", "regions": []}, None):
+        (only,) = records_of(both | {"grounding": empty}, 3, 2)
+        assert only.caption is None
+    with pytest.raises(KeyError, match="detection or grounding"):
+        records_of(head, 3, 2)
+    with pytest.raises(ValueError, match=r"labels \[1\] with 0 categories"):
+        records_of(both, 3, 0)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from glip_pl.data.formats.odvg_lines import record_of
+from glip_pl.data.formats.odvg_lines import records_of
 from glip_pl.data.formats.odvg_writer import grounding_of
 
 CAPTION = "a red cat and a dog"
@@ -37,6 +37,6 @@ def test_annotations_of_people_have_no_scores() -> None:
 def test_what_is_written_is_read_back() -> None:
     grounding = grounding_of(CAPTION, PHRASES, BOXES, [0, 1, 2], None)
     line = {"filename": "a.png", "height": 20, "width": 20, "grounding": grounding}
-    record = record_of(line, 0, 0)
+    (record,) = records_of(line, 0, 0)
     assert record.phrases == tuple(PHRASES)
     assert record.boxes.tolist() == np.round(BOXES, 4).tolist()

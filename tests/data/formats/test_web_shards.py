@@ -203,3 +203,55 @@ def test_a_shard_that_cannot_be_fetched_is_named(tmp_path: Path, indexes: Path) 
         with pytest.raises(UserError, match=r"cannot fetch the shard .*absent\.tar"):
             open_index(reader, indexes)
     assert not list((tmp_path / "cache").glob("*.partial"))
+
+
+def detection_shard(path: Path, *boxes: tuple[int, str | None]) -> None:
+    """A shard with a sample for each box of a label, which may have a name."""
+    path.parent.mkdir(exist_ok=True)
+    with tarfile.open(path, "w") as tar:
+        for number, (label, name) in enumerate(boxes):
+            instance = {"bbox": [1, 1, 9, 9], "label": label} | ({"category": name} if name else {})
+            text = {"height": 40, "width": 60, "detection": {"instances": [instance]}}
+            add(tar, f"{number}.png", SCENES[0].encoded())
+            add(tar, f"{number}.json", json.dumps(text).encode())
+
+
+def test_categories_are_those_of_the_boxes_or_of_a_label_map_beside_the_shards(
+    tmp_path: Path, indexes: Path
+) -> None:
+    shard = tmp_path / "a/0.tar"
+    detection_shard(shard, (1, "dog"), (0, "cat"), (1, "dog"))
+    index = open_index(WebShards(str(shard)), indexes)
+    assert index.names == ["cat", "dog"]
+    assert [targets.tolist() for targets in (index.targets[row] for row in range(3))] == [
+        [1], [0], [1]
+    ]  # fmt: skip
+    (tmp_path / "a/label_map.json").write_text('{"0": "cat", "1": "dog", "2": "cow"}')
+    assert open_index(WebShards(str(shard)), indexes).names == ["cat", "dog", "cow"]
+    detection_shard(tmp_path / "b/0.tar", (0, "cow"))
+    (tmp_path / "b/label_map.json").write_text('{"0": "cow"}')
+    with pytest.raises(UserError, match=r"a/label_map\.json and .*b/label_map\.json differ"):
+        WebShards([str(shard), str(tmp_path / "b/0.tar")]).read(Problems())
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ([(1, None)], r"the sample '/0' is malformed: nothing names its labels \[1\]: neither"),
+        ([(0, "cat"), (0, "dog")], "the label 0 is called 'cat' and 'dog'"),
+        ([(1, "dog")], r"0\.tar: labels must run from 0 without a gap, and are \[1\]"),
+    ],
+)
+def test_labels_without_one_name_each_are_told(
+    boxes: list[tuple[int, str | None]], message: str, tmp_path: Path
+) -> None:
+    detection_shard(tmp_path / "a/0.tar", *boxes)
+    with pytest.raises(UserError, match=message):
+        list(WebShards(str(tmp_path / "a/0.tar")).read(Problems()).records)
+
+
+def test_a_page_in_place_of_a_shard_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "0.tar"
+    path.write_bytes(b"<!DOCTYPE html><title>403</title>" + b" " * 2000)
+    with pytest.raises(UserError, match=r"0\.tar is no tar archive but a web page \(HTML\)"):
+        list(WebShards(str(path)).read(Problems()).records)

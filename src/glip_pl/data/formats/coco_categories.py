@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from glip_pl.data.category_names import category_name
 from glip_pl.data.formats.coco_tables import int64, is_crowd
 from glip_pl.data.formats.json_stream import read_entries
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, shown
 
 BACKGROUND = "background"
 """Name, apart from underscores and case, of the category that labelme and others add."""
@@ -23,12 +24,18 @@ def read_categories(
     UserError if an entry has no id or name, or if two have the same id.
     """
     entries = list(read_entries(path, "categories"))
-    try:
-        names = {int64(entry["id"]): str(entry["name"]) for entry in entries}
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{path}: an entry of `categories` has no id or name") from error
-    if len(names) != len(entries):
-        raise UserError(f"{path}: an id occurs twice in `categories`")
+    names: dict[int, str] = {}
+    for entry in entries:
+        try:
+            key, name = int64(entry["id"]), category_name(entry["name"])
+        except KeyError as error:
+            raise UserError(f"{path}: an entry of `categories` has no id or name") from error
+        except (TypeError, ValueError, OverflowError) as error:
+            message = f"{path}: the entry {shown(entry)} of `categories` is malformed: {error}"
+            raise UserError(message) from error
+        if key in names:
+            raise UserError(f"{path}: the id {key} occurs twice in `categories`")
+        names[key] = name
     if renames is not None:
         new_names = _read_renames(renames)
         names = {key: new_names.get(str(key), name) for key, name in names.items()}

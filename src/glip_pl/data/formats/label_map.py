@@ -1,17 +1,28 @@
 """Label maps: JSON files {"0": name, "1": name, ...} beside ODVG lines and web shards."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from glip_pl.data.category_names import category_name
 from glip_pl.errors import UserError
+
+LABEL_MAP = "label_map.json"
+"""Name of the label map that `python -m glip_pl.data convert` writes beside lines and shards."""
+
+
+def label_map_beside(path: Path) -> Path | None:
+    """The label map in the same folder; None if there is none."""
+    label_map = path.parent / LABEL_MAP
+    return label_map if label_map.is_file() else None
 
 
 def read_label_map(path: Path) -> list[str]:
     """Names by label. Raises UserError if the file is not a label map or leaves a label out."""
     try:
         entries = json.loads(path.read_bytes())
-        names_by_label = {int(label): str(name) for label, name in entries.items()}
+        names_by_label = {int(label): category_name(name) for label, name in entries.items()}
     except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is not a label map: {error}") from error
     return names_in_order(names_by_label, path)
@@ -23,3 +34,18 @@ def names_in_order(names_by_label: Mapping[int, str], path: Path) -> list[str]:
     if labels != list(range(len(labels))):
         raise UserError(f"{path}: labels must run from 0 without a gap, and are {labels[:10]}")
     return [names_by_label[label] for label in labels]
+
+
+def add_names(names_by_label: dict[int, str], instances: Iterable[Mapping[str, Any]]) -> None:
+    """Add the names that boxes give their labels; `instances` are boxes of detection lines.
+
+    Raises UserError if a label has two names, and KeyError, TypeError or ValueError if a box is
+    malformed.
+    """
+    for instance in instances:
+        if "category" not in instance:
+            continue
+        label, name = int(instance["label"]), category_name(instance["category"])
+        known = names_by_label.setdefault(label, name)
+        if known != name:
+            raise UserError(f"the label {label} is called {known!r} and {name!r}")

@@ -6,11 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glip_pl.data.formats.label_map import names_in_order, read_label_map
-from glip_pl.data.formats.odvg_lines import record_of
+from glip_pl.data.formats.label_map import (
+    add_names,
+    label_map_beside,
+    names_in_order,
+    read_label_map,
+)
+from glip_pl.data.formats.odvg_lines import records_of
 from glip_pl.data.images import ImageFolder
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record
+from glip_pl.errors import UserError
 
 MAX_LINE = 16 << 20
 """Bytes of a line that are read at most; no record is longer."""
@@ -21,10 +27,11 @@ MALFORMED = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError
 
 @dataclass(frozen=True)
 class OdvgJsonl:
-    """Detection lines, grounding lines, or both in one file.
+    """Detection lines, grounding lines, or both in one file or even in one line.
 
-    `label_map` is a JSON file from "0", "1", ... to names; without it, categories are the names
-    in the detection lines, in the order of their labels.
+    `label_map` is a JSON file from "0", "1", ... to names; without it the file label_map.json
+    beside the lines is used, or else the names in the detection lines, in the order of their
+    labels.
     """
 
     annotations: str | Path
@@ -34,36 +41,47 @@ class OdvgJsonl:
     @property
     def files(self) -> Sequence[Path]:
         """The file of lines, and the label map."""
-        return [Path(file) for file in (self.annotations, self.label_map) if file is not None]
+        label_map = self._label_map()
+        return [Path(self.annotations), *([] if label_map is None else [label_map])]
 
     def open_images(self) -> ImageFolder:
         """The folder or folders of the pictures."""
         return ImageFolder.at(self.images)
 
     def read(self, problems: Problems) -> Contents:
-        """One record per line; ids are line numbers, from 0."""
+        """One record per line, or two if it has both kinds of boxes; ids are line numbers."""
         names = self._names()
         return Contents(self._records(names, problems), names)
 
+    def _label_map(self) -> Path | None:
+        given = self.label_map
+        return label_map_beside(Path(self.annotations)) if given is None else Path(given)
+
     def _names(self) -> list[str]:
-        if self.label_map is not None:
-            return read_label_map(Path(self.label_map))
+        label_map = self._label_map()
+        if label_map is not None:
+            return read_label_map(label_map)
+        path = Path(self.annotations)
         names_by_label: dict[int, str] = {}
-        for _, line in _read_lines(Path(self.annotations), Problems(tolerate=1.0)):
-            for instance in _instances(line):
-                name = instance.get("category")
-                if isinstance(instance.get("label"), int) and isinstance(name, str | int | float):
-                    names_by_label.setdefault(instance["label"], str(name))
-        return names_in_order(names_by_label, Path(self.annotations))
+        for number, line in _read_lines(path, Problems(tolerate=1.0)):
+            try:
+                add_names(names_by_label, _instances(line))
+            except UserError as error:
+                raise UserError(f"{path}: line {number + 1}: {error}") from error
+            except MALFORMED:
+                continue  # it is reported when the line is read again
+        return names_in_order(names_by_label, path)
 
     def _records(self, names: Sequence[str], problems: Problems) -> Iterator[Record]:
         path = Path(self.annotations)
         for number, line in _read_lines(path, problems):
             try:
-                yield record_of(line, number, len(names))
+                records = records_of(line, number, len(names))
             except MALFORMED as error:
                 message = f"{path}: line {number + 1} is malformed: {error!r:.200}"
                 problems.error("malformed line", message, number + 1)
+            else:
+                yield from records
 
 
 def _read_lines(path: Path, problems: Problems) -> Iterator[tuple[int, dict[str, Any]]]:

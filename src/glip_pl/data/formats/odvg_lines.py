@@ -11,30 +11,48 @@ from glip_pl.data.records import Record, box_array, captioned
 from glip_pl.types import Phrase, Span
 
 
-def record_of(
+def records_of(
     line: Mapping[str, Any],
     image_id: int,
-    category_count: int,
+    category_count: int | None,
     block: int = 0,
-) -> Record:
-    """The record of a detection line or a grounding line.
+) -> list[Record]:
+    """The records of a line: of its boxes of categories, of its caption with boxes, or of both.
 
-    Raises AttributeError, KeyError, TypeError or ValueError if the line is malformed.
+    `category_count` is None if labels are not known yet. Raises AttributeError, KeyError, TypeError
+    or ValueError if the line is malformed.
     """
     name = str(line["filename"])
     size = int(line["height"]), int(line["width"])
-    if "grounding" in line:
-        return _grounding_record(line["grounding"], name, size, image_id, block)
-    instances = line["detection"]["instances"]
-    labels = [int(instance["label"]) for instance in instances]
-    if labels and not 0 <= min(labels) <= max(labels) < category_count:
-        raise ValueError(f"labels {sorted(set(labels))} with {category_count} categories")
+    records = []
+    if line.get("detection") is not None:
+        instances = line["detection"]["instances"]
+        records.append(_detection_record(instances, name, size, image_id, block))
+        labels = sorted(set(records[0].targets.tolist()))
+        too_large = labels and category_count is not None and labels[-1] >= category_count
+        if too_large or (labels and labels[0] < 0):
+            raise ValueError(f"labels {labels} with {category_count} categories")
+    if line.get("grounding") is not None:
+        records.append(_grounding_record(line["grounding"], name, size, image_id, block))
+    if not records:
+        raise KeyError("detection or grounding")
+    # Of a line with both parts, one may be empty: then it says nothing.
+    return [record for record in records if len(record.boxes)] or records[-1:]
+
+
+def _detection_record(
+    instances: Sequence[Mapping[str, Any]],
+    name: str,
+    size: tuple[int, int],
+    image_id: int,
+    block: int,
+) -> Record:
     return Record(
         image=name,
         size=size,
         image_id=image_id,
         boxes=box_array([instance["bbox"] for instance in instances]),
-        targets=np.asarray(labels, dtype=np.int64),
+        targets=np.asarray([int(instance["label"]) for instance in instances], dtype=np.int64),
         scores=_score_array([instance.get("score", 1.0) for instance in instances]),
         block=block,
     )

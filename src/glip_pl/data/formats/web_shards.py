@@ -11,8 +11,13 @@ from typing import Any
 
 from PIL import Image
 
-from glip_pl.data.formats.label_map import read_label_map
-from glip_pl.data.formats.odvg_lines import record_of
+from glip_pl.data.formats.label_map import (
+    add_names,
+    label_map_beside,
+    names_in_order,
+    read_label_map,
+)
+from glip_pl.data.formats.odvg_lines import records_of
 from glip_pl.data.formats.webdataset_reader import SampleFile, read_samples
 from glip_pl.data.images import HOW_TO_GET_DATA, MAX_BYTES, SUFFIXES, decode_image, matching
 from glip_pl.data.problems import Problems
@@ -68,7 +73,8 @@ class WebShards:
     """
 
     shards: str | Sequence[str]
-    label_map: str | Path | None = None  # for shards of detection data, as in ODVG
+    # Of detection data; None: label_map.json beside local shards, or else the names of the boxes.
+    label_map: str | Path | None = None
     cache: ShardCache = field(default=DEFAULT_CACHE, repr=False)
 
     @cached_property
@@ -79,31 +85,54 @@ class WebShards:
 
     @property
     def files(self) -> Sequence[Path]:
-        """The local shards, and the label map."""
-        local = [Path(location) for location in self.locations if "://" not in location]
-        return local if self.label_map is None else [*local, Path(self.label_map)]
+        """The local shards, and the label map or the label maps beside them."""
+        return [*self._local(), *self._label_maps()]
+
+    def _local(self) -> list[Path]:
+        return [Path(location) for location in self.locations if "://" not in location]
+
+    def _label_maps(self) -> list[Path]:
+        if self.label_map is not None:
+            return [Path(self.label_map)]
+        beside = (label_map_beside(shard) for shard in self._local())
+        return list(dict.fromkeys(path for path in beside if path is not None))
 
     def open_images(self) -> WebImages:
         """The pictures inside the shards."""
         return WebImages(self.locations, self.cache)
 
     def read(self, problems: Problems) -> Contents:
-        """One record per sample; a truncated shard gives those before the cut."""
-        names = [] if self.label_map is None else read_label_map(Path(self.label_map))
-        return Contents(self._records(len(names), problems), names)
+        """One record per sample; a truncated shard gives those before the cut.
 
-    def _records(self, category_count: int, problems: Problems) -> Iterator[Record]:
+        Without a label map the names are complete once the records have been read.
+        """
+        maps = {path: read_label_map(path) for path in self._label_maps()}
+        if len(set(map(tuple, maps.values()))) > 1:
+            raise UserError(
+                f"the label maps {' and '.join(map(str, maps))} differ, so that the shards beside "
+                "them cannot be one source"
+            )
+        names = next(iter(maps.values()), [])
+        collected: dict[int, str] | None = None if maps else {}
+        return Contents(self._records(names, collected, problems), names)
+
+    def _records(
+        self, names: list[str], collected: dict[int, str] | None, problems: Problems
+    ) -> Iterator[Record]:
+        """The records; with `collected`, names that the boxes give are added to both at the end."""
         image_ids = count()
         for shard, location in enumerate(self.locations):
             for key, files in self._samples(location, problems):
                 image_id = next(image_ids)
                 try:
-                    record = _record(files, shard, image_id, category_count)
+                    records = _records(files, shard, image_id, names, collected)
                 except MALFORMED as error:
                     message = f"{location}: the sample {key!r} is malformed: {error!s:.200}"
                     problems.error("malformed sample", message, image_id + 1)
-                    continue
-                yield record
+                else:
+                    yield from records
+        if collected:
+            names += names_in_order(collected, Path(self.locations[0]))
 
     def _samples(
         self, location: str, problems: Problems
@@ -137,10 +166,14 @@ def _expand(pattern: str) -> list[str]:
     return [str(path) for path in paths]
 
 
-def _record(
-    files: Mapping[str, SampleFile], shard: int, image_id: int, category_count: int
-) -> Record:
-    """The record of a sample. Raises one of MALFORMED if something is missing or damaged."""
+def _records(
+    files: Mapping[str, SampleFile],
+    shard: int,
+    image_id: int,
+    names: Sequence[str],
+    collected: dict[int, str] | None,
+) -> list[Record]:
+    """The records of a sample. Raises one of MALFORMED if something is missing or damaged."""
     picture = next((file for suffix, file in files.items() if suffix in SUFFIXES), None)
     if picture is None:
         raise ValueError(f"it has no picture, only {', '.join(files)}")
@@ -157,7 +190,21 @@ def _record(
         size = image.height, image.width
     name = f"{shard}:{picture.offset}:{picture.size}"
     if "grounding" in content or "detection" in content:
+        if collected is not None:
+            _collect_names(content, collected)
         line = {**content, "filename": name, "height": size[0], "width": size[1]}
-        return record_of(line, image_id, category_count, shard)
+        return records_of(line, image_id, None if collected is not None else len(names), shard)
     text = files[".txt"].read().decode() if ".txt" in files else content["caption"] or ""
-    return captioned(name, size, image_id, box_array([]), str(text).strip(), [], block=shard)
+    return [captioned(name, size, image_id, box_array([]), str(text).strip(), [], block=shard)]
+
+
+def _collect_names(content: Mapping[str, Any], collected: dict[int, str]) -> None:
+    """Add the names of a sample's boxes. Raises ValueError if a label has none so far."""
+    instances = (content.get("detection") or {}).get("instances", ())
+    add_names(collected, instances)
+    unnamed = {int(instance["label"]) for instance in instances} - collected.keys()
+    if unnamed:
+        raise ValueError(
+            f"nothing names its labels {sorted(unnamed)}: neither `category` of its boxes nor the "
+            "setting label_map nor a label_map.json beside the shards"
+        )

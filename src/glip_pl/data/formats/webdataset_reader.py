@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from glip_pl.data.file_kinds import foreign_kind
 from glip_pl.errors import UserError
 
 COMPRESSED = {
@@ -14,7 +15,10 @@ COMPRESSED = {
     b"BZh": "bzip2",
     b"\xfd7zXZ": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
     b"PK\x03\x04": "zip",
+    b"7z\xbc\xaf": "7z",
+    b"Rar!": "rar",
 }
 """First bytes of compressed archives, in which no picture can be found by its offset."""
 
@@ -116,7 +120,10 @@ def _open_tar(headers: IO[bytes]) -> tarfile.TarFile:
     try:
         return tarfile.open(fileobj=headers, mode="r:")
     except UNREADABLE as error:
-        raise tarfile.ReadError(f"is no tar archive: {error}") from error
+        headers.seek(0)
+        kind = foreign_kind(headers.read(64))  # such as the page of a server that refuses
+        what = f"is no tar archive but {kind}" if kind else f"is no tar archive: {error}"
+        raise tarfile.ReadError(what) from error
 
 
 def _next_member(tar: tarfile.TarFile) -> tarfile.TarInfo | None:
