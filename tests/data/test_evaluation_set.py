@@ -49,6 +49,22 @@ def test_an_interrupted_evaluation_does_the_other_images(
         dataset.position_of(99)
 
 
+def test_a_picture_that_cannot_be_read_is_black_and_says_why(
+    open_evaluation: OpenEvaluation, tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    dataset = open_evaluation(coco(tmp_path, scenes(3)))
+    names = [dataset.picture_name(image_id) for image_id in (7, 10, 13)]
+    (tmp_path / "pictures" / names[0]).unlink()
+    (tmp_path / "pictures" / names[2]).write_bytes(b"no picture")
+    batch = Collate(tokenizer)([dataset[0], dataset[1], dataset[2]])
+    assert batch.unreadable.keys() == {7, 13}
+    assert batch.unreadable[7].startswith("no such image") and names[0] in batch.unreadable[7]
+    assert f"{names[2]} is broken" in batch.unreadable[13]
+    assert int(batch.images[0].max()) == 0
+    assert batch.original_sizes[0].tolist() == dataset.index.sizes[0].tolist()
+    assert len(batch.boxes[0]) == len(dataset.index.boxes[0])
+
+
 def test_the_protocol_gets_the_annotations_of_the_file(
     open_evaluation: OpenEvaluation, tmp_path: Path
 ) -> None:

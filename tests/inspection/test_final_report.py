@@ -31,6 +31,7 @@ def test_the_page_has_the_figures_and_pictures(
     assert categories and all(f"<td>{name}</td>" in page for name in categories)
     assert page.count("data:image/png;base64,") == 1
     assert page.count("<figure>") == 4  # every image has missed boxes
+    assert all(f"<figcaption>{file.name}: " in page for file in (custom / "val").glob("*.png"))
     assert "Images with the most missed boxes" in page
     assert not re.search(r"(src|href)='(?!data:)", page)
 

@@ -44,6 +44,8 @@ def test_images_without_misses_are_not_shown(dataset: EvaluationSet, world: Path
     assert all(boxes_left_out[miss.image_id] == miss.missed for miss in misses)
     first = next(worst_misses(dataset, metric, 1))
     assert first.image_id == misses[0].image_id
+    assert first.name == dataset.picture_name(first.image_id)
+    assert (world / "images" / "seen" / first.name).is_file()
     assert first.picture.width > 2 * 96  # two enlarged pictures side by side
     annotations = json.loads((world / "annotations/seen.json").read_text())["images"]
     assert first.image_id in {image["id"] for image in annotations}

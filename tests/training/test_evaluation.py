@@ -1,5 +1,6 @@
 """The evaluator: prompts encoded once, figures of each set, and the mean of those that count."""
 
+import dataclasses
 from collections.abc import Iterator
 from math import isnan, nan
 from pathlib import Path
@@ -56,6 +57,25 @@ def test_detections_count_for_the_set_of_their_loader(
     assert len(table) > 0
     evaluator.reset()
     assert len(evaluator.sets["rare"].metric.truth_and_detections()[1]) == 0
+
+
+def test_the_objects_of_an_image_that_cannot_be_read_count_as_missed(
+    data: GroundingDataModule, model: GLIP, caplog: pytest.LogCaptureFixture
+) -> None:
+    evaluator = evaluator_of(data)
+    seen = data.test["seen"]
+    broken = dataclasses.replace(seen[1], unreadable="no such image: b.png")
+    batch = data.collate([seen[0], broken])
+    found, missed = evaluator.step(model, Decoder(), batch, 0)
+    assert len(found) > 0 == len(missed)
+    evaluator.figures()
+    truth, table = evaluator.sets["seen"].metric.truth_and_detections()
+    assert len(truth.image_ids) == 2
+    assert set(table.images.tolist()) == {0}
+    assert "seen: 1 of 2 images cannot be read" in caplog.text
+    assert evaluator.any_unreadable
+    evaluator.start()
+    assert not evaluator.any_unreadable
 
 
 def test_prompts_are_encoded_once_until_the_weights_change(
