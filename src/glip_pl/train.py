@@ -8,14 +8,17 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from glip_pl.data.datamodule import GroundingDataModule
+from glip_pl.errors import UserError
 from glip_pl.inference.learned_prompt import export_prompt
+from glip_pl.inspection.before_training import check_before_training
 from glip_pl.inspection.finishing import finish_test
 from glip_pl.running.build import build_data, build_model, build_module, build_trainer
 from glip_pl.running.checks import one_prompt, warn_of_untrained
 from glip_pl.running.cli import command
-from glip_pl.running.resolved_settings import resolve_training, write_settings
+from glip_pl.running.resolved_settings import process_count, resolve_training, write_settings
 from glip_pl.running.resuming import (
     check_resumed,
     claim_run,
@@ -28,6 +31,7 @@ from glip_pl.training.freezing import train_only
 from glip_pl.training.interruption import stopped_at_batch_end
 from glip_pl.training.lora import add_lora
 from glip_pl.training.module import GroundingModule
+from glip_pl.training.restoring import restored
 
 # Frozen parts and batch norms are in evaluation mode on purpose; the table at the start lists them.
 warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
@@ -53,7 +57,7 @@ def train(config: DictConfig) -> float | None:
             return None
     with hold_run_folder(config):
         run = prepare(config, weights)
-        with stopped_at_batch_end(run.trainer):
+        with restored(run.trainer, run.resumed), stopped_at_batch_end(run.trainer):
             run.trainer.fit(run.module, run.data, ckpt_path=run.resumed, weights_only=True)
         return finish(run)
 
@@ -71,8 +75,10 @@ class Run:
 
 def prepare(config: DictConfig, weights: Path | None) -> Run:
     """Build a training from its settings; the model starts from `weights` if there are any."""
+    process_count(config.trainer)  # reports what Lightning refuses before anything is built
     resumed = find_resumed(config)
     data = build_data(config, train=True)
+    rank_zero_only(check_before_training)(data, **config.checks)
     config = resolve_training(config, data)
     if resumed is not None:
         check_resumed(config, resumed)
@@ -82,6 +88,8 @@ def prepare(config: DictConfig, weights: Path | None) -> Run:
         warn_of_untrained(model)
     if config.tuning.get("lora") is not None:
         add_lora(model, **config.tuning.lora)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UserError("tuning.trains names no part of the model, so that nothing would train")
     module = build_module(config, model, data)
     trainer = build_trainer(config, train=True, extra_callbacks=[resumed_settings(config, module)])
     if trainer.is_global_zero:
@@ -124,7 +132,24 @@ def _best(trainer: pl.Trainer) -> tuple[Path | None, float | None]:
     return best, None if score is None else float(score)
 
 
-main = command("train")(train)
+GUIDE = """\
+Trains a model. Say what to train, for instance:
+
+  a small model on generated pictures, in minutes on a CPU:
+    python -m glip_pl.train experiment=shapes_pretrain
+  on your own pictures, a folder with COCO JSON for train and val:
+    python -m glip_pl.train experiment=finetune_custom data.root=/data/cells
+  from a trained model, on one picture of each category:
+    python -m glip_pl.train experiment=few_shot shots=1 data.root=/data/cells ckpt=best
+
+  experiment=        what it trains (conf/experiment)
+  data= model=       the data and the model
+  trainer=gpu        a GPU; also cpu, ddp, fsdp, slurm
+  resume=last        continues the newest run
+  --help, --cfg job  lists all choices, prints all settings (with an experiment)"""
+"""What the command prints if it is told nothing."""
+
+main = command("train", output="paths.output", guide=GUIDE)(train)
 
 if __name__ == "__main__":
     main()

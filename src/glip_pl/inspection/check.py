@@ -1,16 +1,21 @@
 """Checks a set for everything that could be wrong with it, before a run fails on it."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from glip_pl.data.formats.coco_tables import MARKS
 from glip_pl.data.index import Index
+from glip_pl.data.indexing import source_name
 from glip_pl.data.problems import Problems
 from glip_pl.data.truth import Truth, truth_of
 from glip_pl.errors import UserError
+from glip_pl.inspection.mistakes import Mistake, mistakes_of, unknown_to
 from glip_pl.inspection.named_set import NamedSet
-from glip_pl.inspection.picture_check import TURNED_KINDS, Pictures, check_pictures
+from glip_pl.inspection.picture_check import REPLACED, TURNED_KINDS, Pictures, check_pictures
+from glip_pl.inspection.split_comparison import ComparedSet
 from glip_pl.metrics.coco import coco_figures
 from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.prompts.chunking import NAME_TOKENS
@@ -29,7 +34,7 @@ MAX_BOXES = 100
 CROWDED = "more than 100 boxes of a category in an image"
 """Kind of problem: AP does not count all boxes."""
 
-ACCEPTED = {"box cut at the border", "crowd left out", CROWDED, *TURNED_KINDS}
+ACCEPTED = {"box cut at the border", *MARKS, CROWDED, REPLACED, *TURNED_KINDS}
 """Kinds of problems that are no mistakes in the data."""
 
 
@@ -41,12 +46,17 @@ class Finding:
     images: int
     boxes: int
     problems: Problems
-    ground_truth_ap: float | None  # None for captions, which have no categories
+    ground_truth_ap: float | None  # None without boxes of categories
     tolerate: float
+    mistakes: list[Mistake] = field(default_factory=list)
+    compared: ComparedSet | None = None  # None if the set could not be read
+    source: str = ""  # the annotations that were read
 
     @property
     def passed(self) -> bool:
-        """Whether the share of mistakes is at most what the set tolerates."""
+        """Whether the share of bad items is tolerated, and no mistake makes figures meaningless."""
+        if any(mistake.severity != "told" for mistake in self.mistakes):
+            return False
         wrong = sum(count for kind, count in self.problems.counts.items() if kind not in ACCEPTED)
         return wrong <= self.tolerate * max(self.images, 1)
 
@@ -59,13 +69,20 @@ def check(named_set: NamedSet, tokenizer: Tokenizer, pictures: Pictures, ap_imag
     problems = Problems(tolerate=1.0)
     images = boxes = 0
     ap: float | None = None
+    mistakes: list[Mistake] = []
+    compared: ComparedSet | None = None
+    source = ""
     try:
+        source = source_name(named_set.reader)
         with named_set.fresh_index(problems) as index:
             images, boxes = len(index), len(index.boxes.values)
+            compared = ComparedSet(named_set.name, named_set.reader, index)
+            mistakes += mistakes_of(source, index)
             check_pictures(named_set, index, pictures, problems)
             _check_captions(index, tokenizer, problems)
             if index.names:
                 wordings = choose_wordings(index.names, named_set.wordings, named_set.name)
+                mistakes += unknown_to(tokenizer, [word.name for word in wordings], source)
                 _check_names(wordings, tokenizer, problems)
                 ap = _check_ground_truth(named_set, index, ap_images, problems)
             if images == 0 or boxes == 0:
@@ -74,7 +91,10 @@ def check(named_set: NamedSet, tokenizer: Tokenizer, pictures: Pictures, ap_imag
                 )
     except UserError as error:
         problems.note("unreadable source", str(error))
-    return Finding(named_set.name, images, boxes, problems, ap, named_set.tolerate)
+    return Finding(
+        named_set.name, images, boxes, problems, ap, named_set.tolerate,
+        mistakes, compared, source,
+    )  # fmt: skip
 
 
 def _check_captions(index: Index, tokenizer: Tokenizer, problems: Problems) -> None:
@@ -106,11 +126,13 @@ def _check_names(wordings: Sequence[Wording], tokenizer: Tokenizer, problems: Pr
 def _check_ground_truth(
     named_set: NamedSet, index: Index, ap_images: int, problems: Problems
 ) -> float | None:
-    """AP of the ground truth as its own detections; noted if it is below 1."""
+    """AP of the ground truth as its own detections, noted if below 1; None without boxes."""
     truth = truth_of(named_set.reader, index)
     if not isinstance(truth, Truth):
         return None
     ap = ground_truth_ap(truth, ap_images)
+    if math.isnan(ap):  # there are no boxes
+        return None
     if ap < 1 - 1e-6:
         message = f"{named_set.name}: its own boxes as predictions have AP {ap:.4f}"
         if _most_boxes(truth) > MAX_BOXES:

@@ -1,10 +1,12 @@
-"""Inspect data before training: `python -m glip_pl.data check|stats|browse|convert data=<name>`."""
+"""Inspect data before training: `python -m glip_pl.data <action> data=<name>`."""
 
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +18,31 @@ from rich.text import Text
 
 from glip_pl.data.index import Index
 from glip_pl.data.indexing import open_index
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, some
 from glip_pl.files.writing import write_whole
+from glip_pl.inspection.action_help import HELP, help_of, overview
 from glip_pl.inspection.browse import page
 from glip_pl.inspection.check import Finding, check
 from glip_pl.inspection.export import write_odvg, write_shards
-from glip_pl.inspection.named_set import NamedSet, some_rows
+from glip_pl.inspection.mistakes import Mistake
+from glip_pl.inspection.named_set import NamedSet, chosen_names, some_rows
+from glip_pl.inspection.split_comparison import compare_splits
 from glip_pl.inspection.stats import stats
+from glip_pl.inspection.stored import CLASSES, chosen, remove, shown_size, stored_in
 from glip_pl.running.cli import EXIT_USER_ERROR, command
 from glip_pl.terminal.progress import with_progress
 
 SHOWN_CATEGORIES = 10
 """Most frequent categories in the printed table; stats.json has all."""
 
+BETWEEN = "between the sets"
+"""Key of check.json with the mistakes that only a comparison of the sets shows."""
+
 
 def configured_sets(config: DictConfig) -> list[NamedSet]:
     """The sets of `data=` that the setting `sets` names; of sets with one source only the first.
 
-    Raises UserError if `sets` names an unknown set, or if there is no set at all.
+    Raises UserError if `sets` names an unknown set.
     """
     if config.data.get("prepare") is not None:
         instantiate(config.data.prepare)
@@ -41,18 +50,14 @@ def configured_sets(config: DictConfig) -> list[NamedSet]:
         f"{group}/{key}": node
         for group in ("train", "val", "test")
         for key, node in (config.data.get(group) or {}).items()
+        if node is not None
     }
     sets: list[NamedSet] = []
-    for name, node in nodes.items():
-        if node is None or (config.sets is not None and name not in config.sets):
-            continue
+    for name in chosen_names(config.sets, list(nodes)):
+        node = nodes[name]
         named_set = _named_set(name, node.dataset if name.startswith("train/") else node)
         if not any(named_set.reader == other.reader for other in sets):
             sets.append(named_set)
-    missing = set(config.sets or ()) - set(nodes)
-    if missing or not sets:
-        unknown = ", ".join(missing) or config.sets
-        raise UserError(f"no such set: {unknown}; data= configures {list(nodes)}")
     return sets
 
 
@@ -81,18 +86,26 @@ def _sets_with_indexes(config: DictConfig) -> list[tuple[NamedSet, Index]]:
 
 
 def run_check(config: DictConfig) -> None:
-    """Print all problems of each set; exit with code 1 if a set has more than it tolerates."""
+    """Print all problems of each set and between the sets; exit with code 1 if some are grave."""
     tokenizer = instantiate(config.tokenizer)
-    with _silenced("glip_pl.data.problems"):  # the findings list all problems
+    with _silenced("glip_pl.data.problems"), _silenced("glip_pl.data.images"):  # findings list all
         findings = [
             check(named_set, tokenizer, config.check.pictures, config.check.ap_images)
             for named_set in configured_sets(config)
         ]
+    readable = [finding.compared for finding in findings if finding.compared is not None]
+    between = compare_splits(readable, config.check.pictures != "skip")
+    passed = all(mistake.severity == "told" for mistake in between)
     for finding in findings:
         _show(finding)
+    if between:
+        print(f"between the sets: {'ok' if passed else 'NOT OK'}")
+        _show_mistakes(between)
     report = {finding.name: _report(finding) for finding in findings}
-    print(f"full report: {_write(config, 'check.json', json.dumps(report, indent=1))}")
-    if not all(finding.passed for finding in findings):
+    report[BETWEEN] = {"passed": passed, "mistakes": [asdict(mistake) for mistake in between]}
+    text = json.dumps(report, indent=1, allow_nan=False)
+    print(f"full report: {_write(config, 'check.json', text)}")
+    if not passed or not all(finding.passed for finding in findings):
         sys.exit(1)
 
 
@@ -113,22 +126,33 @@ def _show(finding: Finding) -> None:
     verdict = "ok" if finding.passed else "NOT OK"
     ap = finding.ground_truth_ap
     shown_ap = "" if ap is None else f", ground truth AP {ap:.4f}"
-    print(f"{finding.name}: {verdict}; {finding.images} images, {finding.boxes} boxes{shown_ap}")
+    print(
+        f"{finding.name}: {verdict}; {finding.images} images, {finding.boxes} boxes{shown_ap}; "
+        f"read from {finding.source}"
+    )
+    _show_mistakes(finding.mistakes)
     for kind, count in sorted(finding.problems.counts.items()):
         print(f"  {count} x {kind}, for instance")
         for example in finding.problems.examples[kind]:
             print(f"    {example}")
 
 
+def _show_mistakes(mistakes: Sequence[Mistake]) -> None:
+    for mistake in mistakes:
+        print(f"  {mistake}")
+
+
 def _report(finding: Finding) -> dict[str, Any]:
     """A finding as JSON."""
     return {
         "passed": finding.passed,
+        "source": finding.source,
         "images": finding.images,
         "boxes": finding.boxes,
         "ground_truth_ap": finding.ground_truth_ap,
         "counts": finding.problems.counts,
         "examples": finding.problems.examples,
+        "mistakes": [asdict(mistake) for mistake in finding.mistakes],
     }
 
 
@@ -185,20 +209,50 @@ def _write(config: DictConfig, name: str, text: str) -> Path:
     return path
 
 
+def run_clean(config: DictConfig) -> None:
+    """Print what the folders of indexes and shards hold, and remove what `clean.remove` names."""
+    folders = Path(config.paths.index).expanduser(), Path(config.paths.shards).expanduser()
+    stored, foreign = stored_in(*folders)
+    removed = chosen(stored, config.clean.remove) if config.clean.remove is not None else []
+    print(f"indexes in {folders[0]}, fetched shards in {folders[1]}")
+    for one in stored:
+        fate = "" if one not in removed else "removed: " if remove(one) else "in use, kept: "
+        print(f"  {fate}{one}")
+    total = shown_size(sum(one.size for one in stored))
+    print(f"{len(stored)} stored, {total}, of which {len(removed)} were to be removed")
+    if foreign:
+        names = some([str(path) for path in foreign])
+        print(f"{len(foreign)} files and folders of others, which are never removed: {names}")
+    if stored and not removed:
+        print(f"to remove some: clean.remove=[...] with names, or {', '.join(CLASSES)}")
+
+
 ACTIONS: dict[str, Callable[[DictConfig], Any]] = {
     "check": run_check,
     "stats": run_stats,
     "browse": run_browse,
     "convert": run_convert,
+    "clean": run_clean,
 }
 """Actions of the command, by its first argument."""
 
 
 def main() -> None:
     """Run the action that the first argument names; the others are Hydra's overrides."""
-    action = ACTIONS.get(sys.argv[1] if len(sys.argv) > 1 else "")
-    if action is None:
-        print(f"error: say what to do: python -m glip_pl.data {'|'.join(ACTIONS)} data=<name>")
+    name, *words = sys.argv[1:] or [""]
+    action = ACTIONS.get(name)
+    if action is not None and not set(HELP).isdisjoint(words):
+        print(help_of(name))
+    elif action is not None:
+        del sys.argv[1]
+        # `clean` writes nothing.
+        command("data_tools", output=None if name == "clean" else "output")(action)()
+    elif name in HELP:
+        print(overview())
+    else:
+        if name:
+            near = get_close_matches(name, ACTIONS, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            print(f"error: there is no action {name!r}{hint}", file=sys.stderr)
+        print(overview())
         sys.exit(EXIT_USER_ERROR)
-    del sys.argv[1]
-    command("data_tools")(action)()

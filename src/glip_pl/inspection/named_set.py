@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from glip_pl.data.indexing import require_files, source_name
 from glip_pl.data.picture_size import Exif, check_exif
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Reader
+from glip_pl.errors import UserError, some
 from glip_pl.prompts.prompt_from_text import Wording
 from glip_pl.prompts.rewording import Rewording
 from glip_pl.types import Prompt
@@ -50,6 +52,30 @@ class NamedSet:
             with IndexWriter(Path(folder), name, problems, self.out_of_image) as writer:
                 writer.write(self.reader.read(problems))
             yield Index.open(Path(folder))
+
+
+def chosen_names(wanted: str | Sequence[str] | None, names: Sequence[str]) -> list[str]:
+    """Those of the `names` (train/coco, val/coco, ...) that the setting `sets` wants, in order.
+
+    A group stands for all its sets: `train`. None stands for all. Raises UserError, listing what
+    there is, if a wanted set does not exist.
+    """
+    if wanted is None:
+        return list(names)
+    words = [word.strip() for word in wanted.split(",")] if isinstance(wanted, str) else wanted
+    unknown = [word for word in words if not any(_is_meant(name, word) for name in names)]
+    if unknown:
+        near = get_close_matches(unknown[0], names, 1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise UserError(
+            f"no such set: {some(unknown)}{hint} (the setting `sets`); data= configures "
+            f"{', '.join(names)}, and train, val or test stand for all of a group"
+        )
+    return [name for name in names if any(_is_meant(name, word) for word in words)]
+
+
+def _is_meant(name: str, word: str) -> bool:
+    return name == word or name.startswith(f"{word.rstrip('/')}/")
 
 
 def kept_boxes(index: Index, row: int, filtered: FilteredBoxes | None) -> NDArray[np.int64]:
