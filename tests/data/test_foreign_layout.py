@@ -25,9 +25,9 @@ def fill(root: Path, files: dict[str, str]) -> None:
     [
         ({"data.yaml": "nc: 1\n", "labels/train/a.txt": "0 0.5 0.5 1e-1 0.1\n"}, r"YOLO \(data.y"),
         ({"train/labels/a.txt": "3 .5 .5 0.1 0.1".replace(" .", " 0.")}, "YOLO"),
-        ({"Annotations/a.xml": VOC}, r"Pascal VOC .*data=voc data\.train\.voc.*names=null"),
-        ({"VOCdevkit/VOC2012/Annotations/a.xml": VOC}, r"annotations=\S*/VOCdevkit/VOC2012 "),
-        ({"train/a.xml": VOC}, r"annotations=\S*/train "),  # Roboflow's VOC
+        ({"Annotations/a.xml": VOC}, r"Pascal VOC .*data=voc data\.root=\S+ \("),
+        ({"VOCdevkit/VOC2012/Annotations/a.xml": VOC}, r"root=\S*/VOCdevkit/VOC2012 "),
+        ({"x/train/a.xml": VOC}, r"root=\S*/x "),  # Roboflow's VOC
         ({"annotations.xml": "<annotations>\n <version>1.1"}, r"CVAT's XML .*COCO 1\.0"),
         ({"a.json": '[{"id": 1, "annotations": [], "file_upload": "x"}]'}, "Label Studio"),
         ({"a.json": '{"version": "5", "shapes": [], "imagePath": "a.jpg"}'}, "LabelMe"),

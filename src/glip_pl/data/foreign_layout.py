@@ -25,6 +25,9 @@ HEAD = 1 << 16
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 """Endings of archives."""
 
+BELOW_VOC = {"annotations", "labels", "train", "training", "val", "valid", "validation", "test"}
+"""Folders that lie in a folder of VOC's form, in lower case."""
+
 EXPORT = "export or convert it to COCO JSON"
 """Advice for a format that is not read."""
 
@@ -169,14 +172,11 @@ def _yolo(files: Sequence[Path]) -> list[Path]:
 
 
 def _voc_advice(root: Path, xml: dict[Path, str]) -> str:
-    """The settings that read a folder of VOC's XML files."""
+    """The setting that reads a folder of VOC's XML files; its splits are lists or folders."""
     folder = next((file.parent for file in xml), root)
-    folder = folder.parent if folder.name == "Annotations" else folder
-    return (
-        f"use data=voc data.train.voc.dataset.reader.annotations={folder} "
-        f"data.val.voc.reader.annotations={folder} data.train.voc.dataset.reader.names=null "
-        "data.val.voc.reader.names=null (docs/data.md)"
-    )
+    while folder.name.lower() in BELOW_VOC and folder != root:
+        folder = folder.parent
+    return f"use data=voc data.root={folder} (docs/data.md)"
 
 
 def _listing(root: Path, files: Sequence[Path]) -> str:

@@ -74,11 +74,15 @@ class ImageFolder:
         return load_image(self.find(name))
 
     def find(self, name: str) -> Path:
+        """As `locate`. Raises UserError also if the file is empty or obviously no picture."""
+        return _checked(self.locate(name))
+
+    def locate(self, name: str) -> Path:
         """Path of the picture, in the first folder that has it.
 
         If no file has exactly this name, a file is taken whose name differs only in ways of
         `picture_names.other_names`, which is logged once and listed in `replaced`. Raises UserError
-        if there is none, if it is empty, or if two names of the annotations would mean one file.
+        if there is none, or if two names of the annotations would mean one file.
         """
         # Some tools write backslashes on Windows.
         names = dict.fromkeys((name, name.replace("\\", "/")))
@@ -101,7 +105,7 @@ class ImageFolder:
                 f"both {other!r} and {name!r} of the annotations could be the picture {path}: put "
                 "the pictures at the places that the annotations name"
             )
-        return _checked(path)
+        return path
 
     @cached_property
     def replaced(self) -> dict[Path, str]:
@@ -114,13 +118,11 @@ class ImageFolder:
 
     def _under_another_name(self, name: str) -> Path | None:
         """A file inside the folders that the name may mean; None if there is none."""
-        for parts in other_names(name):
-            for root in self.roots:
-                for folder in SUBFOLDERS:
-                    path = self._names.find(root / folder, parts)
-                    if path is not None:
-                        return path
-        return None
+        folders = [root / folder for root in self.roots for folder in SUBFOLDERS]
+        found = (
+            self._names.find(folder, parts) for parts in other_names(name) for folder in folders
+        )
+        return next((path for path in found if path is not None), None)
 
     def _missing(self, name: str, paths: Sequence[Path]) -> str:
         """The message about a picture that is at none of these paths."""

@@ -96,15 +96,20 @@ class FolderNames:
         """Names by their folded form; an empty text where several names have the same."""
         if folder not in self._listings:
             listing: dict[str, str] = {}
-            try:
-                with os.scandir(folder) as entries:
-                    for entry in entries:
-                        key = folded(entry.name)
-                        listing[key] = "" if key in listing else entry.name
-            except OSError:  # it is no folder, or cannot be listed
-                pass
+            for name in _names_in(folder):
+                key = folded(name)
+                listing[key] = "" if key in listing else name
             self._listings[folder] = listing
         return self._listings[folder]
+
+
+def _names_in(folder: Path) -> list[str]:
+    """The names of a folder's entries; none if it is no folder or cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
+    except OSError:
+        return []
 
 
 def _digits(name: str) -> str:

@@ -1,66 +1,61 @@
 """Pascal VOC: an XML file for each picture, lists of pictures in ImageSets/Main."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 import numpy as np
+from PIL import Image
 
-from glip_pl.data.images import ImageFolder, inside
+from glip_pl.data.category_names import category_name
+from glip_pl.data.formats.voc_files import VocFiles, find_files, picture_name
+from glip_pl.data.images import FORMATS, ImageFolder
+from glip_pl.data.picture_names import FolderNames
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record, box_array
 from glip_pl.errors import UserError
+
+MALFORMED = (OSError, ParseError, AttributeError, TypeError, ValueError, LookupError)
+"""Errors that reading a damaged XML file raises; LookupError for an unknown encoding."""
 
 
 @dataclass(frozen=True)
 class VocXml:
     """Detection data below a folder with Annotations, JPEGImages and perhaps ImageSets/Main.
 
-    Categories are `names`, or else all that occur, sorted. Objects marked difficult are left out.
+    A folder per split with XML files beside the pictures, as Roboflow exports it, is read too.
+    Categories are `names`, or else all that occur in any split, sorted. Objects marked difficult
+    are left out.
     """
 
     annotations: str | Path
-    split: str | None = None  # a file of ImageSets/Main; None: all pictures
+    split: str | None = None  # a file of ImageSets/Main or a folder; None: all pictures
     names: Sequence[str] | None = None
 
     @cached_property
+    def _files(self) -> VocFiles:
+        return find_files(Path(self.annotations), self.split)
+
+    @property
     def files(self) -> Sequence[Path]:
-        """The list of pictures, if there is a split, and the XML files."""
-        root = Path(self.annotations)
-        folder = root / "Annotations"
-        if self.split is None:
-            xml_files = sorted(folder.glob("*.xml"))
-            if not xml_files:
-                raise UserError(f"{folder} holds no .xml file")
-            return xml_files
-        listing = root / "ImageSets" / "Main" / f"{self.split}.txt"
-        if not listing.is_file():
-            raise UserError(f"no such list of pictures: {listing}")
-        stems = [
-            line.split()[0]
-            for line in listing.read_text(errors="replace").splitlines()
-            if line.strip()
-        ]
-        return [listing, *(inside(folder, f"{stem}.xml") for stem in stems)]
+        """The list of pictures, if there is one, and the XML files."""
+        listing = [] if self._files.listing is None else [self._files.listing]
+        others = self._files.others if self.names is None else ()
+        return [*listing, *self._files.xml, *others]
 
     def open_images(self) -> ImageFolder:
-        """The folder JPEGImages."""
-        return ImageFolder.at(Path(self.annotations) / "JPEGImages")
+        """The folders that pictures may lie in."""
+        return ImageFolder.at(self._files.pictures)
 
     def read(self, problems: Problems) -> Contents:
         """One record per XML file."""
-        parsed = []
-        files = [file for file in self.files if file.suffix == ".xml"]
-        for number, (file, image_id) in enumerate(zip(files, _image_ids(files), strict=True)):
-            try:
-                parsed.append(_parse(file, image_id))
-            except (OSError, ParseError, AttributeError, TypeError, ValueError) as error:
-                problems.error("broken XML", f"{file} is not VOC's XML: {error}", number + 1)
+        parsed = list(self._parsed(problems))
         names = self.names
         if names is None:
-            names = sorted({name for _, box_names in parsed for name in box_names})
+            found = {name for _, box_names in parsed for name in box_names}
+            names = sorted(found.union(*map(_names_in, self._files.others)))
         names = [str(name) for name in names]
         label_of = {name: label for label, name in enumerate(names)}
         records = []
@@ -68,36 +63,92 @@ class VocXml:
             known = np.asarray([name in label_of for name in box_names], dtype=bool)
             for name in sorted({name for name in box_names if name not in label_of}):
                 message = f"{self.annotations}: {record.image} has the category {name!r}"
-                problems.error("unknown category", f"{message}, which is not in `names`")
+                remedy = "correct the setting `names`, or set it to null for all that occur"
+                problems.error("unknown category", f"{message}, which is not in `names`: {remedy}")
             labels = [label_of[name] for name in box_names if name in label_of]
-            targets = np.asarray(labels, dtype=np.int64)
-            records.append(replace(record, boxes=record.boxes[known], targets=targets))
+            records.append(
+                replace(
+                    record,
+                    boxes=record.boxes[known],
+                    targets=np.asarray(labels, dtype=np.int64),
+                    incomplete=record.incomplete or not known.all(),
+                )
+            )
         return Contents(iter(records), names)
 
+    def _parsed(self, problems: Problems) -> Iterator[tuple[Record, list[str]]]:
+        """Records whose targets are not known yet, and the category of each of their boxes."""
+        pictures = _Pictures(self.open_images())
+        xml = self._files.xml
+        for number, (file, image_id) in enumerate(zip(xml, _image_ids(xml), strict=True)):
+            try:
+                yield _parse(file, image_id, pictures)
+            except MALFORMED as error:
+                problems.error("broken XML", f"{file} is not VOC's XML: {error}", number + 1)
 
-def _parse(file: Path, image_id: int) -> tuple[Record, list[str]]:
-    """A record whose targets are not known yet, and the category of each of its boxes.
 
-    Raises OSError, ParseError, TypeError or ValueError if the file is malformed.
-    """
+class _Pictures:
+    """The pictures that belong to XML files."""
+
+    def __init__(self, images: ImageFolder) -> None:
+        self.images = images
+        self.names = FolderNames()
+
+    def name(self, file: Path, given: str) -> str:
+        """The name of the picture of an XML file that names the file `given`."""
+        return picture_name(self.images, self.names, file.stem, given)
+
+    def size(self, name: str) -> tuple[int, int]:
+        """Height and width of a picture. Raises ValueError if it cannot be read."""
+        try:
+            with Image.open(self.images.find(name), formats=FORMATS) as image:
+                return image.height, image.width
+        except (UserError, OSError, Image.DecompressionBombError) as error:
+            raise ValueError(f"it gives no <size>, and its picture cannot tell: {error}") from error
+
+
+def _tree(file: Path) -> Element:
+    """The root of an XML file. Raises one of MALFORMED if it is not VOC's."""
     content = file.read_bytes()
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise ValueError("it declares a document type, which may expand without end")
     tree = fromstring(content)
-    boxes, names = [], []
+    if tree.tag != "annotation":
+        raise ValueError(f"its root is <{tree.tag:.40}>, not <annotation>")
+    return tree
+
+
+def _names_in(file: Path) -> set[str]:
+    """The categories in a file; none if it is malformed, which is told when its split is read."""
+    try:
+        return {category_name(_text(node, "name")) for node in _tree(file).iter("object")}
+    except MALFORMED:
+        return set()
+
+
+def _parse(file: Path, image_id: int, pictures: _Pictures) -> tuple[Record, list[str]]:
+    """A record whose targets are not known yet, and the category of each of its boxes.
+
+    Raises one of MALFORMED if the file is malformed.
+    """
+    tree = _tree(file)
+    boxes, names, difficult = [], [], False
     for node in tree.iter("object"):
         if node.findtext("difficult", "0").strip() == "1":
+            difficult = True
             continue
-        names.append(_text(node, "name"))
+        names.append(category_name(_text(node, "name")))
         x1, y1, x2, y2 = (
             float(_text(node, f"bndbox/{key}")) for key in ("xmin", "ymin", "xmax", "ymax")
         )
         # Pixels count from 1 and the last one belongs to the box.
         boxes.append([x1 - 1, y1 - 1, x2, y2])
-    size = int(_text(tree, "size/height")), int(_text(tree, "size/width"))
-    image = tree.findtext("filename", "").strip() or f"{file.stem}.jpg"
+    image = pictures.name(file, tree.findtext("filename", "").strip())
+    width, height = (int(tree.findtext(f"size/{side}") or 0) for side in ("width", "height"))
+    size = (height, width) if height and width else pictures.size(image)
     no_targets = np.zeros(len(boxes), dtype=np.int64)
-    return Record(image, size, image_id, box_array(boxes), no_targets), names
+    record = Record(image, size, image_id, box_array(boxes), no_targets, incomplete=difficult)
+    return record, names
 
 
 def _text(node: Element, path: str) -> str:
