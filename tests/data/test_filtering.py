@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from glip_pl.data.filtering import BoxFilter
+from glip_pl.data.filtering import BoxFilter, _phrase_texts
 from glip_pl.data.formats.odvg import OdvgJsonl
 from glip_pl.data.index import Index
 from glip_pl.data.indexing import open_index
+from glip_pl.errors import UserError
+from tests.data.formats.writers import coco, scenes
 
 Line = tuple[str, Sequence[tuple[Sequence[float], float]]]
 """A phrase, and its boxes with their scores."""
@@ -79,3 +81,21 @@ def test_a_phrase_that_scores_low_everywhere_has_a_lower_threshold(tmp_path: Pat
     assert BoxFilter(0.5, floor=0.4).of(index).thresholds[12].tolist() == pytest.approx([0.4] * 2)
     again = pickle.loads(pickle.dumps(filtered))
     assert again.above().tolist() == filtered.above().tolist()
+
+
+def test_phrases_are_cut_out_of_captions_before_they_are_in_lower_case(tmp_path: Path) -> None:
+    # In lower case the first letter has two characters, and later ones move.
+    lines: list[Line] = [("İzmir dog", BOXES[1:2])] * 12 + [("izmir dog", BOXES[:1])] * 12
+    index = index_of(lines, tmp_path)
+    first = BoxFilter(0.5, floor=0.1).of(index)
+    assert _phrase_texts(index, 0) == ["i̇zmir dog"]
+    assert _phrase_texts(index, 12) == ["izmir dog"]
+    assert first.thresholds[0].tolist() == pytest.approx([0.5])
+    assert first.thresholds[12].tolist() == pytest.approx([0.5 * 0.6 / 0.9])
+
+
+def test_categories_have_no_thresholds_of_their_own(tmp_path: Path) -> None:
+    index = open_index(coco(tmp_path, scenes(4)), tmp_path / "index")
+    assert BoxFilter(0.5).of(index).above().all()
+    with pytest.raises(UserError, match=r"box_filter\.floor=0\.3 .* set box_filter\.floor=null"):
+        BoxFilter(0.5, floor=0.3).of(index)

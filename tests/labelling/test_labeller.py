@@ -13,12 +13,15 @@ from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.formats.odvg import OdvgJsonl
 from glip_pl.data.index import Index
 from glip_pl.data.indexing import open_index
+from glip_pl.data.picture_size import FramedPicture
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError
 from glip_pl.inference.predictor import Predictor
-from glip_pl.labelling.labeller import STORED, Labeller
+from glip_pl.labelling.labeller import STORED, Labeller, _count
+from glip_pl.labelling.preparation import CaptionedPicture
+from glip_pl.labelling.summary import LabelSummary
 from glip_pl.prompts.noun_phrases import NounPhrases
-from glip_pl.types import Detections
+from glip_pl.types import Detections, Prompt
 from tests.conftest import MINILM
 from tests.labelling.small_jobs import labelled, web
 
@@ -50,6 +53,22 @@ def test_the_manifest_counts_what_the_shard_holds(
     assert manifest["quality"]["gold"] == sum(len(index.boxes[row]) for row in range(4, 8))
     assert manifest["phrases"] >= len(labels.spans)
     assert manifest["bad"] == []
+
+
+def test_annotations_of_another_size_are_compared_in_pixels_of_the_picture(
+    source: tuple[Index, Images],
+) -> None:
+    index, _ = source
+    row = int(np.flatnonzero(index.boxes.lengths() > 0)[0])
+    targets = torch.tensor(index.targets[row]).long()
+    scores = torch.full((len(targets),), 0.9)
+    twice = Detections(2 * torch.tensor(index.boxes[row]), scores, targets)
+    prompt = Prompt(index.captions[row], index.phrases(row))
+    record = CaptionedPicture(row, index.images[row], (96, 96), prompt)
+    summary = LabelSummary()
+    picture = FramedPicture(Image.new("RGB", (192, 192)), (96, 96), None)
+    _count(summary, index, record, twice, picture)
+    assert summary.quality.table()[0]["recall"] == 1.0
 
 
 def test_another_model_rescores_the_boxes(

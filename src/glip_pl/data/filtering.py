@@ -14,6 +14,7 @@ from torchvision.ops import nms
 
 from glip_pl.data.arrays import Ragged
 from glip_pl.data.index import Index
+from glip_pl.errors import UserError
 from glip_pl.types import Prompt
 
 MIN_CAPTIONS = 10
@@ -36,9 +37,17 @@ class BoxFilter:
     floor: float | None = None
 
     def of(self, index: Index) -> "FilteredBoxes":
-        """The boxes of a source that pass."""
+        """The boxes of a source that pass.
+
+        Raises UserError for a `floor` where targets are categories, which have no phrases.
+        """
         if self.floor is None:
             thresholds = np.broadcast_to(np.float32(self.min_score), len(index.scores.values))
+        elif not index.captioned.all():
+            raise UserError(
+                f"box_filter.floor={self.floor} gives the phrases of captions thresholds of their "
+                "own, and this source has boxes of categories: set box_filter.floor=null"
+            )
         else:
             thresholds = phrase_thresholds(index, self.min_score, self.floor)
         return FilteredBoxes(self, index, Ragged(thresholds, index.scores.offsets))
@@ -105,8 +114,9 @@ def phrase_thresholds(index: Index, min_score: float, floor: float) -> NDArray[n
 
 def _phrase_texts(index: Index, row: int) -> list[str]:
     """The phrases of a record's caption in lower case."""
-    prompt = Prompt(index.captions[row].lower(), index.phrases(row))
-    return [prompt.phrase_text(phrase) for phrase in range(len(prompt.phrases))]
+    prompt = Prompt(index.captions[row], index.phrases(row))
+    # Lower case only now: it changes the length of some texts, and spans count characters.
+    return [prompt.phrase_text(phrase).lower() for phrase in range(len(prompt.phrases))]
 
 
 def _best_scores(index: Index, row: int) -> dict[str, float]:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from glip_pl.data.images import ImageFolder
 from glip_pl.data.index import Index
 from glip_pl.data.indexing import open_index, source_name
+from glip_pl.data.picture_size import Exif, check_exif
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError
 from glip_pl.files.hashing import sha256_of
@@ -46,6 +47,7 @@ class LabellingJob:
     phrases: str  # spaCy model that finds noun phrases
     scorer: dict[str, Any] | None  # settings of the second model that scores boxes
     mirror: bool
+    exif: Exif
     device: str
     batch_size: int
     shard_size: int
@@ -55,6 +57,7 @@ class LabellingJob:
     def of(cls, config: DictConfig) -> Self:
         """The job that the settings of the command `pseudo_label` describe."""
         scorer = config.get("scorer")
+        check_exif(config.exif)
         return cls(
             source=plain(config.source),
             index_folder=Path(config.paths.index),
@@ -64,6 +67,7 @@ class LabellingJob:
             phrases=config.phrases.model,
             scorer=None if scorer is None else plain(scorer),
             mirror=config.mirror,
+            exif=config.exif,
             device=config.device,
             batch_size=config.batch_size,
             shard_size=config.shard_size,
@@ -110,6 +114,7 @@ class LabellingJob:
             "shards": len(self.rows),
             "phrases": self.phrases,
             "mirror": self.mirror,
+            "exif": self.exif,
             "scorer": self.scorer,
         }
 
@@ -133,6 +138,7 @@ class LabellingJob:
             self.batch_size,
             self.mirror,
             None if self.scorer is None else instantiate(self.scorer),
+            self.exif,
         )
 
         def label(number: int) -> None:

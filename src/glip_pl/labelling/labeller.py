@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 
+from glip_pl.boxes import scale_to
 from glip_pl.data.index import Index
+from glip_pl.data.picture_size import Exif, FramedPicture, Size
 from glip_pl.data.records import Images
 from glip_pl.files.writing import write_whole
 from glip_pl.inference.predictor import Predictor
@@ -37,6 +39,7 @@ class Labeller:
     batch_size: int = 8
     mirror: bool = False  # average the scores with those of the mirrored picture
     scorer: Scorer | None = None  # another model that also scores the boxes
+    exif: Exif = "upright"  # how photographs are shown that are stored turned
 
     def shard(self, index: Index, images: Images, rows: range, target: Path) -> dict[str, Any]:
         """Label the records `rows` and write them to `target`; returns the shard's manifest.
@@ -60,7 +63,7 @@ class Labeller:
         batches = self._batches(index, rows, summary)
 
         def prepare(captioned: Sequence[CaptionedPicture]) -> PreparedBatch:
-            prepared = load_pictures(images, captioned, summary.bad_pictures)
+            prepared = load_pictures(images, captioned, summary.bad_pictures, self.exif)
             add_model_input(prepared, self.teacher, self.mirror)
             return prepared
 
@@ -71,10 +74,10 @@ class Labeller:
                 prepared.captioned, prepared.pictures, detections_of_batch, strict=True
             ):
                 stored = detections.above(STORED)
-                _count(summary, index, record, stored)
+                _count(summary, index, record, stored, picture)
                 if len(stored):
                     # The picture's own size, not the annotated one: boxes are in its pixels.
-                    size = picture.height, picture.width
+                    size = picture.image.height, picture.image.width
                     yield record.name, grounding_line(record.prompt, stored, size)
 
     def _batches(
@@ -83,7 +86,7 @@ class Labeller:
         """The records whose captions have phrases, `batch_size` at a time; counts all captions."""
         captions = [index.captions[row] for row in rows]
         captioned = [
-            CaptionedPicture(row, index.images[row], Prompt(caption, phrases))
+            CaptionedPicture(row, index.images[row], _size(index, row), Prompt(caption, phrases))
             for row, caption, phrases in zip(rows, captions, self.phrases(captions), strict=True)
         ]
         phrase_count = sum(len(record.prompt.phrases) for record in captioned)
@@ -102,25 +105,38 @@ class Labeller:
         if prepared.mirrored_batch is not None:
             in_mirrored = self.teacher.ground(prepared.mirrored_batch)
             for row, mirrored in zip(prepared.mirrored_positions, in_mirrored, strict=True):
-                detections[row] = agreeing(detections[row], mirrored, prepared.pictures[row].width)
+                detections[row] = agreeing(
+                    detections[row], mirrored, prepared.pictures[row].image.width
+                )
         if self.scorer is not None:
             for row, record in enumerate(prepared.captioned):
                 confident = detections[row].above(STORED)
                 prompt = record.prompt
                 texts = [prompt.phrase_text(phrase) for phrase in range(len(prompt.phrases))]
-                scores = self.scorer(prepared.pictures[row], texts, confident)
+                scores = self.scorer(prepared.pictures[row].image, texts, confident)
                 detections[row] = rescored(confident, scores)
         return detections
 
 
+def _size(index: Index, row: int) -> Size:
+    """The annotated size of a record's picture."""
+    height, width = index.sizes[row].tolist()
+    return height, width
+
+
 def _count(
-    summary: LabelSummary, index: Index, record: CaptionedPicture, stored: Detections
+    summary: LabelSummary,
+    index: Index,
+    record: CaptionedPicture,
+    stored: Detections,
+    picture: FramedPicture,
 ) -> None:
     """Add a picture's detections to the summary; compare them with the annotations, if any."""
     summary.counts.update(pictures=1, boxes=len(stored))
     summary.quality.add(stored)
-    ground_truth = index.boxes[record.row]
+    size = (picture.image.height, picture.image.width)
+    ground_truth = scale_to(torch.tensor(index.boxes[record.row]), picture.frame, size)
     if len(ground_truth):
         targets = index.targets[record.row].tolist()
         phrases = index.phrases(record.row)
-        summary.quality.judge(record.prompt, stored, torch.tensor(ground_truth), targets, phrases)
+        summary.quality.judge(record.prompt, stored, ground_truth, targets, phrases)

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
+from glip_pl.data.picture_size import Exif, FramedPicture, Size, framed
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError
 from glip_pl.inference.predictor import Predictor
@@ -15,10 +16,11 @@ from glip_pl.types import Batch, Prompt
 
 
 class CaptionedPicture(NamedTuple):
-    """A record to label: its row in the index, the name of its picture, and its prompt."""
+    """A record to label."""
 
-    row: int
-    name: str
+    row: int  # in the index
+    name: str  # of its picture
+    size: Size  # of its picture in the annotations
     prompt: Prompt
 
 
@@ -27,20 +29,24 @@ class PreparedBatch:
     """Decoded pictures and the model's input for them; unreadable pictures are left out."""
 
     captioned: list[CaptionedPicture]
-    pictures: list[Image.Image]
+    pictures: list[FramedPicture]
     batch: Batch | None = None  # None if no picture could be read
     mirrored_positions: list[int] = field(default_factory=list)  # in `pictures`
     mirrored_batch: Batch | None = None  # these pictures, mirrored
 
 
 def load_pictures(
-    images: Images, captioned: Sequence[CaptionedPicture], bad_pictures: list[str]
+    images: Images, captioned: Sequence[CaptionedPicture], bad_pictures: list[str], exif: Exif
 ) -> PreparedBatch:
-    """The pictures that can be read; a message about every other one joins `bad_pictures`."""
+    """The pictures that can be read, as training uses them with the same setting `exif`.
+
+    A message about every other one joins `bad_pictures`.
+    """
     prepared = PreparedBatch([], [])
     for record in captioned:
         try:
-            prepared.pictures.append(images.load(record.name))
+            image = images.load(record.name)
+            prepared.pictures.append(framed(image, record.size, record.name, exif))
             prepared.captioned.append(record)
         except UserError as error:
             bad_pictures.append(str(error))
@@ -51,13 +57,14 @@ def add_model_input(prepared: PreparedBatch, teacher: Predictor, mirror: bool) -
     """Add the batch for the teacher, and with `mirror` the batch of the mirrored pictures."""
     prompts = [record.prompt for record in prepared.captioned]
     if prompts:
-        prepared.batch = teacher.batch(prepared.pictures, prompts)
+        shown = [picture.image for picture in prepared.pictures]
+        prepared.batch = teacher.batch(shown, prompts)
     if not mirror:
         return
     positions = [row for row, prompt in enumerate(prompts) if can_be_mirrored(prompt)]
     prepared.mirrored_positions = positions
     if positions:
-        mirrored = [ImageOps.mirror(prepared.pictures[row]) for row in positions]
+        mirrored = [ImageOps.mirror(prepared.pictures[row].image) for row in positions]
         prepared.mirrored_batch = teacher.batch(mirrored, [prompts[row] for row in positions])
 
 
