@@ -15,8 +15,8 @@ import tarfile
 import time
 import timeit
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ class Bomb:
     name: str
     write: Write
     careless: Callable[[Path], object]
+    roads: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
+    """How it is read, if it is not read as the others of its group."""
 
 
 class Call:
@@ -294,7 +296,7 @@ def settings_bombs() -> list[Bomb]:
         )
         for name, place in [
             *((name, "model.image_encoder") for name in _targets(Path("x"))),
-            *(("os.mkdir", place) for place in PLACES),
+            *((name, place) for place in PLACES for name in ("os.mkdir", "nested in a list")),
         ]
     ]
     return list({bomb.name: bomb for bomb in bombs}.values())

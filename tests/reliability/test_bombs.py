@@ -13,7 +13,9 @@ from glip_pl.models.text_encoder import load_bert
 from glip_pl.prompts.tokens import load_tokenizer
 from tests.reliability import tiny
 from tests.reliability.bombs import Bomb, folder_bombs, pickle_bombs, settings_bombs
+from tests.reliability.data_bombs import data_bombs
 from tests.reliability.roads import Road, Workshop
+from tests.reliability.text_bombs import texts, too_large
 
 PATIENCE = 0.02
 """Seconds after which a program that a bomb started has left its mark."""
@@ -33,7 +35,7 @@ class Outcomes:
         path = bomb.write(folder, mark)
         counter = self.counts.setdefault(group, Counter())
         counter["bombs"] += 1
-        for name, road in roads.items():
+        for name, road in (bomb.roads or roads).items():
             outcome = _outcome(road, path)
             if mark.exists():
                 outcome = "ran"
@@ -111,6 +113,9 @@ def test_no_bomb_runs(
         ("pickles", pickle_bombs(), roads),
         ("settings of checkpoints", settings_bombs(), roads),
         ("folders of tokenizers and text encoders", folder_bombs(), text_roads(tmp_path)),
+        ("data and names of packages", data_bombs(), {}),
+        ("texts, in pages and tables", texts(), {}),
+        ("small files that become large", too_large(), {}),
     ]
     for group, bombs, of_group in groups:
         for number, bomb in enumerate(bombs):
