@@ -44,6 +44,8 @@ class Command:
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.fsync = lambda file: None  # no test cuts the power
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # shells switch it off behind "&"
+        multiprocessing.set_start_method("fork", force=True)  # of the loader's workers
         torch.set_num_threads(1)  # also makes sums equal to the last bit
         sys.argv = ["command", *self.words]
         self.change()

@@ -38,8 +38,8 @@ def test_settings_that_change_when_a_run_is_resumed(
     assert "optimizer.lr=1e-05 (was 0.0005): applied from now on" in caplog.text
     assert "trainer.max_epochs=2 (was 1): differs from the interrupted run" in caplog.text
     assert (
-        "step 6: the learning rate of rest/weight goes from 5e-06 to 1e-05; the schedule now covers "
-        "12 steps (was 6) and drops the rate to a tenth at 9 and 11" in caplog.text
+        "step 6: the learning rate of rest/weight goes from 5e-06 to 1e-05; the schedule now "
+        "covers 12 steps (was 6) and drops the rate to a tenth at 9 and 11" in caplog.text
     )
     rates = {group["name"]: group["initial_lr"] for group in run.trainer.optimizers[0].param_groups}
     assert rates["rest/weight"] == pytest.approx(1e-5)

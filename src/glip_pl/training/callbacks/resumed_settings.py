@@ -85,10 +85,9 @@ class ResumedSettings(pl.Callback):
         schedule = trainer.lr_scheduler_configs[0].scheduler
         plan = ""
         if isinstance(schedule, RateAndDecay) and self.total not in (None, schedule.total):
-            plan = (
-                f"; the schedule now covers {schedule.total} steps (was {self.total}) and drops the "
-                f"rate to a tenth at {' and '.join(map(str, schedule.drops())) or 'none of them'}"
-            )
+            drops = " and ".join(map(str, schedule.drops())) or "none of them"
+            plan = f"; the schedule now covers {schedule.total} steps (was {self.total})"
+            plan += f" and drops the rate to a tenth at {drops}"
         if plan or not isclose(before, now):
             change = f"stays {now:.3g}" if before == now else f"goes from {before:.3g} to {now:.3g}"
             rate = f"the learning rate of {group['name']}"
