@@ -30,6 +30,15 @@ def test_sixteen_bits_lose_their_lower_half() -> None:
     assert np.asarray(rgb(Image.fromarray(grey), "x"))[..., 0].tolist() == [[0, 0, 1, 255]]
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "I;16"])
+def test_the_exif_orientation_is_kept(mode: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    encoded = io.BytesIO()
+    Image.new(mode, (40, 30)).save(encoded, "PNG", exif=exif)
+    assert rgb(Image.open(encoded), "a.png").getexif()[0x0112] == 6
+
+
 def test_a_picture_of_twelve_bits_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     rgb(Image.fromarray(np.full((4, 4), 4096, dtype=np.uint16)), "full.png")
     assert not caplog.text

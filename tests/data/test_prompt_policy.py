@@ -81,6 +81,20 @@ def test_only_prompts_that_never_vary_are_common(
     assert open_training(captions, sampler=None).prompts.common is None
 
 
+def test_a_picture_of_nothing_is_asked_for_something(
+    open_training: OpenTraining, tmp_path: Path
+) -> None:
+    without_negatives = CategorySampler(full_probability=0, none_probability=1)
+    reader = coco(tmp_path, scenes(2))  # the second has no box
+    dataset = open_training(reader, sampler=without_negatives, keep_empty=True)
+    asked = set()
+    for seed in range(20):
+        sample = dataset.sample(1, np.random.default_rng(seed))
+        assert len(sample.boxes) == 0 and len(sample.prompt.phrases) == 1
+        asked.add(sample.prompt.caption)
+    assert len(asked) == 3
+
+
 def test_evaluation_asks_for_all_categories_or_for_the_caption(
     tmp_path: Path, indexes: Path, tokenizer: Tokenizer
 ) -> None:

@@ -50,6 +50,19 @@ def coco_folder(folder: Path, picture: Image.Image, orientation: int | None = No
     return CocoJson(folder / "coco.json", folder / "images")
 
 
+def square_turned(folder: Path) -> CocoJson:
+    """A square photograph that is stored turned by a quarter."""
+    reader = coco_folder(folder, annotated_picture(), QUARTER_TURN)
+    square = Image.new("RGB", (WIDTH, WIDTH))
+    square.paste(annotated_picture())
+    exif = Image.Exif()
+    exif[ORIENTATION] = QUARTER_TURN
+    square.rotate(90).save(folder / "images" / "a.png", exif=exif)
+    path = folder / "coco.json"
+    path.write_text(path.read_text().replace(f'"height": {HEIGHT}', f'"height": {WIDTH}'))
+    return reader
+
+
 def reduced(folder: Path) -> CocoJson:
     """A copy of the picture at half its size."""
     half = annotated_picture().resize((WIDTH // 2, HEIGHT // 2), Image.Resampling.NEAREST)
