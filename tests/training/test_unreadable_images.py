@@ -17,8 +17,8 @@ def test_the_same_images_are_reported_once(caplog: pytest.LogCaptureFixture) -> 
         images.gather(4)
         assert len(caplog.messages) == warnings
     assert caplog.messages[0] == (
-        "val: 1 of 4 images cannot be read. Their objects count as missed, so that the figures are "
-        "too low: no such image: c"
+        "val: 1 of 4 images cannot be read. Their objects count as missed, so the figures are not "
+        "those of the whole set: no such image: c"
     )
     images.start()
     images.add({5: "e", 3: "c"}, 4)

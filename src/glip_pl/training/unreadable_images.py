@@ -50,8 +50,8 @@ class UnreadableImages:
         self.reasons = _of_all_processes(self.reasons)
         if not self.reasons.keys() <= self._reported and _is_first_process():
             log.warning(
-                "%s: %d of %d images cannot be read. Their objects count as missed, so that the "
-                "figures are too low: %s",
+                "%s: %d of %d images cannot be read. Their objects count as missed, so the figures "
+                "are not those of the whole set: %s",
                 self.name,
                 len(self.reasons),
                 images,
