@@ -1,14 +1,18 @@
-"""The four actions of `python -m glip_pl.data`, as users run them."""
+"""The actions of `python -m glip_pl.data`, as users run them."""
 
 import json
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from glip_pl.data.formats.coco import CocoJson
+from glip_pl.data.indexing import open_index
 from glip_pl.inspection import commands as data_command
 from tests.data.formats.writers import coco, scenes
+from tests.inspection.splits import write_split
 
 SCENES = scenes(6)
 
@@ -56,7 +60,7 @@ def test_check_passes_and_fails_with_exit_codes(
 def test_stats_are_written_for_the_chosen_set(
     folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call(monkeypatch, "stats", folder, "sets=[train/custom]")
+    call(monkeypatch, "stats", folder, "sets=train")
     statistics = json.loads((run / "stats.json").read_text())["train/custom"]
     assert statistics["images"] == 6 and statistics["images without boxes"] == 1
     assert statistics["boxes"] == sum(len(scene.boxes) for scene in SCENES)
@@ -102,7 +106,65 @@ def test_unknown_sets_formats_and_actions_are_refused(
         with pytest.raises(SystemExit):
             call(monkeypatch, "convert", folder, *overrides)
         assert message in capsys.readouterr().err
-    monkeypatch.setattr(sys, "argv", ["data"])
-    with pytest.raises(SystemExit):
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], 2, "check|stats|browse|convert|clean"),
+        (["--help"], None, "check    looks for mistakes"),
+        (["check", "--help"], None, "pictures: exist"),
+        (["chekc", "data=custom"], 2, "no action 'chekc'; did you mean check?"),
+    ],
+)
+def test_help_is_shown_where_it_is_asked_for_or_needed(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int | None,
+    said: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["data", *words])
+    with pytest.raises(SystemExit) if code else nullcontext() as stopped:
         data_command.main()
-    assert "check|stats|browse|convert" in capsys.readouterr().out
+    assert not code or stopped.value.code == code
+    printed = capsys.readouterr()
+    assert said in printed.out + printed.err
+
+
+def test_check_compares_the_splits_and_writes_valid_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_split(tmp_path / "cells", "train", names=["[/]", "猫猫"], labels=[0])
+    write_split(tmp_path / "cells", "val", names=["cat"], labels=[0])
+    write_split(tmp_path / "cells", "test", names=["[/]"], labels=[])
+    with pytest.raises(SystemExit):
+        call(monkeypatch, "check", tmp_path / "cells")
+    printed = capsys.readouterr().out
+    assert "train/custom: ok; 1 images" in printed and "annotations/train.json" in printed
+    assert "between the sets: NOT OK" in printed and "1 of 1 boxes of" in printed
+    assert "猫猫" in printed  # unknown to the vocabulary
+    text = (tmp_path / "out/check.json").read_text()
+    report = json.loads(text, parse_constant=pytest.fail)  # NaN is no JSON
+    assert report["test/custom"]["ground_truth_ap"] is None
+    assert [mistake["severity"] for mistake in report["between the sets"]["mistakes"]] == ["stops"]
+    assert report["train/custom"]["source"].endswith("annotations/train.json")
+
+
+def test_clean_shows_and_frees_indexes(
+    run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = [f"paths.index={run}/indexes", f"paths.shards={run}/shards"]
+    open_index(CocoJson(folder / "train.json", folder), run / "indexes")
+    (run / "indexes/notes.txt").touch()
+    monkeypatch.setattr(sys, "argv", ["data", "clean", *stored])
+    data_command.main()
+    printed = capsys.readouterr().out
+    assert f"{folder}/train.json" in printed and "notes.txt" in printed
+    assert "1 stored" in printed and "clean.remove=[...]" in printed
+    monkeypatch.setattr(sys, "argv", ["data", "clean", *stored, "clean.remove=indexes"])
+    data_command.main()
+    assert "removed: train-" in capsys.readouterr().out
+    assert [path.name for path in (run / "indexes").iterdir() if path.suffix != ".lock"] == [
+        "notes.txt"
+    ]

@@ -11,7 +11,13 @@ from glip_pl.data.formats.odvg import OdvgJsonl
 from glip_pl.data.indexing import open_index
 from glip_pl.data.problems import Problems
 from glip_pl.errors import UserError
-from glip_pl.inspection.named_set import NamedSet, kept_boxes, phrase_texts, some_rows
+from glip_pl.inspection.named_set import (
+    NamedSet,
+    chosen_names,
+    kept_boxes,
+    phrase_texts,
+    some_rows,
+)
 from tests.data.formats.writers import coco, mdetr, scenes
 
 SCENES = scenes(6)
@@ -78,3 +84,25 @@ def test_a_fresh_index_collects_all_problems(tmp_path: Path) -> None:
         NamedSet("val/it", reader).fresh_index(Problems(1.0)),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen"),
+    [
+        (None, ["train/coco", "train/vg", "val/coco", "validation/coco"]),
+        ("train", ["train/coco", "train/vg"]),
+        ("val", ["val/coco"]),
+        (["val/coco", "train/vg"], ["train/vg", "val/coco"]),
+        ("train/vg, val", ["train/vg", "val/coco"]),
+    ],
+)
+def test_a_group_stands_for_its_sets(wanted: str | list[str] | None, chosen: list[str]) -> None:
+    names = ["train/coco", "train/vg", "val/coco", "validation/coco"]
+    assert chosen_names(wanted, names) == chosen
+
+
+@pytest.mark.parametrize("wanted", ["train/cocoo", "tra", ["val", "test"]])
+def test_an_unknown_set_is_refused_with_those_that_there_are(wanted: str | list[str]) -> None:
+    names = ["train/coco", "val/coco"]
+    with pytest.raises(UserError, match=r"no such set: .*train/coco, val/coco, and train, val or"):
+        chosen_names(wanted, names)
