@@ -64,6 +64,19 @@ def test_pictures_are_found_by_file_folder_or_pattern(tmp_path: Path) -> None:
         find_images(str(tmp_path / "*.gif"))
 
 
+def test_pictures_of_other_formats_are_told_once_and_a_similar_name_is_suggested(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("photo.jpg", "b.HEIC", "c.heic"):
+        (tmp_path / name).touch()
+    assert [path.name for path in find_images(str(tmp_path))] == ["photo.jpg"]
+    assert "2 pictures are left out, because their formats are not read: b.HEIC, c.heic" in (
+        caplog.text
+    )
+    with pytest.raises(UserError, match=r"names no picture .*; did you mean .*/photo\.jpg\?"):
+        find_images(str(tmp_path / "phto.jpg"))
+
+
 def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     ramp = np.arange(0, 65536, 257, dtype=np.uint16).reshape(16, 16)
     for suffix in ("png", "tif"):

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from glip_pl.data.file_kinds import READS_AVIF, foreign_kind
 from glip_pl.data.picture_names import SUBFOLDERS, FolderNames, is_file, other_names
 from glip_pl.data.pixels import rgb
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, some
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,15 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
     | ({".avif"} if READS_AVIF else set())
 )
+
+UNREAD_SUFFIXES = (
+    frozenset(
+        {".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd"}
+        | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2"}
+    )
+    - SUFFIXES
+)
+"""Suffixes of pictures in formats that are not read."""
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", *(["AVIF"] if READS_AVIF else []))
 """Formats that are decoded, whatever a file's suffix; for EPS Pillow would start a program."""
@@ -188,16 +197,28 @@ def matching(pattern: str) -> list[Path]:
 def find_images(pattern: str) -> list[Path]:
     """Sorted picture files: one file, the files directly in a folder, or those of a glob pattern.
 
-    Raises UserError if there is none.
+    Warns of pictures in formats that are not read. Raises UserError if there is none.
     """
     path = Path(pattern).expanduser()
     if path.is_file():
         return [path]
-    candidates = path.iterdir() if path.is_dir() else matching(str(path))
+    candidates = list(path.iterdir()) if path.is_dir() else matching(str(path))
     images = sorted(file for file in candidates if file.suffix.lower() in SUFFIXES)
+    unread = sorted(file.name for file in candidates if file.suffix.lower() in UNREAD_SUFFIXES)
+    if unread:
+        log.warning(
+            "%d pictures are left out, because their formats are not read: %s. Convert them to "
+            "JPEG or PNG",
+            len(unread),
+            some(unread),
+        )
     if not images:
         kinds = ", ".join(sorted(SUFFIXES))
-        raise UserError(f"image={pattern} names no picture (a file, a folder or a glob; {kinds})")
+        similar = FolderNames().similar(path.parent, path.name)
+        hint = f"; did you mean {path.parent / similar}?" if similar else ""
+        raise UserError(
+            f"image={pattern} names no picture (a file, a folder or a glob; {kinds}){hint}"
+        )
     return images
 
 

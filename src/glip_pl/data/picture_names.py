@@ -81,7 +81,8 @@ class FolderNames:
         number: beside frame_7.jpg, frame_6.jpg is no mistake.
         """
         stem, digits = folded(Path(name).stem), _digits(name)
-        longer, close = [], {}
+        longer: list[str] = []
+        close: dict[str, str] = {}
         for other in self._listing(folder).values():
             if len(stem) > 2 and stem in folded(other):
                 longer.append(other)

@@ -76,7 +76,7 @@ def test_phrases_that_do_not_occur_become_the_caption() -> None:
 def test_a_line_with_both_kinds_of_boxes_has_two_records() -> None:
     detection = {"instances": [{"bbox": [1, 1, 5, 5], "label": 1, "category": "cat"}]}
     grounding = {"caption": "a cat", "regions": [{"bbox": [2, 2, 9, 9], "phrase": "cat"}]}
-    head = {"filename": "a.png", "height": 20, "width": 20}
+    head: dict[str, Any] = {"filename": "a.png", "height": 20, "width": 20}
     both = head | {"detection": detection, "grounding": grounding}
     boxes, caption = records_of(both, 3, 2)
     assert (boxes.caption, boxes.targets.tolist(), boxes.image_id) == (None, [1], 3)
@@ -85,12 +85,14 @@ def test_a_line_with_both_kinds_of_boxes_has_two_records() -> None:
         [[2, 2, 9, 9]],
         3,
     )
-    for empty in ({"instances": []}, None):
-        (only,) = records_of(both | {"detection": empty}, 3, 2)
-        assert only.caption == "a cat"
-    for empty in ({"caption": "a cat", "regions": []}, None):
-        (only,) = records_of(both | {"grounding": empty}, 3, 2)
-        assert only.caption is None
+    for part, empty, caption_left in (
+        ("detection", {"instances": []}, "a cat"),
+        ("detection", None, "a cat"),
+        ("grounding", {"caption": "a cat", "regions": []}, None),
+        ("grounding", None, None),
+    ):
+        (only,) = records_of({**both, part: empty}, 3, 2)
+        assert only.caption == caption_left
     with pytest.raises(KeyError, match="detection or grounding"):
         records_of(head, 3, 2)
     with pytest.raises(ValueError, match=r"labels \[1\] with 0 categories"):
