@@ -15,7 +15,7 @@ FOREIGN = {
     b"\0\0\0\x18ftypisom\0\0": "video",
     b"%PDF-1.7": "PDF",
     b"version https://git-lfs.github.com/spec/v1": "git lfs pull",
-    b'{"message": "not found"}': "a JSON file: download the picture itself again",
+    b'{"message": "not found"}': "a JSON file: download the file itself again",
     b"\xff\x0a\xfa\x7f": "JPEG XL: convert it",
     b"8BPS\0\1": "Photoshop",
 } | ({} if READS_AVIF else {b"\0\0\0\x18ftypavif\0\0": "AVIF"})

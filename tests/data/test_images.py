@@ -154,6 +154,9 @@ def test_two_names_never_mean_one_picture(tmp_path: Path) -> None:
     for name in ("camera2/0001.png", "0001.png"):
         with pytest.raises(UserError, match=r"both 'camera1/0001\.png' and"):
             folder.find(name)
+    [message] = folder.contested(["0001.png", "camera1/0001.png"])
+    assert "both 'camera1/0001.png' and '0001.png' of the annotations could be" in message
+    assert folder.contested(["camera1/0001.png"]) == []
 
 
 def test_a_missing_picture_is_told_with_the_nearest_name(tmp_path: Path) -> None:

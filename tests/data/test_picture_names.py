@@ -16,6 +16,8 @@ from glip_pl.data.picture_names import FolderNames, folded, is_file, other_names
         ("/data/upload/1/5f3c-foo.jpg", "5f3c-foo.jpg"),
         ("/data/upload/1/1234abcd-foo.jpg", "foo.jpg"),
         ("/data/local-files/?d=cells/day%201/a.jpg", "cells/day 1/a.jpg"),
+        ("data/local-files/%3Fd%3Dcells/a.jpg", "cells/a.jpg"),
+        (" a.jpg\n", "a.jpg"),
         (r"C:\Users\me\cells\a.jpg", "cells/a.jpg"),
         ("https://host/bucket/a%20b.jpg?X-Amz-Signature=0f", "a b.jpg"),
         ("s3://bucket/deep/a.jpg", "deep/a.jpg"),

@@ -1,4 +1,4 @@
-"""Names what a file is that was taken for a picture."""
+"""Names what a file is that was taken for a picture, or for another kind of data."""
 
 from PIL import features
 
@@ -39,10 +39,10 @@ STARTS = {
 """First bytes of files in lower case, and what they are."""
 
 REMEDIES = {
-    "a web page (HTML)": "download the picture itself again",
-    "a Git LFS pointer": "fetch the picture with `git lfs pull`",
-    "an XML file": "download the picture itself again",
-    "a JSON file": "download the picture itself again",
+    "a web page (HTML)": "download the file itself again",
+    "a Git LFS pointer": "fetch the file itself with `git lfs pull`",
+    "an XML file": "download the file itself again",
+    "a JSON file": "download the file itself again",
     "a ZIP archive": "unpack it",
     "a gzip archive": "unpack it",
 }
@@ -55,7 +55,7 @@ def foreign_kind(content: bytes) -> str | None:
     None if that is unknown.
     """
     if not content:
-        return "empty (0 bytes), no image: copy or download it again"
+        return "empty (0 bytes): copy or download it again"
     if content[4:8] == b"ftyp":
         kind = HEIF_BRANDS.get(content[8:12], "a video or a picture in a video format")
         if kind == "AVIF" and READS_AVIF:

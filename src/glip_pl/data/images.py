@@ -4,7 +4,7 @@ import io
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from glob import glob
@@ -110,11 +110,21 @@ class ImageFolder:
             self.replaced.setdefault(path, name)
         other = self.replaced.get(path, name) if self.replaced else name
         if other != name:
-            raise UserError(
-                f"both {other!r} and {name!r} of the annotations could be the picture {path}: put "
-                "the pictures at the places that the annotations name"
-            )
+            raise UserError(_contested(path, other, name))
         return path
+
+    def contested(self, names: Collection[str]) -> list[str]:
+        """A message for each of `replaced` that another of the annotations' names means exactly.
+
+        While pictures are looked for one by one, this is not noticed if that name comes first.
+        """
+        known = frozenset(names) if self.replaced else frozenset()
+        return [
+            _contested(path, name, exact)
+            for path, name in self.replaced.items()
+            for exact in (os.path.relpath(path, root) for root in self.roots)
+            if exact != name and exact in known
+        ]
 
     @cached_property
     def replaced(self) -> dict[Path, str]:
@@ -149,6 +159,13 @@ class ImageFolder:
             if similar is not None:
                 return f"no such image: {paths[0]}; did you mean {path.parent / similar}?"
         return f"no such image: {paths[0]}"
+
+
+def _contested(path: Path, first: str, second: str) -> str:
+    return (
+        f"both {first!r} and {second!r} of the annotations could be the picture {path}: put the "
+        "pictures at the places that the annotations name"
+    )
 
 
 @dataclass(frozen=True)

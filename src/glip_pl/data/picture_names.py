@@ -31,15 +31,15 @@ def other_names(name: str) -> Iterator[tuple[str, ...]]:
     possible; "%20" for a blank; a name that Label Studio made for the file that was uploaded. No
     part leads to a parent folder.
     """
-    path = name.replace("\\", "/")
-    yield from _ends(path)
-    if "?" in path:  # Label Studio's local files are named "/data/local-files/?d=folder/a.jpg"
-        path, _, query = path.partition("?")
+    path = name.strip().replace("\\", "/")
+    for spelling in dict.fromkeys((path, unquote(path))):
+        yield from _ends(spelling)
+        # Label Studio's local files are named "/data/local-files/?d=folder/a.jpg".
+        before, _, query = spelling.partition("?")
         for inner in parse_qs(query).get("d", ()):
             yield from _ends(inner)
-        yield from _ends(path)
-    if unquote(path) != path:
-        yield from _ends(unquote(path))
+        if query:
+            yield from _ends(before)
     for *folders, last in _ends(unquote(path)):
         if UPLOAD.match(last):
             yield *folders, UPLOAD.sub("", last, count=1)

@@ -43,6 +43,8 @@ def missing_pictures(images: ImageFolder, names: Sequence[str], what: str) -> Mi
             images.find(name)
         except UserError as error:
             missing.add(str(error))
+    for message in images.contested(names):
+        missing.add(message)
     return missing
 
 

@@ -56,6 +56,8 @@ def check_pictures(
     if isinstance(images, ImageFolder):
         for path, name in images.replaced.items():
             problems.leave_out(REPLACED, f"{name!r}: {path} is read")
+        for message in images.contested(checked):
+            problems.note("missing or broken picture", message)
 
 
 def _header(images: Images, name: str) -> Image.Image:

@@ -237,7 +237,7 @@ def bomb(path: Path) -> None:
             lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
             "is a PostScript file",
         ),
-        (lambda path: path.write_bytes(b""), "no image"),
+        (lambda path: path.write_bytes(b""), "is empty"),
         (os.mkfifo, "no such image"),
         (os.mkdir, "no such image"),
     ],

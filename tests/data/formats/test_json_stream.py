@@ -37,10 +37,26 @@ def test_entries_must_be_objects(file: Path) -> None:
         list(read_entries(file, "images"))
 
 
-@pytest.mark.parametrize("text", ['{"images": [{"id": NaN}]}', '{"images": [', '{"images"; 1}', ""])
+@pytest.mark.parametrize("text", ['{"images": [{"id": NaN}]}', '{"images": [', '{"images"; 1}'])
 def test_files_must_be_valid_json(file: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(UserError, match="is not valid JSON"):
+        list(read_entries(file, "images"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"is empty \(0 bytes\)"),
+        (b"version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer: fetch the file"),
+        (b"<!DOCTYPE html>", r"is a web page \(HTML\)"),
+        (b"\x1f\x8b\x08", "is a gzip archive: unpack it"),
+        ('{"images": []}'.encode("utf-16"), "is written in UTF-16: save it in UTF-8"),
+    ],
+)
+def test_other_files_are_called_what_they_are(file: Path, content: bytes, message: str) -> None:
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=message):
         list(read_entries(file, "images"))
 
 

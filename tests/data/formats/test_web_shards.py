@@ -62,6 +62,7 @@ def test_ranges_and_globs_name_shards(tmp_path: Path) -> None:
         "00001.tar",
         "00002.tar",
     ]
+    assert WebShards(str(tmp_path)).locations == from_range
     with pytest.raises(UserError, match=r"no such shard: .*\.gz"):
         _ = WebShards(str(tmp_path / "*.gz")).locations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glip_pl.data.formats.coco_tables import int64, read_images
+from glip_pl.data.formats.coco_tables import image_id, read_images
 from glip_pl.data.formats.json_stream import read_entries
 from glip_pl.data.images import BesideFolder
 from glip_pl.data.problems import Problems
@@ -31,12 +31,13 @@ class CocoCaptions(BesideFolder):
                 row = images.row(entry["image_id"])
                 if row is None:
                     raise LookupError(f"the image {entry['image_id']!r:.60} is not in `images`")
-                caption, caption_id = str(entry["caption"]), int64(entry["id"])
+                caption, key = str(entry["caption"]), image_id(entry["id"])
             except (LookupError, TypeError, ValueError, OverflowError) as error:
                 message = f"{path}: caption number {number} is malformed: {error!r:.200}"
                 problems.error("malformed caption", message, number + 1)
                 continue
-            yield _unlabelled(images.names[row], images.sizes[row], caption_id, caption)
+            number_or_id = number if isinstance(key, str) else key  # a text cannot be stored
+            yield _unlabelled(images.names[row], images.sizes[row], number_or_id, caption)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Reads large JSON files one entry at a time, so that a whole file is never in memory."""
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -7,6 +8,7 @@ from typing import IO, Any
 import ijson
 import numpy as np
 
+from glip_pl.data.file_kinds import foreign_kind
 from glip_pl.errors import UserError
 
 BUFFER = 1 << 20
@@ -32,9 +34,18 @@ def _parse(path: Path, key: str) -> Iterator[Any]:
         try:
             yield from ijson.items(_Shallow(file), f"{key}.item", use_float=True, buf_size=BUFFER)
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise UserError(
-                f"{path} is not valid JSON (NaN and Infinity are not): {_line(error)}"
-            ) from error
+            raise UserError(f"{path} is {_fault(path, error)}") from error
+
+
+def _fault(path: Path, error: Exception) -> str:
+    """What is wrong with a file that the parser does not understand."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "written in UTF-16: save it in UTF-8"
+    is_json = head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"["))
+    kind = None if is_json else foreign_kind(head)
+    return kind or f"not valid JSON (NaN and Infinity are not): {_line(error)}"
 
 
 def _line(error: Exception) -> str:

@@ -46,7 +46,7 @@ def find_files(root: Path, split: str | None) -> VocFiles:
     listing = next((path for path in listings if path.is_file()), None)
     if listing is not None:
         folder = _xml_folder(root)
-        xml = [_listed(folder, line) for line in _lines(listing)]
+        xml = list(dict.fromkeys(_listed(folder, line) for line in _lines(listing)))
         others = sorted(set(_xml_in(folder)) - set(xml))
         return VocFiles(xml, others, listing, _picture_folders(root, folder))
     for name in names:

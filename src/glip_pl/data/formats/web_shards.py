@@ -68,8 +68,8 @@ class WebImages:
 class WebShards:
     """Captions with their pictures; with boxes if a sample's JSON holds `grounding`, as in ODVG.
 
-    `shards` are paths or URLs, globs, or ranges such as cc3m/{00000..00331}.tar. The content
-    of a URL must never change.
+    `shards` are paths or URLs, folders, globs, or ranges such as cc3m/{00000..00331}.tar. What lies
+    at a URL must never change.
     """
 
     shards: str | Sequence[str]
@@ -160,7 +160,8 @@ def _expand(pattern: str) -> list[str]:
         ]
     if "://" in pattern:
         return [pattern]
-    paths = matching(pattern)
+    folder = Path(pattern)
+    paths = sorted(folder.glob("*.tar")) if folder.is_dir() else matching(pattern)
     if not paths:
         raise UserError(f"no such shard: {pattern}. {HOW_TO_GET_DATA}")
     return [str(path) for path in paths]
