@@ -18,6 +18,7 @@ from glip_pl.files.hashing import sha256_of
 from glip_pl.inference.predictor import Predictor
 from glip_pl.inference.published_detections import CAPTION, THRESHOLD, named, report
 from glip_pl.running.cli import command
+from glip_pl.running.outputs import check_file
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.running.settings import checkpoint_config, plain
 
@@ -32,7 +33,7 @@ def convert(config: DictConfig) -> None:
         verify(config)
         return
     out = _output(config)
-    source = find_checkpoint(config.official, Path(config.paths.runs))
+    source = find_checkpoint(config.official, Path(config.paths.runs), "official")
     checkpoint = read_checkpoint(source)
     if checkpoint.released is None:
         raise UserError(
@@ -53,9 +54,10 @@ def _output(config: DictConfig) -> Path:
         raise UserError(
             "missing on the command line: out=<file>.safetensors, or verify=true to write nothing"
         )
-    out = Path(config.out).expanduser()
+    out = Path(config.out)
     if out.suffix != ".safetensors":
         raise UserError(f"out={out} must end with .safetensors")
+    check_file(out, "out")
     return out
 
 
@@ -65,7 +67,7 @@ def verify(config: DictConfig) -> None:
     Raises UserError if the picture or the file cannot be read.
     """
     image = None if config.picture is None else _picture(config.picture)
-    source = find_checkpoint(config.official, Path(config.paths.runs))
+    source = find_checkpoint(config.official, Path(config.paths.runs), "official")
     digest = sha256_of(source)
     release = release_of(digest)
     print(f"{source}: {source.stat().st_size} bytes, SHA-256 {digest}")
@@ -85,7 +87,7 @@ def verify(config: DictConfig) -> None:
 def _picture(path: str) -> Image.Image:
     """The image of a file. Raises UserError naming the setting if it cannot be read."""
     try:
-        return upright(load_image(Path(path).expanduser()))
+        return upright(load_image(Path(path)))
     except UserError as error:
         raise UserError(f"{error} (the setting `picture`)") from error
 

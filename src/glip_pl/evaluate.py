@@ -10,12 +10,12 @@ from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.indexing import content_of
 from glip_pl.files.hashing import key_of, sha256_of
-from glip_pl.inference.evaluation_cache import EvaluationCache
+from glip_pl.inference.evaluation_cache import EvaluationCache, log_others
 from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.inspection.finishing import finish_test
 from glip_pl.running.build import build_data, build_module, build_trainer
 from glip_pl.running.cli import command
-from glip_pl.running.resolved_settings import resolve_evaluation
+from glip_pl.running.resolved_settings import process_count, resolve_evaluation
 from glip_pl.running.results import score_of
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.running.settings import plain
@@ -29,6 +29,7 @@ def evaluate(config: DictConfig) -> float:
     with images that could not be read tries only these again.
     """
     pl.seed_everything(config.seed, workers=True)
+    process_count(config.trainer)  # reports what Lightning refuses before anything is built
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     trained = load_trained(checkpoint)
     config = resolve_evaluation(config, trained.config["tokenizer"])
@@ -37,14 +38,16 @@ def evaluate(config: DictConfig) -> float:
         read_prompt(Path(config.prompt).expanduser())  # reports errors before anything else
     key = evaluation_key(config, sha256_of(checkpoint), data.test)
     results = Path(config.paths.output, "results.json")
+    folder = Path(config.paths.runs, "unfinished", key)
+    caches = {name: EvaluationCache(folder / name) for name in data.test}
     score = score_of(results, key)
     if score is not None:
         print(f"finished before: {results}")
         results.touch()  # the summary of a sweep counts only files written during the sweep
+        _remove(caches)  # left by a kill after the results were written
         return score
+    log_others(folder)
     results.unlink(missing_ok=True)  # older results, of other weights or settings
-    folder = Path(config.paths.runs, "unfinished", key)
-    caches = {name: EvaluationCache(folder / name) for name in data.test}
     resumed = ResumedTest(caches)
     data.done = resumed.done
     module = build_module(config, trained.model, data)
@@ -55,9 +58,13 @@ def evaluate(config: DictConfig) -> float:
     published = plain(config.published)
     score = finish_test(trainer, module, data, results, str(checkpoint), checkpoint, published, key)
     if trainer.is_global_zero and not module.test.any_unreadable:
-        for cache in caches.values():
-            cache.remove()
+        _remove(caches)
     return score
+
+
+def _remove(caches: Mapping[str, EvaluationCache]) -> None:
+    for cache in caches.values():
+        cache.remove()
 
 
 def evaluation_key(config: DictConfig, weights: str, sets: Mapping[str, EvaluationSet]) -> str:
@@ -81,7 +88,7 @@ def _hash_of_prompt(config: DictConfig) -> str:
     return sha256_of(Path(config.prompt).expanduser())
 
 
-main = command("evaluate")(evaluate)
+main = command("evaluate", output="paths.output")(evaluate)
 
 if __name__ == "__main__":
     main()

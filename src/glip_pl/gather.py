@@ -1,14 +1,15 @@
 """A sweep as a table and a plot: `python -m glip_pl.gather sweep=runs/sweeps/<date>`."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from math import nan
 from pathlib import Path
 
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from glip_pl.inspection.charts import line_plot
 from glip_pl.inspection.sweeps import (
@@ -42,20 +43,30 @@ def gather(config: DictConfig) -> None:
 
 def _show(rows: Sequence[Row], title: str) -> None:
     """Print the rows as a table."""
-    table = Table(*rows[0].factors, title, "runs")
+    table = Table()
+    for header in (*rows[0].factors, title, "runs"):
+        table.add_column(Text(header))  # names may look like rich's markup
     for row in rows:
-        table.add_row(*map(escape, row.factors.values()), spread(row.values), str(len(row.values)))
+        table.add_row(*map(Text, row.factors.values()), spread(row.values), str(len(row.values)))
     Console().print(table)
 
 
 def _write_csv(rows: Sequence[Row], path: Path) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*rows[0].factors, "mean", "deviation", "runs", "values"])
+        head = [*map(_no_formula, rows[0].factors), "mean", "deviation", "runs", "values"]
+        writer.writerow(head)
         for row in rows:
             values = " ".join(f"{value:.4f}" for value in row.values)
             figures = [row.mean, row.deviation, len(row.values), values]
-            writer.writerow([*row.factors.values(), *figures])
+            writer.writerow([*map(_no_formula, row.factors.values()), *figures])
+
+
+def _no_formula(text: str) -> str:
+    """A text that spreadsheets do not take for a formula: "'" marks it as a text."""
+    is_number = re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", text, re.I) is not None
+    is_formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and not is_number
+    return f"'{text}" if is_formula else text
 
 
 def _plot(rows: Sequence[Row], axis: str, title: str, path: Path) -> None:
@@ -100,7 +111,7 @@ def _sort_key(axis_value: str) -> tuple[float, str]:
         return float("inf"), "~" if axis_value == FULL else axis_value
 
 
-main = command("gather")(gather)
+main = command("gather", output="sweep")(gather)
 
 if __name__ == "__main__":
     main()

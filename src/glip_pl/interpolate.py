@@ -13,6 +13,7 @@ from pathlib import Path
 from omegaconf import DictConfig, open_dict
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from glip_pl.checkpoints.interpolation import interpolated
 from glip_pl.checkpoints.reading import Checkpoint, read_checkpoint
@@ -22,6 +23,7 @@ from glip_pl.evaluate import evaluate
 from glip_pl.files.writing import write_json
 from glip_pl.inspection.charts import line_plot
 from glip_pl.running.cli import command
+from glip_pl.running.outputs import check_file
 from glip_pl.running.runs import find_checkpoint
 
 Curve = Mapping[float, Mapping[str, float | None]]
@@ -36,12 +38,14 @@ def interpolate(config: DictConfig) -> None:
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("interpolate runs in one process only: start it without torchrun")
-    runs = Path(config.paths.runs)
-    paths = [find_checkpoint(config[side], runs) for side in ("before", "after")]
-    before, after = (read_checkpoint(path) for path in paths)
     shares = [float(share) for share in config.shares]
-    if config.out is not None:
-        _write_weights_between(before, after, shares, config.out)
+    out = None if config.out is None else _output(config.out, shares)
+    runs = Path(config.paths.runs)
+    paths = [find_checkpoint(config[side], runs, side) for side in ("before", "after")]
+    before, after = (read_checkpoint(path) for path in paths)
+    if out is not None:
+        write_weights(interpolated(before, after, shares[0]), after.config, out)
+        print(f"weights: {out}")
         return
     folder = Path(config.paths.output)
     curve = {share: _evaluated(config, before, after, share, folder) for share in shares}
@@ -49,14 +53,12 @@ def interpolate(config: DictConfig) -> None:
     _write_curve(curve, config.figure, folder)
 
 
-def _write_weights_between(
-    before: Checkpoint, after: Checkpoint, shares: list[float], out: str
-) -> None:
-    """Write the weights of the only share, with the settings of `after`."""
+def _output(out: str, shares: list[float]) -> Path:
+    """The file for the weights of the only share. Raises UserError if it cannot be one."""
     if len(shares) != 1 or Path(out).suffix != ".safetensors":
         raise UserError("out=<file>.safetensors writes the weights of one share: shares=[0.5]")
-    write_weights(interpolated(before, after, shares[0]), after.config, Path(out).expanduser())
-    print(f"weights: {out}")
+    check_file(Path(out), "out")
+    return Path(out)
 
 
 def _evaluated(
@@ -101,7 +103,9 @@ def _percent(value: float | None) -> float:
 def _print_table(curve: Curve, figure: str) -> None:
     """Print a row of percentages for each share, with a column for each test set."""
     names = list(next(iter(curve.values())))
-    table = Table("share of after", *(f"{name} {figure}" for name in names))
+    table = Table("share of after")
+    for name in names:
+        table.add_column(Text(f"{name} {figure}"))  # names may look like rich's markup
     for share, values in curve.items():
         table.add_row(f"{share:g}", *(f"{_percent(values[name]):.1f}" for name in names))
     Console().print(table)
@@ -117,7 +121,7 @@ def _write_curve(curve: Curve, figure: str, folder: Path) -> None:
     print(f"curve: {folder}/curve.json and curve.png")
 
 
-main = command("interpolate")(interpolate)
+main = command("interpolate", output="paths.output")(interpolate)
 
 if __name__ == "__main__":
     main()

@@ -16,7 +16,7 @@ def make_shapes(config: DictConfig) -> None:
     print(f"{config.root}: {f'made in {seconds:.0f} s' if made else 'already exists'}")
 
 
-main = command("make_shapes")(make_shapes)
+main = command("make_shapes", output="root")(make_shapes)
 
 if __name__ == "__main__":
     main()

@@ -1,9 +1,10 @@
 """Predict: `python -m glip_pl.predict image=photo.jpg text="a red star. two blue rings"`."""
 
 import logging
-import os
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig
@@ -20,6 +21,7 @@ from glip_pl.prompts.names_file import read_names
 from glip_pl.prompts.prompt_from_text import text_prompt
 from glip_pl.running.cli import command
 from glip_pl.running.runs import find_checkpoint
+from glip_pl.running.settings import plain
 from glip_pl.terminal.progress import with_progress
 from glip_pl.types import Detections, Prompt
 
@@ -37,22 +39,24 @@ def predict(config: DictConfig) -> None:
 
     Raises UserError for wrong settings at once, and for unreadable pictures at the end.
     """
-    _check_numbers(config)
     query = _query(config)
-    paths = find_images(str(_given(config, "image")))
-    folder = _writable(Path(str(_given(config, "output"))).expanduser())
+    paths = find_images(config.image)
+    folder = Path(config.output)
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
+    digest = _digest(checkpoint)
     predictor = _load_predictor(config, checkpoint)
     encoded = _encoded(predictor, query)
     prompt = encoded.prompt if isinstance(encoded, Vocabulary) else encoded
+    folder.mkdir(parents=True, exist_ok=True)
     print(f"checkpoint: {checkpoint}")
     print(_listing(prompt))
     inputs = frozenset(path.resolve() for path in paths)
-    predictions = Predictions(folder, prompt, _origin(config, checkpoint), inputs)
+    predictions = Predictions(folder, prompt, inputs)
     try:
         unreadable = _detect(predictor, encoded, paths, config, predictions)
     finally:  # Ctrl-C keeps the predictions made so far
-        predictions.write_report()
+        if predictions.entries:
+            predictions.write_report(_origin(config, checkpoint, digest.result()))
     if not predictions.entries:
         raise UserError(f"none of the {len(paths)} pictures could be read")
     print(predictions.summary())
@@ -61,37 +65,25 @@ def predict(config: DictConfig) -> None:
         raise UserError(f"{len(unreadable)} pictures could not be read: {shown}")
 
 
-def _check_numbers(config: DictConfig) -> None:
-    """Raise UserError unless `threshold` is a score and `max_boxes` a positive number."""
-    threshold, most = config.threshold, config.max_boxes
-    if type(threshold) not in (int, float) or not 0 <= threshold <= 1:
-        raise UserError(
-            f"threshold={threshold} is no score: give a number from 0 to 1, such as 0.3"
-        )
-    if type(most) is not int or most < 1:
-        raise UserError(f"max_boxes={most} is no number of boxes: give 1 or more, such as 100")
-
-
-def _given(config: DictConfig, key: str) -> Any:
-    """A setting that is a path. Raises UserError if it is null or empty."""
-    if config[key] is None or config[key] == "":
-        raise UserError(f"{key}={config[key]} names no path: set {key}=<path>")
-    return config[key]
-
-
 def _query(config: DictConfig) -> str | list[str] | LearnedPrompt:
     """What to detect: a text, a list of names or a learned prompt.
 
     Raises UserError unless exactly one of `text`, `names` and `prompt` is set and can be read.
     """
-    if sum(config[key] is not None for key in ("text", "names", "prompt")) != 1:
+    given = [key for key in ("text", "names", "prompt") if config[key] is not None]
+    if len(given) != 1:
+        fault = f"{' and '.join(given)} are both set: set one of them" if given else ""
         raise UserError(
-            'say what to look for: text="a cat. two dogs", names=<file with a name per line>, or '
+            (fault or "say what to look for")
+            + ', text="a cat. two dogs", names=<file with a name per line>, or '
             "prompt=<file of tuning=prompt>"
         )
     for key in ("text", "names"):
         if isinstance(config[key], ListConfig):
-            return [str(name) for name in config[key]]
+            names = plain(config[key])
+            if not all(isinstance(name, str | int | float) for name in names):
+                raise UserError(f"{key}={names} must be a list of texts: {key}=[cat, dog]")
+            return [str(name) for name in names]
         if isinstance(config[key], DictConfig):
             raise UserError(f"{key}={config[key]} is a dictionary: give a list, {key}=[cat, dog]")
     if config.names is not None:
@@ -100,17 +92,6 @@ def _query(config: DictConfig) -> str | list[str] | LearnedPrompt:
         return read_prompt(Path(str(config.prompt)).expanduser())
     text_prompt(str(config.text))  # raises before a model is loaded
     return str(config.text)
-
-
-def _writable(folder: Path) -> Path:
-    """The folder, which is made if necessary. Raises UserError if it cannot be written to."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError("no permission to write")
-    except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error} (the setting `output`)") from error
-    return folder
 
 
 def _load_predictor(config: DictConfig, checkpoint: Path) -> Predictor:
@@ -142,10 +123,24 @@ def _listing(prompt: Prompt) -> str:
     return f"detecting {count} phrase{plural}: {', '.join(shown)}{more}"
 
 
-def _origin(config: DictConfig, checkpoint: Path) -> dict[str, Any]:
+def _digest(checkpoint: Path) -> Future[str]:
+    """The SHA-256 of a file, computed beside the work: it takes seconds for large models."""
+    future: Future[str] = Future()
+
+    def compute() -> None:
+        try:
+            future.set_result(sha256_of(checkpoint))
+        except OSError as error:
+            future.set_exception(error)
+
+    Thread(target=compute, daemon=True).start()  # a command that fails does not wait for it
+    return future
+
+
+def _origin(config: DictConfig, checkpoint: Path, digest: str) -> dict[str, Any]:
     """What predictions.json records about how the predictions were made."""
     return {
-        "checkpoint": {"path": str(checkpoint.absolute()), "sha256": sha256_of(checkpoint)},
+        "checkpoint": {"path": str(checkpoint.absolute()), "sha256": digest},
         "threshold": config.threshold,
         "max_boxes": config.max_boxes,
         "glip_pl": __version__,
@@ -196,7 +191,7 @@ def most_likely(detections: Detections, count: int) -> Detections:
     return detections.best(int((detections.scores >= detections.scores[count - 1]).sum()))
 
 
-main = command("predict")(predict)
+main = command("predict", output="output")(predict)
 
 if __name__ == "__main__":
     main()

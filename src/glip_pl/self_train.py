@@ -16,6 +16,7 @@ from glip_pl.files.writing import write_json
 from glip_pl.pseudo_label import pseudo_label
 from glip_pl.running.cli import command
 from glip_pl.running.runs import find_checkpoint
+from glip_pl.running.setting_checks import check_settings
 from glip_pl.running.settings import compose_settings, plain
 from glip_pl.train import train
 
@@ -35,6 +36,8 @@ def self_train(config: DictConfig) -> float | None:
     """
     folder = Path(config.paths.output)
     teacher = first_teacher(folder, config)
+    read_checkpoint(teacher)  # mistakes are reported before the folder is claimed
+    check_settings(_label_settings(config, teacher, folder))
     claim_rounds(folder, config, teacher)
     student, score = teacher, None
     for number in range(1, config.rounds + 1):
@@ -54,7 +57,7 @@ def first_teacher(folder: Path, config: DictConfig) -> Path:
     claimed = read_claim(folder / MARK) or {}
     if config.teacher in ("best", "last") and "file" in claimed:
         return Path(claimed["file"])
-    return find_checkpoint(config.teacher, Path(config.paths.runs))
+    return find_checkpoint(config.teacher, Path(config.paths.runs), "teacher")
 
 
 def claim_rounds(folder: Path, config: DictConfig, teacher: Path) -> None:
@@ -127,7 +130,7 @@ def _next_teacher(config: DictConfig, round_folder: Path, teacher: Path, student
     return mean_file
 
 
-main = command("self_train")(self_train)
+main = command("self_train", output="paths.output")(self_train)
 
 if __name__ == "__main__":
     main()

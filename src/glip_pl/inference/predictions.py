@@ -20,7 +20,6 @@ class Predictions:
 
     folder: Path
     prompt: Prompt
-    origin: Mapping[str, Any] = field(default_factory=dict)  # settings that predictions.json keeps
     inputs: frozenset[Path] = frozenset()  # resolved paths of the images, which are not replaced
     entries: list[dict[str, Any]] = field(default_factory=list)  # of predictions.json
     pictures: set[Path] = field(default_factory=set)  # files written so far
@@ -41,14 +40,12 @@ class Predictions:
         draw(image, detections.boxes, phrases, detections.scores).save(picture)
         self.entries.append(entry(path, picture, image, detections, self.prompt))
 
-    def write_report(self) -> None:
-        """Write predictions.json, if there is any entry, and remove the older drawings."""
-        if not self.entries:
-            return
+    def write_report(self, origin: Mapping[str, Any]) -> None:
+        """Write predictions.json, with the settings of `origin`, and remove the older drawings."""
         for picture in listed_pictures(self.report) - self.pictures:
             if picture.resolve() not in self.inputs:
                 picture.unlink(missing_ok=True)
-        content = {"prompt": self.prompt.caption, **self.origin, "images": self.entries}
+        content = {"prompt": self.prompt.caption, **origin, "images": self.entries}
         write_json(self.report, content)
 
     def summary(self) -> str:

@@ -13,7 +13,12 @@ MARKERS = "os^D"
 
 def plain_label(name: str) -> str:
     """A name as it appears in a legend: without a hidden leading "_" and without formulas."""
-    return f" {name}".replace("$", r"\$")
+    return f" {without_formulas(name)}"
+
+
+def without_formulas(text: str) -> str:
+    """A text in which matplotlib finds no formula."""
+    return text.replace("$", r"\$")
 
 
 def line_plot(
@@ -36,9 +41,9 @@ def line_plot(
             range(len(ticks)), heights, error_bars, marker=marker, capsize=3,
             label=plain_label(name),
         )  # fmt: skip
-    axes.set_xticks(range(len(ticks)), ticks)
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
+    axes.set_xticks(range(len(ticks)), [without_formulas(tick) for tick in ticks])
+    axes.set_xlabel(without_formulas(x_label))
+    axes.set_ylabel(without_formulas(y_label))
     # Beside the plot, where it hides no points.
     figure.legend(loc="outside right upper", fontsize="small")
     return figure

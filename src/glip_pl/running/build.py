@@ -35,10 +35,16 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
         f"retention_{name}": dataset
         for name, dataset in _members(data.get("retention"), retention=True).items()
     }
+    sources = _members(data.train) if train else {}
+    if train and not sources:
+        raise UserError("data.train has no source, so that there is nothing to train on")
+    tests = _members(data.test) | retention
+    if not train and not tests:
+        raise UserError("data.test has no set, so that there is nothing to evaluate")
     return GroundingDataModule(
-        train=_members(data.train) if train else {},
+        train=sources,
         val=_members(data.val) | retention if train else {},
-        test=_members(data.test) | retention,
+        test=tests,
         tokenizer=instantiate(config.tokenizer),
         batch_size=data.batch_size,
         workers=data.workers,
@@ -84,7 +90,8 @@ def build_model(config: DictConfig, weights: Path | None) -> GLIP:
 
 
 def build_module(config: DictConfig, model: GLIP, data: GroundingDataModule) -> GroundingModule:
-    """The Lightning module around a model."""
+    """The Lightning module around a model. Raises UserError if the tokenizer does not fit it."""
+    model.text_encoder.check_tokenizer(len(data.tokenizer))
     return GroundingModule(
         model=model,
         loss=instantiate(config.loss),

@@ -1,8 +1,10 @@
 """What all commands have in common: where their settings are, and how they show errors."""
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -10,19 +12,26 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, first_line
 from glip_pl.files.shipped_settings import CONF_DIR
 from glip_pl.running.command_line import readable_words
+from glip_pl.running.home import expand_home
+from glip_pl.running.outputs import check_folder
+from glip_pl.running.setting_checks import check_settings
 from glip_pl.running.settings import register_resolvers
 
 EXIT_USER_ERROR = 2
 """Exit code of a command that stopped at an error of the user."""
 
 
-def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
+def command(
+    config_name: str, output: str | None = None, guide: str | None = None
+) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
     """A decorator that turns a function of settings into a command.
 
-    Hydra composes its settings; errors of the user are shown without a traceback.
+    Hydra composes its settings, which are checked before the function is called; `output` is the
+    setting of the folder that it writes to. `guide` is shown instead if there is no word on the
+    command line. Errors of the user are shown without a traceback.
     """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], Any]:
@@ -30,13 +39,17 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
         def run_task(config: DictConfig) -> Any:
             try:
                 _check_complete(config)
+                expand_home(config)
+                check_settings(config)
+                if output is not None:
+                    check_folder(Path(OmegaConf.select(config, output)), output)
                 return task(config)
             except (UserError, InstantiationException, OmegaConfBaseException) as error:
                 message = user_message(error)
-                if message is None:
+                if message is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
                     raise
                 print(f"error: {message}", file=sys.stderr)
-                if config.get("keep_going"):  # a sweep continues with its next job
+                if config.get("keep_going") is True:  # a sweep continues with its next job
                     return float("nan")
                 sys.exit(EXIT_USER_ERROR)
 
@@ -47,6 +60,9 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
 
         @wraps(task)
         def main() -> Any:
+            if guide is not None and not sys.argv[1:]:
+                print(guide)
+                sys.exit(EXIT_USER_ERROR)  # nothing was done, so that what follows does not run
             try:
                 sys.argv[1:] = readable_words(sys.argv[1:])  # Hydra reads them from here
             except UserError as error:
@@ -76,7 +92,9 @@ def user_message(error: BaseException) -> str | None:
         cause = error.__cause__
         message = user_message(cause) if cause is not None else None
         key = str(error).rpartition("full_key: ")[2]
-        return f"{message} (while building the setting `{key}`)" if message else None
+        if message is None:  # an error of the library that the settings name, without a traceback
+            message = f"{type(cause or error).__name__}: {first_line(cause or error)}"
+        return f"{message} (while building the setting `{key}`)"
     if isinstance(error, UserError):
         # The message of a loader worker is its traceback, whose last line is our message.
         return str(error).rpartition("UserError: ")[2].strip()

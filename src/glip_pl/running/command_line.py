@@ -6,18 +6,23 @@ ASCII are special, so that ordinary sentences and file names need quotes inside 
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, some
+from glip_pl.files.shipped_settings import CONF_DIR
+from glip_pl.running.home import NOT_PATHS, expanded, expanded_list
 
-PATHS = frozenset({"image", "names", "output", "ckpt", "prompt", "data.root"})
-"""Settings whose value is a path: `~` at its start is the user's home folder."""
-
-LITERAL = PATHS | {"text"}
+LITERAL = frozenset(
+    {
+        *("text", "image", "names", "output", "ckpt", "prompt", "name", "picture"),
+        *("official", "out", "before", "after", "teacher", "resume", "sweep", "root"),
+        *("data.root", "data.captions", "data.descriptions"),
+        *("paths.data", "paths.index", "paths.shards", "paths.runs", "paths.output"),
+    }
+)
 """Settings whose value is taken as it was typed."""
 
 SWEEP = frozenset({"-m", "--multirun"})
@@ -27,7 +32,8 @@ SWEEP = frozenset({"-m", "--multirun"})
 def readable_words(words: Sequence[str]) -> list[str]:
     """The words of a command line, quoted for Hydra where its grammar requires it.
 
-    Raises UserError, with the form to type, for another setting that Hydra cannot parse.
+    `~` becomes the home folder. Raises UserError, with the form to type, for another setting that
+    Hydra cannot parse.
     """
     sweep = not SWEEP.isdisjoint(words)
     return [_readable(word, sweep) for word in words]
@@ -35,19 +41,24 @@ def readable_words(words: Sequence[str]) -> list[str]:
 
 def _readable(word: str, sweep: bool) -> str:
     """A word as Hydra reads it; options and words without `=` stay as they are."""
-    key, equal, value = word.partition("=")
+    key, equal, typed = word.partition("=")
     if not equal or not key or key.startswith("-"):
         return word
-    override = _parsed(word)
-    if key.lstrip("+") in LITERAL and not sweep:
-        return _literal(key, value, override)
-    if override is None:
-        typed = shlex.quote(f"{key}={_quoted(value, Quote.double)}")
-        raise UserError(
-            f"the setting {word!r} has characters that are special to Hydra: quote its value "
-            f"inside the word, {typed}"
-        )
-    return word
+    name = key.lstrip("+")
+    if name in LITERAL and not sweep:
+        return _literal(key, typed, _parsed(word))
+    value = typed if name in NOT_PATHS else expanded_list(typed)
+    override = _parsed(f"{key}={value}")
+    if override is not None:
+        _check_choice(word, name.partition("@")[0], override)
+        return f"{key}={value}"
+    if (name in LITERAL or value != typed) and "," not in value:  # else perhaps several values
+        return _word(key, value)
+    form = shlex.quote(f"{key}={_quoted(value, Quote.double)}")
+    raise UserError(
+        f"the setting {word!r} has characters that are special to Hydra: quote its value "
+        f"inside the word, {form}"
+    )
 
 
 def _parsed(word: str) -> Override | None:
@@ -58,27 +69,35 @@ def _parsed(word: str) -> Override | None:
         return None
 
 
+def _check_choice(word: str, group: str, override: Override) -> None:
+    """Raise UserError if a group of settings is given no name, of which Hydra shows a traceback."""
+    folder = CONF_DIR / group
+    if not override.is_sweep_override() and folder.is_dir():
+        value = override.value()
+        if not isinstance(value, str | list | dict):
+            choices = sorted(path.stem for path in folder.glob("*.yaml"))
+            raise UserError(f"{word}: must be a choice of conf/{group}: {some(choices, 20)}")
+
+
 def _literal(key: str, value: str, override: Override | None) -> str:
     """The word for a setting that is taken as typed, unless it is null, a list or quoted."""
+    is_path = key.lstrip("+") not in NOT_PATHS
     if override is not None and not override.is_sweep_override():
         parsed = override.value()
-        if parsed is None or isinstance(parsed, list):
+        if parsed is None:
             return f"{key}={value}"
+        if isinstance(parsed, list):
+            return f"{key}={expanded_list(value) if is_path else value}"
         if isinstance(parsed, str):
-            if key.lstrip("+") not in PATHS or not parsed.startswith("~"):
+            if not is_path or not parsed.startswith("~"):
                 return f"{key}={value}"
             value = parsed
-    if key.lstrip("+") in PATHS and value.startswith("~"):
-        value = _expanded(value)
+    return _word(key, expanded(value) if is_path else value)
+
+
+def _word(key: str, value: str) -> str:
+    """The word that Hydra reads as this text, without interpolations."""
     return f"{key}={_quoted(value.replace('${', chr(92) + '${'), Quote.single)}"
-
-
-def _expanded(path: str) -> str:
-    """A path with the home folder in place of `~`; unchanged if there is no such user."""
-    try:
-        return str(Path(path).expanduser())
-    except RuntimeError:
-        return path
 
 
 def _quoted(value: str, quote: Quote) -> str:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from glip_pl.files.reading import read_json
 from glip_pl.files.writing import write_json, write_whole
@@ -97,17 +98,17 @@ class ODinWSummary(Callback):
             return None
 
     def _show(self, ap: dict[str, float | None], figures: dict[str, float]) -> None:
-        table = Table(title=self.title)
+        table = Table(title=Text(self.title))
         table.add_column("task")
         table.add_column("AP", justify="right")
         for task, value in ap.items():
-            table.add_row(task, "missing" if value is None else f"{100 * value:.1f}")
+            table.add_row(Text(task), "missing" if value is None else f"{100 * value:.1f}")
         table.add_section()
         done = sum(value is not None for value in ap.values())
         table.add_row(f"mean of {done}", f"{100 * figures['AP']:.1f}")
         table.add_row(f"median of {done}", f"{100 * figures['AP_median']:.1f}")
         for model, value in self.published.items():
-            table.add_row(f"  published: {model}", f"{value:.1f}", style="dim")
+            table.add_row(Text(f"  published: {model}"), f"{value:.1f}", style="dim")
         Console().print(table)
 
 

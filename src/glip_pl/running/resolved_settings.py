@@ -1,14 +1,17 @@
 """Replaces settings that depend on the data or the machine, so that what is logged is what runs."""
 
 import logging
+import os
 from pathlib import Path
 
 import pytorch_lightning as pl
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.accelerators import CPUAccelerator
 
 from glip_pl.data.datamodule import GroundingDataModule
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, first_line
 from glip_pl.files.writing import write_whole
 from glip_pl.running.checks import can_tell_best, one_prompt
 
@@ -16,6 +19,9 @@ log = logging.getLogger(__name__)
 
 AUTO = "auto"
 """Value of a setting that is to be chosen by the number of training pictures."""
+
+AUTOMATIC = ("max_epochs", "check_val_every_n_epoch")
+"""Settings of the trainer that may have this value."""
 
 SUFFICIENT_STEPS = 500
 """Optimizer steps after which a fine-tuned model has learned a small dataset (docs/results.md)."""
@@ -58,7 +64,7 @@ def resolve_evaluation(config: DictConfig, tokenizer: str) -> DictConfig:
     config = config.copy()
     if OmegaConf.is_interpolation(config.tokenizer, "source"):
         config.tokenizer.source = tokenizer
-    for name in ("max_epochs", "check_val_every_n_epoch"):
+    for name in AUTOMATIC:
         if config.trainer[name] == AUTO:
             config.trainer[name] = 1  # nothing is trained
     return config
@@ -81,18 +87,37 @@ def process_count(trainer: DictConfig) -> int:
     """How many processes a trainer of these settings uses, on all machines.
 
     Only Lightning knows accelerators, launchers and schedulers, so a trainer without callbacks is
-    built and its number of processes is read.
+    built and its number of processes is read. Raises UserError if Lightning refuses the settings,
+    or if there are more processes than processor cores.
     """
-    probe: pl.Trainer = instantiate(
-        trainer,
-        max_epochs=1,
-        check_val_every_n_epoch=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    chosen = {
+        name: 1 for name in ("max_epochs", "check_val_every_n_epoch") if trainer[name] == AUTO
+    }
+    probe = _probe(trainer, **chosen)
+    cores = os.cpu_count() or 1
+    if isinstance(probe.accelerator, CPUAccelerator) and probe.num_devices > cores:
+        raise UserError(
+            f"trainer.devices={trainer.devices}: without a GPU there is a process for each of "
+            f"them, and this machine has {cores} processor cores"
+        )
     return probe.world_size
+
+
+def _probe(trainer: DictConfig, **chosen: int) -> pl.Trainer:
+    """A trainer that trains nothing. Raises UserError if Lightning refuses the settings."""
+    try:
+        probe: pl.Trainer = instantiate(
+            trainer,
+            **chosen,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        raise UserError(f"Lightning refuses the settings `trainer`: {first_line(cause)}") from error
+    return probe
 
 
 def write_settings(config: DictConfig) -> None:

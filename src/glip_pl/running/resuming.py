@@ -2,8 +2,8 @@
 
 import copy
 import logging
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from glip_pl.checkpoints.training_state import check_training_state
 from glip_pl.errors import UserError
 from glip_pl.files.claim import claim, exclusive
 from glip_pl.files.hashing import key_of, sha256_of
+from glip_pl.files.leftovers import leftovers_in, remove_leftovers_in
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.running.settings import plain
 from glip_pl.training.callbacks.resumed_settings import (
@@ -72,15 +73,29 @@ def claim_run(config: DictConfig, weights: Path | None) -> None:
     )
 
 
-def hold_run_folder(config: DictConfig) -> AbstractContextManager[None]:
+@contextmanager
+def hold_run_folder(config: DictConfig) -> Iterator[None]:
     """Hold the run's folder in the first process of the run, until the block ends.
 
-    Raises UserError if another run writes to it, such as one that was started in the same second.
+    Removes what a killed run left unfinished in it. Raises UserError if another run writes to it,
+    such as one that was started in the same second.
     """
     if not is_first_process():
-        return nullcontext()
+        yield
+        return
     folder = Path(config.paths.output)
-    return exclusive(folder, "Start the run again, or in another folder: hydra.run.dir=...")
+    with exclusive(folder, "Start the run again, or in another folder: hydra.run.dir=..."):
+        remove_leftovers_in(folder)
+        remove_leftovers_in(folder / "checkpoints")
+        yield
+
+
+def clear_resumed(checkpoint: Path) -> None:
+    """Remove unfinished checkpoints beside one that is resumed, unless its run is still alive."""
+    if checkpoint.parent.name != "checkpoints" or not leftovers_in(checkpoint.parent):
+        return
+    with suppress(UserError, OSError), exclusive(checkpoint.parents[1], ""):
+        remove_leftovers_in(checkpoint.parent)
 
 
 def resumed_settings(config: DictConfig, module: GroundingModule) -> ResumedSettings:
@@ -107,6 +122,7 @@ def check_resumed(config: DictConfig, checkpoint: Path) -> None:
     if isinstance(before, Mapping):  # absent in checkpoints of older versions
         changes = compare_settings(before, compared_settings(config))
     if is_first_process():
+        clear_resumed(checkpoint)
         log.info("resuming from %s, step %s", checkpoint, entries.get("global_step"))
         for change in changes:
             log.warning("%s", change)

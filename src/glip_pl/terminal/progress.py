@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from rich.markup import escape
 from rich.progress import track
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class ProgressLine:
 def with_progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     """Yield all items and show the progress of the loop; `what` names an item: "picture"."""
     line = ProgressLine()
-    bar = track(items, what, total, disable=not sys.stdout.isatty(), transient=True)
+    bar = track(items, escape(what), total, disable=not sys.stdout.isatty(), transient=True)
     for done, item in enumerate(bar, start=1):
         yield item
         line.update(done, total, what)
