@@ -85,8 +85,8 @@ def test_a_phrase_that_scores_low_everywhere_has_a_lower_threshold(tmp_path: Pat
 
 def test_phrases_are_cut_out_of_captions_before_they_are_in_lower_case(tmp_path: Path) -> None:
     # In lower case the first letter has two characters, and later ones move.
-    lines: list[Line] = [("İzmir dog", BOXES[1:2])] * 12 + [("izmir dog", BOXES[:1])] * 12
-    index = index_of(lines, tmp_path)
+    first_half, second_half = ("İzmir dog", BOXES[1:2]), ("izmir dog", BOXES[:1])
+    index = index_of([first_half] * 12 + [second_half] * 12, tmp_path)
     first = BoxFilter(0.5, floor=0.1).of(index)
     assert _phrase_texts(index, 0) == ["i̇zmir dog"]
     assert _phrase_texts(index, 12) == ["izmir dog"]

@@ -101,7 +101,7 @@ def orientation_of(image: Image.Image) -> int:
         value = image.getexif().get(Base.Orientation)
     except Exception:  # Pillow raises many kinds on broken EXIF data, which are only advice
         return UPRIGHT
-    return value if value in range(2, 9) else UPRIGHT
+    return value if isinstance(value, int) and value in range(2, 9) else UPRIGHT
 
 
 def _is_copy(size: Size, annotated: Size) -> bool:

@@ -68,9 +68,9 @@ def _table(reports: Sequence[SetReport], columns: Sequence[str]) -> Table:
     for column in ("set", *columns, *(["unreadable images"] if partial else [])):
         table.add_column(Text(column), justify="left" if column == "set" else "right")
     for report in reports:
-        cells = [_percent(report.figures.get(name)) for name in columns]
+        percents = [_percent(report.figures.get(name)) for name in columns]
         unreadable = f"{len(report.unreadable)} of {report.images}" if report.unreadable else ""
-        table.add_row(Text(report.name), *cells, *([unreadable] if partial else []))
+        table.add_row(Text(report.name), *percents, *([unreadable] if partial else []))
         for model, known in report.published.items():
             cells = ("" if name not in known else f"{known[name]:.1f}" for name in columns)
             table.add_row(Text(f"  published: {model}"), *cells, style="dim")
