@@ -75,10 +75,11 @@ def test_files_of_other_splits_are_no_candidates(tmp_path: Path) -> None:
 def test_what_is_no_folder_is_called_so(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "cells.zip", "w"):
         pass
-    fill(tmp_path, {"train.json": COCO, "notes.txt": "", "cells/a": ""})
+    fill(tmp_path, {"train.json": COCO, "notes.txt": "", "cells/a": "", "annotations/b.json": COCO})
     for name, said in (
         ("cells.zip", "is an archive: unpack it"),
         ("train.json", rf"data\.root={tmp_path} and, .* data\.annotations\.train=train\.json"),
+        ("annotations/b.json", rf"data\.root={tmp_path} and, .*train=annotations/b\.json"),
         ("notes.txt", "is a file: set data.root"),
         ("cels", rf"no such folder: .*did you mean {tmp_path}/cells\?"),
         ("absent/deep", r"no such folder: .*your dataset$"),

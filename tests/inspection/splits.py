@@ -8,6 +8,7 @@ from PIL import Image
 
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.indexing import open_index
+from glip_pl.data.records import Reader
 from glip_pl.inspection.split_comparison import ComparedSet
 
 BOX = (10, 10, 20, 20)
@@ -40,6 +41,6 @@ def write_split(
     return CocoJson(path, root / split)
 
 
-def compared(name: str, reader: CocoJson, indexes: Path) -> ComparedSet:
+def compared(name: str, reader: Reader, indexes: Path) -> ComparedSet:
     """A split as the set `name`."""
     return ComparedSet(name, reader, open_index(reader, indexes))

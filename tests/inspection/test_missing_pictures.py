@@ -36,9 +36,13 @@ def test_folders_are_listed_once_and_files_are_not_asked_for(
     monkeypatch.setattr(module, "EACH", 2)
     monkeypatch.setattr(ImageFolder, "find", None)
     listed: list[str] = []
-    monkeypatch.setattr(
-        module, "_files", lambda folder, files=module._files: listed.append(folder) or files(folder)
-    )
+    files = module._files
+
+    def counted(folder: str) -> frozenset[str]:
+        listed.append(folder)
+        return files(folder)
+
+    monkeypatch.setattr(module, "_files", counted)
     names = [scene.file_name for scene in SCENES]
     assert missing_pictures(ImageFolder((tmp_path,)), names, "picture").count == 0
     assert len(listed) == 1

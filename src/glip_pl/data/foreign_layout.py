@@ -38,9 +38,10 @@ def not_a_folder(root: Path, setting: str) -> str:
         if root.name.lower().endswith(ARCHIVES):
             return f"{root} is an archive: unpack it and set data.root to the folder that it holds"
         if root.suffix.lower() == ".json":
+            folder = root.parent.parent if root.parent.name == "annotations" else root.parent
             return (
-                f"{root} is a file, and data.root is a folder: set data.root={root.parent} and, "
-                f"unless it is found there by its name, {setting}.train={root.name}"
+                f"{root} is a file, and data.root is a folder: set data.root={folder} and, unless "
+                f"it is found there by its name, {setting}.train={root.relative_to(folder)}"
             )
         return f"{root} is a file: set data.root to the folder of your dataset"
     message = f"no such folder: {root}. Set data.root to the folder of your dataset"

@@ -13,7 +13,7 @@ from glip_pl.data.index import Index
 from glip_pl.data.indexing import source_name
 from glip_pl.data.records import Reader
 from glip_pl.errors import UserError, some
-from glip_pl.inspection.mistakes import Mistake, spelling
+from glip_pl.inspection.mistakes import Mistake, Severity, spelling
 
 NEVER_TRAINED = "names that training lacks"
 NO_BOX = "names without a box in training"
@@ -89,7 +89,7 @@ def _compare_names(trained: ComparedSet, other: ComparedSet, captions: bool) -> 
             f"{trained.source} lacks: {listing}. Give all splits the same categories, or correct "
             "the names"
         )
-        severity = "told" if captions else "stops" if mostly else "fails"
+        severity: Severity = "told" if captions else "stops" if mostly else "fails"
         mistakes.append(Mistake(NEVER_TRAINED, message, severity))
     pairs = {name: by_spelling[spelling(name)] for name in asked if name not in lacking}
     different = [f"{name!r} and {same!r}" for name, same in pairs.items() if name != same]
