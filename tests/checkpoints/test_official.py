@@ -61,6 +61,11 @@ def test_a_file_of_an_official_prompt_tuning_is_read(
     )
 
 
+def test_a_number_of_layers_that_no_release_has_is_refused(keys: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"dyhead_tower\.999999999 has the number of a layer"):
+        official.our_names([*keys, "rpn.head.dyhead_tower.999999999.x"])
+
+
 def test_a_missing_key_is_named(keys: dict[str, Any]) -> None:
     incomplete = [key for key in keys if "bbox_pred" not in key]
     with pytest.raises(UserError, match=r"are missing: rpn\.head\.bbox_pred"):

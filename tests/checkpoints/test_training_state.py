@@ -33,5 +33,5 @@ def test_the_counters_of_the_training_are_needed() -> None:
 
 
 def test_weights_are_checked() -> None:
-    with pytest.raises(UserError, match="is no readable checkpoint: the weight model.x"):
+    with pytest.raises(UserError, match=r"is no readable checkpoint: the weight model\.x"):
         check_training_state({**STATE, "state_dict": {"model.x": "text"}}, FILE)

@@ -1,3 +1,5 @@
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -8,10 +10,15 @@ from glip_pl.checkpoints import writing
 from glip_pl.checkpoints.reading import read_checkpoint
 from glip_pl.checkpoints.writing import write_tensors, write_weights
 from glip_pl.errors import UserError
+from glip_pl.files.writing import partial_path
 
 
 def test_written_weights_are_read_with_their_settings(tmp_path: Path) -> None:
     path = tmp_path / "new" / "weights.safetensors"
+    path.parent.mkdir()
+    left = partial_path(path)  # by a process that was killed a minute ago
+    left.touch()
+    os.utime(left, (time.time() - writing.LEFT,) * 2)
     weights = {"a": torch.arange(6.0).view(2, 3).T, "b": torch.tensor(3)}  # `a` is not contiguous
     config = {"model": {"layers": 6}, "tokenizer": "bert", "eval_transform": {"max_side": 1333}}
     write_weights(weights, config, path)

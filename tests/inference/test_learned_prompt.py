@@ -217,6 +217,14 @@ def test_broken_texts_of_a_prompt_are_refused(metadata: object, tmp_path: Path) 
         read_prompt(prompt_file(tmp_path / "odd.safetensors", metadata))
 
 
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
+def test_a_prompt_has_the_type_of_the_weights(kind: torch.dtype, tmp_path: Path) -> None:
+    tensors = {"hidden": torch.ones(2, 4, dtype=kind), "deeper": torch.zeros(0, 2, 4, dtype=kind)}
+    learned = read_prompt(prompt_file(tmp_path / "other.safetensors", **tensors))
+    assert learned.hidden.equal(torch.ones(2, 4))
+    assert learned.deeper.dtype == torch.float32
+
+
 def test_infinite_values_of_a_prompt_give_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,9 +1,12 @@
 """The shipped models are built from YAML alone, and run."""
 
+from typing import Any
+
 import pytest
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 
 from glip_pl.files.shipped_settings import compose_shipped
 from glip_pl.losses.grounding import GroundingLoss
@@ -96,3 +99,23 @@ def test_a_learned_prompt_has_a_table_for_each_fusion(batch: Batch) -> None:
         by_hand = model.head(model.dynamic_convs[1](levels), text)
     assert out.alignment.equal(by_hand.alignment)
     assert out.deltas.equal(by_hand.deltas)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"channels": 16}, r"model\.channels=16: it must be a multiple of 16, and more than 16"),
+        ({"channels": 100}, r"model\.channels=100: it must be a multiple"),
+        (
+            {"image_encoder": {"output_stride": 8}},
+            r"have the strides \(8, 8, 8\), not \(8, 16",
+        ),
+        ({"image_encoder": {"stages": [1, 2, 3]}}, r"have the strides \(4, 8, 16\), not"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(settings: dict[str, Any], message: str) -> None:
+    model = compose_shipped("train").model
+    pretrained = {"image_encoder": {"weights": None}, "text_encoder": {"pretrained": False}}
+    OmegaConf.set_struct(model, False)
+    with torch.device("meta"), pytest.raises(InstantiationException, match=message):
+        instantiate(OmegaConf.merge(model, pretrained, settings))

@@ -74,9 +74,17 @@ class Evil:
 def test_weights_that_would_run_code_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 1}')
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 0}')
     torch.save({"x": Evil()}, tmp_path / "pytorch_model.bin")
     with pytest.raises(UserError, match="holds more than tensors, which is not read") as raised:
         load_bert(str(tmp_path), pretrained=True)
     assert "weights_only" not in str(raised.value)
     assert "code from a file ran" not in capsys.readouterr().out
+
+
+def test_a_tokenizer_with_unknown_tokens_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 0}')
+    encoder = TextEncoder(str(tmp_path), pretrained=False)
+    encoder.check_tokenizer(30522)
+    with pytest.raises(UserError, match="has 30523 tokens and the text encoder knows 30522"):
+        encoder.check_tokenizer(30523)

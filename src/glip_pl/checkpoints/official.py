@@ -20,6 +20,9 @@ LARGE_WIDTH = 192
 TOWER = "rpn.head.dyhead_tower"
 """Official name of the sequence of fusions, text layers and dynamic convolutions."""
 
+MAX_MODULES = 999
+"""Most modules of a tower that is converted; that of GLIP-L has 24."""
+
 DROPPED = (
     (
         r".*\.relative_position_index",
@@ -227,6 +230,10 @@ def _fused(keys: Iterable[str]) -> bool:
 
 
 def _layers(keys: Iterable[str]) -> int:
+    """The number of layers. Raises UserError for a number that no tower has."""
+    keys = list(keys)
     indices = [int(match[1]) for key in keys if (match := re.match(rf"{TOWER}\.(\d+)\.", key))]
     modules = max(indices, default=-1) + 1
+    if modules > MAX_MODULES:
+        raise UserError(f"the key {TOWER}.{modules - 1} has the number of a layer that no GLIP has")
     return modules // 3 if _fused(keys) else modules

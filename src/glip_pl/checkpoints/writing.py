@@ -10,7 +10,11 @@ from torch import Tensor
 
 from glip_pl.checkpoints.reading import CONFIG_KEY
 from glip_pl.errors import UserError, first_line
+from glip_pl.files.leftovers import remove_leftovers
 from glip_pl.files.writing import write_whole
+
+LEFT = 60.0
+"""Seconds after which an unfinished file that nothing was added to belongs to no living process."""
 
 
 def write_weights(weights: Mapping[str, Tensor], config: dict[str, Any], path: Path) -> None:
@@ -30,6 +34,7 @@ def write_weights(weights: Mapping[str, Tensor], config: dict[str, Any], path: P
 
 def write_tensors(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
     """Write tensors and metadata as safetensors, whole or not at all."""
+    remove_leftovers(path, unchanged_for=LEFT)
     with write_whole(path) as partial:
         # The format requires contiguous tensors.
         save_file({name: value.contiguous() for name, value in tensors.items()}, partial, metadata)

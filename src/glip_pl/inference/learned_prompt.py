@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,7 +127,7 @@ def read_prompt(path: Path) -> LearnedPrompt:
         check_header(path)
         with safe_open(path, framework="pt") as file:
             metadata = parsed_settings((file.metadata() or {})[KEY])
-        tensors = load_file(path)
+        tensors = _in_single_precision(load_file(path))
         phrases = tuple(
             tuple((int(start), int(end)) for start, end in phrase) for phrase in metadata["phrases"]
         )
@@ -148,6 +149,14 @@ def read_prompt(path: Path) -> LearnedPrompt:
     return learned
 
 
+def _in_single_precision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors in the type of a model's weights."""
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in tensors.items()
+    }
+
+
 def _check_fit(learned: LearnedPrompt, path: Path) -> None:
     """Raise UserError unless tensors, phrases and caption fit each other."""
     prompt, hidden, deeper = learned.prompt, learned.hidden, learned.deeper
@@ -157,8 +166,7 @@ def _check_fit(learned: LearnedPrompt, path: Path) -> None:
         and 1 <= len(hidden) <= MAX_TOKENS
         and deeper.dim() == 3
         and deeper.shape[1:] == hidden.shape
-        and hidden.is_floating_point()
-        and hidden.dtype == deeper.dtype
+        and hidden.dtype == deeper.dtype == torch.float32
         and learned.phrase_masks.shape == (len(prompt.phrases), len(hidden))
         and learned.phrase_masks.dtype == torch.bool
     )

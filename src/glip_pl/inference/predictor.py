@@ -38,6 +38,7 @@ class Predictor:
     def __init__(
         self, model: GLIP, tokenizer: Tokenizer, transform: ResizeFlip, decoder: Decoder
     ) -> None:
+        model.text_encoder.check_tokenizer(len(tokenizer))
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.transform = transform

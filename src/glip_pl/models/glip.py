@@ -5,13 +5,16 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from glip_pl.errors import UserError
-from glip_pl.models.dynamic_head import DynamicConv
+from glip_pl.models.dynamic_head import GROUPS, DynamicConv
 from glip_pl.models.fpn import FPN
 from glip_pl.models.grounding_head import GroundingHead
 from glip_pl.models.image_encoder import ImageEncoder
 from glip_pl.models.prompt_tuning import ROWS, PromptTables
 from glip_pl.models.text_encoder import TextEncoder
 from glip_pl.types import Output, TextFeatures
+
+STRIDES = (8, 16, 32)
+"""Pixels per position of the stages of the image encoder, C3 to C5."""
 
 
 class GLIP(nn.Module):
@@ -37,9 +40,11 @@ class GLIP(nn.Module):
         `prompts` is the number of tables of a learned prompt, each for the first `prompt_rows`
         tokens (models/prompt_tuning.py). The logits and box codes of the head have learned
         scales: a larger `initial_gain` lets short trainings learn sooner; the released models
-        start at 1. Raises UserError if there are more tables than `readings`.
+        start at 1. Raises UserError if there are more tables than `readings`, or if the parts do
+        not fit each other.
         """
         super().__init__()
+        _check_parts(image_encoder, channels)
         self.image_encoder = image_encoder
         self.text_encoder = text_encoder
         self.fpn = FPN(image_encoder.channels, channels, drop_block)
@@ -92,3 +97,16 @@ class GLIP(nn.Module):
     def forward(self, images: Tensor, sizes: Tensor, tokens: Tensor, mask: Tensor) -> Output:
         """Predictions for padded uint8 images (B, 3, H, W), true sizes (B, 2), tokens (B, T)."""
         return self.ground(self.encode_image(images, sizes), self.encode_text(tokens, mask))
+
+
+def _check_parts(image_encoder: ImageEncoder, channels: int) -> None:
+    """Raise UserError unless the dynamic head can read the pyramid of an image encoder."""
+    if image_encoder.strides != STRIDES:
+        raise UserError(
+            f"model.image_encoder: its stages have the strides {image_encoder.strides}, not "
+            f"{STRIDES}: choose others with model.image_encoder.stages"
+        )
+    if channels % GROUPS or channels <= GROUPS:  # a group needs two values in a map of one pixel
+        raise UserError(
+            f"model.channels={channels}: it must be a multiple of {GROUPS}, and more than {GROUPS}"
+        )

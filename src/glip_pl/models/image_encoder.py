@@ -45,6 +45,7 @@ class ImageEncoder(nn.Module):
                 "the weights"
             ) from error
         self.channels: tuple[int, ...] = tuple(self.body.feature_info.channels())
+        self.strides: tuple[int, ...] = tuple(self.body.feature_info.reduction())
         # Stages of transformers are (B, h, w, C), and GLIP normalises each by its own LayerNorm.
         self.channels_last = "NHWC" in str(getattr(self.body, "output_fmt", "NCHW"))
         self.norms = nn.ModuleList(

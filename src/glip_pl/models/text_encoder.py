@@ -80,11 +80,20 @@ class TextEncoder(nn.Module):
         self.bert = load_bert(source, pretrained)
         config: Any = self.bert.config  # transformers has no types here
         self.dim: int = config.hidden_size
+        self.vocabulary: int = config.vocab_size
         count: int = config.num_hidden_layers
         if layers is not None and not (layers and set(layers) <= set(range(count + 1))):
             raise UserError(
                 f"model.text_encoder.layers={list(layers)}: {source} has the layers 0 (embeddings) "
                 f"to {count}; null takes the last one"
+            )
+
+    def check_tokenizer(self, tokens: int) -> None:
+        """Raise UserError if a tokenizer of so many tokens has tokens that this BERT lacks."""
+        if tokens > self.vocabulary:
+            raise UserError(
+                f"the tokenizer has {tokens} tokens and the text encoder knows {self.vocabulary}: "
+                "set tokenizer.source to the tokenizer of the text encoder"
             )
 
     def forward(self, tokens: Tensor, mask: Tensor) -> TextFeatures:

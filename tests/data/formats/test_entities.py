@@ -37,6 +37,9 @@ def test_missing_and_malformed_files_are_named(root: Path) -> None:
     (root / "Annotations/7.xml").write_text(XML.replace("<xmin>5", "<xmin>wide"))
     with pytest.raises(UserError, match=r"cannot read the boxes .*7\.xml"):
         read_entities(root, "7")
+    (root / "Annotations/7.xml").write_text(f"<!DOCTYPE a>{XML}")
+    with pytest.raises(UserError, match=r"7\.xml: it declares a document type"):
+        read_entities(root, "7")
     (root / "Annotations/7.xml").write_text(XML)
     (root / "Sentences/7.txt").unlink()
     with pytest.raises(UserError, match=r"cannot read the sentences .*7\.txt"):

@@ -4,10 +4,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree.ElementTree import ParseError, parse
+from xml.etree.ElementTree import ParseError
 
 from glip_pl.data.images import inside
 from glip_pl.errors import UserError
+from glip_pl.files.plain_xml import read_plain_xml
 
 _PHRASE = re.compile(r"\[/EN#(\d+)((?:/[^\s/]+)*)\s")
 """The mark before a phrase, such as "[/EN#12/people/other ": coreference chain and kinds."""
@@ -51,7 +52,7 @@ def _read_boxes(path: Path) -> dict[str, list[Box]]:
     """Boxes by the number of their coreference chain; an object may belong to several chains."""
     boxes: dict[str, list[Box]] = {}
     try:
-        for node in parse(path).getroot().iter("object"):
+        for node in read_plain_xml(path).iter("object"):
             corners = node.find("bndbox")
             if corners is None:
                 continue  # it is the whole scene, or not visible

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError, fromstring
+from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
 from PIL import Image
@@ -16,6 +16,7 @@ from glip_pl.data.picture_names import FolderNames
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record, box_array
 from glip_pl.errors import UserError
+from glip_pl.files.plain_xml import read_plain_xml
 
 MALFORMED = (OSError, ParseError, AttributeError, TypeError, ValueError, LookupError)
 """Errors that reading a damaged XML file raises; LookupError for an unknown encoding."""
@@ -109,10 +110,7 @@ class _Pictures:
 
 def _tree(file: Path) -> Element:
     """The root of an XML file. Raises one of MALFORMED if it is not VOC's."""
-    content = file.read_bytes()
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise ValueError("it declares a document type, which may expand without end")
-    tree = fromstring(content)
+    tree = read_plain_xml(file)
     if tree.tag != "annotation":
         raise ValueError(f"its root is <{tree.tag:.40}>, not <annotation>")
     return tree
