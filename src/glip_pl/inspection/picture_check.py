@@ -65,13 +65,11 @@ def _header(images: Images, name: str) -> Image.Image:
     assert isinstance(images, ImageFolder)
     path = images.find(name)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
-                if image.format == "PNG":  # Pillow would decode it to look for EXIF behind pixels
-                    image.info.setdefault("exif", b"")
-                image.getexif()  # Pillow keeps it after the file is closed
-                return image
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
+            if image.format == "PNG":  # Pillow would decode it to look for EXIF behind the pixels
+                image.info.setdefault("exif", b"")
+            image.getexif()  # Pillow keeps it after the file is closed
+            return image
     except Exception:  # Pillow raises many kinds; what training would say is the better message
         return images.load(name)
 
