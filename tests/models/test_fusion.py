@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -86,3 +88,9 @@ def test_heads_that_do_not_divide_their_width_are_refused(
 ) -> None:
     with pytest.raises(UserError, match=message):
         DeepFusion(16, 24, 0.5, inner_dim=32, heads=heads, text_heads=text_heads)
+
+
+@pytest.mark.parametrize("dropout", [-0.1, 2, float("nan"), "0.1", [0.1], None])
+def test_dropout_is_a_probability(dropout: Any) -> None:
+    with pytest.raises(UserError, match=r"model\.fusion\.dropout=.*: it must be a number"):
+        DeepFusion(16, 24, 0.5, inner_dim=32, heads=2, text_heads=3, dropout=dropout)

@@ -233,3 +233,21 @@ def odd_entry(content: bytes, random: Random) -> bytes:
     out = io.BytesIO()
     torch.save(entries, out, _use_new_zipfile_serialization=content[:2] == b"PK")
     return out.getvalue()
+
+
+ODD_KEYS = ["_target_", "_args_", "_partial_", "_recursive_", "_convert_", "output_stride", "name"]
+
+
+def odd_settings(content: bytes, random: Random) -> bytes:
+    """A file of torch.save whose entry `glip_pl` has odd values, or keys of Hydra and timm."""
+    entries = torch.load(io.BytesIO(content), weights_only=True)
+    node = random.choice(_containers(entries["glip_pl"], []))
+    key = random.choice(list(node) if isinstance(node, dict) else range(len(node)))
+    if isinstance(node, dict) and random.random() < 0.3:
+        key = random.choice(ODD_KEYS)
+    old = node.get(key) if isinstance(node, dict) else node[key]
+    near = [old + 1, old - 1, old * 2, -old, 0] if isinstance(old, int | float) else []
+    node[key] = random.choice([*ODD_ENTRIES, *near, *near, *near, [old], {"a": old}, str(old)])
+    out = io.BytesIO()
+    torch.save(entries, out)
+    return out.getvalue()

@@ -45,6 +45,7 @@ from tests.reliability.mutations import (
     odd_json,
     odd_line,
     odd_member,
+    odd_settings,
     odd_word,
     overwritten,
 )
@@ -80,6 +81,8 @@ def checkpoints(folder: Path, text_folder: Path) -> Iterator[Subject]:
     config = tiny.config_of(text_folder)
     own = tiny.write_own(folder / "own.ckpt", config)
     yield Subject("own checkpoint", [own], lambda: tiny.detected(own), ENTRIES)
+    asked = tiny.write_own(folder / "settings.ckpt", config)
+    yield Subject("settings in it", [asked], lambda: tiny.detected(asked), [odd_settings])
     old = tiny.write_own(folder / "old.ckpt", config, _use_new_zipfile_serialization=False)
     yield Subject("checkpoint, no zip archive", [old], lambda: tiny.detected(old), ENTRIES)
     lora = tiny.write_own(folder / "lora.ckpt", config, lora=True)

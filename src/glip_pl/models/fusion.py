@@ -95,10 +95,12 @@ class DeepFusion(nn.Module):
         text_heads: int,
         dropout: float = 0.1,
     ) -> None:
-        """Raises UserError if the heads do not divide their width."""
+        """Raises UserError if the heads do not divide their width, or for another dropout."""
         super().__init__()
         _check_heads("heads", heads, "inner_dim", inner_dim)
         _check_heads("text_heads", text_heads, "the width of the text encoder", text_dim)
+        if not isinstance(dropout, int | float) or not 0 <= dropout <= 1:
+            raise UserError(f"model.fusion.dropout={dropout}: it must be a number from 0 to 1")
         self.cross_attention = CrossAttention(
             image_dim, text_dim, inner_dim, heads, dropout, initial_scale
         )
