@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from glip_pl.data import picture_names
 from glip_pl.data.picture_names import FolderNames, folded, is_file, other_names
 
 
@@ -53,9 +54,20 @@ def test_a_similar_name_is_one_with_few_other_letters_and_no_other_number(tmp_pa
         (tmp_path / name).touch()
     names = FolderNames()
     assert names.similar(tmp_path, "frame_7.jpg") is None
+    assert names.similar(tmp_path, "rame_6.jpg") == "frame_6.jpg"
+    assert names.similar(tmp_path, "at_1.jpg") is None
     assert names.similar(tmp_path, "frame_6.png") == "frame_6.jpg"
     assert names.similar(tmp_path, "my photo.jpg") == "my_photo.jpg"
     assert names.similar(tmp_path, "cat_1.jpg") == "cat_1_jpg.rf.0f.jpg"
+
+
+def test_the_search_for_similar_names_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_names, "SEARCHED", 4)
+    for name in ("frame.jpg", "cat.jpg"):
+        (tmp_path / name).touch()
+    names = FolderNames()
+    found = [names.similar(tmp_path, "frame.png") for _ in range(4)]
+    assert found == ["frame.jpg", "frame.jpg", "frame.jpg", None]
 
 
 def test_a_folder_is_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

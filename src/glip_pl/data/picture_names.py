@@ -21,7 +21,10 @@ ALIKE = 0.75
 """Similarity from which a name is suggested in place of a missing one."""
 
 COMPARED = 1000
-"""Names that are compared letter by letter at most."""
+"""Names of a folder that are compared letter by letter at most."""
+
+SEARCHED = 1_000_000
+"""Names that are looked through for similar ones in all: this takes about a second."""
 
 
 def other_names(name: str) -> Iterator[tuple[str, ...]]:
@@ -63,6 +66,7 @@ class FolderNames:
 
     def __init__(self) -> None:
         self._listings: dict[Path, dict[str, str]] = {}
+        self._searched = 0  # names that were looked through for similar ones
 
     def find(self, folder: Path, parts: Iterable[str]) -> Path | None:
         """The file at a relative path, in any letter case; None if there is none, or several."""
@@ -78,13 +82,19 @@ class FolderNames:
         """The name of a file in a folder that may be meant by `name`; None if there is none.
 
         It holds the whole `name` without its suffix, or differs from it in few letters and in no
-        number: beside frame_7.jpg, frame_6.jpg is no mistake.
+        number: beside frame_7.jpg, frame_6.jpg is no mistake. After SEARCHED names the answer is
+        None, because of many missing pictures only the first are shown.
         """
+        names = self._listing(folder).values()
+        self._searched += len(names)
+        if self._searched > SEARCHED + len(names):
+            return None
         stem, digits = folded(Path(name).stem), _digits(name)
+        whole = re.compile(rf"(?<![a-z0-9]){re.escape(stem)}(?![a-z0-9])")
         longer: list[str] = []
         close: dict[str, str] = {}
-        for other in self._listing(folder).values():
-            if len(stem) > 2 and stem in folded(other):
+        for other in names:
+            if whole.search(folded(other)):
                 longer.append(other)
             elif _digits(other) == digits and len(close) < COMPARED:
                 close[folded(Path(other).stem)] = other
