@@ -42,6 +42,14 @@ def test_each_set_is_logged_with_its_file(build: Build, caplog: pytest.LogCaptur
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
+def test_a_validation_on_the_training_set_is_warned_of(
+    build: Build, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = build("data.annotations.val=annotations/train.json")
+    check_before_training(data, mistakes="stop", pictures=False)
+    assert "data.val.custom: the same as data.train.custom, so its figures" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("of_val", "said"),
     [

@@ -59,7 +59,10 @@ def _distinct(data: GroundingDataModule) -> dict[str, GroundedDataset]:
             if one.reader == dataset.reader and len(one) >= len(dataset)
         ]
         if same:
-            log.info("%s: the same as %s", _setting(name), _setting(same[0]))
+            on_training = same[0].startswith("train/") and not name.startswith("train/")
+            remark = ", so its figures are too good" if on_training else ""
+            level = logging.WARNING if on_training else logging.INFO
+            log.log(level, "%s: the same as %s%s", _setting(name), _setting(same[0]), remark)
             continue
         datasets[name] = dataset
         index = dataset.index

@@ -56,8 +56,11 @@ def configured_sets(config: DictConfig) -> list[NamedSet]:
     for name in chosen_names(config.sets, list(nodes)):
         node = nodes[name]
         named_set = _named_set(name, node.dataset if name.startswith("train/") else node)
-        if not any(named_set.reader == other.reader for other in sets):
+        same = next((other for other in sets if named_set.reader == other.reader), None)
+        if same is None:
             sets.append(named_set)
+        else:
+            print(f"{name}: the same as {same.name}")
     return sets
 
 
