@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from glip_pl.inference import evaluation_cache
-from glip_pl.inference.evaluation_cache import EvaluationCache
+from glip_pl.inference.evaluation_cache import EvaluationCache, log_others
 from glip_pl.types import Detections
 
 
@@ -31,6 +31,24 @@ def test_every_image_comes_back_with_its_detections(tmp_path: Path) -> None:
     assert {path.suffix for path in (tmp_path / "set").iterdir()} == {".safetensors"}
     first.remove()
     assert EvaluationCache(tmp_path / "set").load() == {}
+
+
+def test_unfinished_evaluations_are_removed_when_finished_and_else_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two = (EvaluationCache(tmp_path / "key" / name) for name in ("one", "two"))
+    for cache in (one, two):
+        cache.add([1], [random_detections(2)])
+        cache.save()
+    with caplog.at_level("INFO", logger="glip_pl"):
+        log_others(tmp_path / "key")
+        assert caplog.text == ""
+        log_others(tmp_path / "other_key")
+    assert "has 1 unfinished evaluations of other weights or settings (0.0 MB)" in caplog.text
+    one.remove()
+    assert list((tmp_path / "key").iterdir()) == [two.folder]
+    two.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_files_are_written_at_intervals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.formats.odvg import OdvgJsonl
 from glip_pl.data.indexing import open_index
+from glip_pl.files.writing import partial_path
 from tests.labelling.small_jobs import captions, labelled
 
 
@@ -27,7 +28,11 @@ def test_an_unreadable_picture_is_counted_and_named(
     broken = pictures / captions(world)[2][0]
     broken.write_bytes(b"no picture")
     source = ["source=coco_captions", f"source.annotations={path}", f"source.images={pictures}"]
+    (tmp_path / "out").mkdir()
+    left = partial_path(tmp_path / "out" / "annotations.jsonl")
+    left.write_bytes(b"half of the lines, left by a killed process")
     output = labelled(tmp_path / "out", finding, *source, "shard_size=2")
+    assert not left.exists()
     report = json.loads((output / "report.json").read_text())
     assert report["captions"] == 5
     assert report["pictures"] == 4

@@ -1,5 +1,7 @@
 """Which run a training continues, and which folder belongs to it."""
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,15 @@ from omegaconf import DictConfig, OmegaConf
 from glip_pl.checkpoints.reading import read_checkpoint
 from glip_pl.checkpoints.writing import write_weights
 from glip_pl.errors import UserError
-from glip_pl.running.resuming import claim_run, find_resumed, settings_key
+from glip_pl.files.claim import exclusive
+from glip_pl.running.resuming import (
+    claim_run,
+    clear_resumed,
+    find_resumed,
+    hold_run_folder,
+    settings_key,
+)
+from glip_pl.training.checkpoint_io import WholeCheckpointIO
 from tests.conftest import Compose
 
 
@@ -69,3 +79,38 @@ def changed(config: DictConfig, name: str, value: Any) -> DictConfig:
     copied = config.copy()
     OmegaConf.update(copied, name, value)
     return copied
+
+
+class Kill:
+    """Ends the process in the middle of a save."""
+
+    def __reduce__(self) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed_while_saving(path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        WholeCheckpointIO().save_checkpoint({"a": bytes(1000), "b": Kill()}, path)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert [left.suffix for left in path.parent.glob(".*")] == [".partial"]
+
+
+@pytest.mark.parametrize("resumed_in", ["its own folder", "another folder"])
+def test_half_of_a_checkpoint_is_removed_by_the_run_that_resumes(
+    settings: Compose, resumed_in: str
+) -> None:
+    config = settings()
+    last = Path(config.paths.output, "checkpoints", "last.ckpt")
+    last.parent.mkdir(parents=True)
+    last.touch()
+    killed_while_saving(last)
+    if resumed_in == "its own folder":
+        with hold_run_folder(config):
+            pass
+    else:
+        with exclusive(last.parents[1], ""):  # its run is alive: the file may be its own
+            clear_resumed(last)
+            assert len(list(last.parent.iterdir())) == 2
+        clear_resumed(last)
+    assert list(last.parent.iterdir()) == [last]

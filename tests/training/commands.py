@@ -12,6 +12,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
+from pytorch_lightning.utilities import rank_zero_only
+
+from glip_pl.inference import evaluation_cache
 
 PRELOADED = ("glip_pl.train", "glip_pl.evaluate", "glip_pl.pseudo_label", __name__)
 """Modules that the process from which the others are forked has imported."""
@@ -61,16 +64,22 @@ class End:
     struck: bool  # whether it was still running when the signals came
 
 
+def start(command: Command) -> BaseProcess:
+    """Start a command; the first one of a session starts the process from which all are forked."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    process = context.Process(target=command)
+    process.start()
+    return process
+
+
 def run(command: Command, signals: Sequence[signal.Signals] = (), moment: float = 0) -> End:
     """Run a command; after `moment` seconds of CPU time its process group gets the signals.
 
     CPU time, because the clock depends on what else the machine does. A tenth of a second passes
     between two signals.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOADED))
-    process = context.Process(target=command)
-    process.start()
+    process = start(command)
     used, struck = 0.0, False
     while process.is_alive():
         used = max(used, _cpu_seconds(process))
@@ -125,3 +134,28 @@ class KilledInSave:
             return replace(path, target)
 
         Path.replace = kill_in  # type: ignore[method-assign]  # a fault on purpose
+
+
+@dataclass(frozen=True)
+class Place:
+    """Makes a command one of several processes of a training, as launchers such as torchrun do."""
+
+    rank: int
+    count: int
+    port: int
+
+    def __call__(self) -> None:
+        """Set the environment of this process."""
+        place = {"LOCAL_RANK": self.rank, "WORLD_SIZE": self.count, "MASTER_PORT": self.port}
+        os.environ.update({name: str(value) for name, value in place.items()})
+        os.environ.update(MASTER_ADDR="127.0.0.1", NODE_RANK="0")
+        rank_zero_only.rank = self.rank  # which was read from the environment by an import
+
+
+@dataclass(frozen=True)
+class SavesOften:
+    """Lets an evaluation save its detections after every batch."""
+
+    def __call__(self) -> None:
+        """Change the interval in this process."""
+        evaluation_cache.SAVE_INTERVAL = 0

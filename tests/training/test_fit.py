@@ -23,10 +23,10 @@ def shards_of(world: Path, folder: Path) -> Path:
 
 
 def test_resuming_in_mid_epoch_sees_the_rest_of_the_data(
-    world: Path, settings: Compose, tmp_path: Path
+    world: Path, tiny: list[str], settings: Compose, tmp_path: Path
 ) -> None:
     words = [
-        *without_evaluation(world),
+        *without_evaluation(world, *tiny),
         "data.train_transform.flip=0.5",
         "data.workers=2",
         "+data/train@data.train.web=cap4m",
@@ -44,7 +44,9 @@ def test_resuming_in_mid_epoch_sees_the_rest_of_the_data(
     assert content["global_step"] == len(uninterrupted)
 
 
-def test_photographs_with_boxes_and_captions_train_as_a_mix(settings: Compose) -> None:
+def test_photographs_with_boxes_and_captions_train_as_a_mix(
+    tiny: list[str], settings: Compose
+) -> None:
     root = SHARED / "data" / "coco_mini_cc"
     if not root.is_dir():
         pytest.skip("the shared folder with real photographs is not beside this checkout")
@@ -60,6 +62,7 @@ def test_photographs_with_boxes_and_captions_train_as_a_mix(settings: Compose) -
             "data.test=null",
             "data.workers=1",
             "data.batch_size=4",
+            *tiny,
             "trainer=cpu",
             "trainer.max_steps=3",
             "+trainer.enable_progress_bar=false",

@@ -9,7 +9,7 @@ from hydra.errors import InstantiationException
 from PIL import Image
 
 from glip_pl.train import train
-from tests.conftest import MINILM, SMALL, Compose
+from tests.conftest import SMALL, Compose
 
 Tune = Callable[[Path], dict[str, float | None]]
 
@@ -38,14 +38,14 @@ def folder(root: Path, names: Sequence[str], boxed: Sequence[int], images: int =
 
 
 @pytest.fixture
-def tune(settings: Compose, finding: Path) -> Tune:
+def tune(settings: Compose, tiny: list[str], tiny_finding: Path) -> Tune:
     """A short fine-tuning; returns the figures of the test."""
 
     def run(root: Path) -> dict[str, float | None]:
         words = [one for one in SMALL if not one.startswith("data.prepare")]
-        words += ["experiment=finetune_custom", f"data.root={root}", f"ckpt={finding}"]
+        words += ["experiment=finetune_custom", f"data.root={root}", f"ckpt={tiny_finding}"]
         words += ["data.train_transform.max_side=96", "data.eval_transform.max_side=96"]
-        words += [f"tokenizer.source={MINILM}", "+trainer.limit_train_batches=1"]
+        words += [*tiny, "+trainer.limit_train_batches=1"]
         words += ["trainer.max_steps=2", "callbacks.pictures=null"]
         config = settings(words)
         train(config)

@@ -22,9 +22,10 @@ CUT = 3
 
 
 @pytest.fixture(scope="module")
-def words(world: Path) -> list[str]:
+def words(world: Path, tiny: list[str]) -> list[str]:
     """A training of seven steps with a moving average, dropout and flips."""
-    return without_evaluation(world, "data.train_transform.flip=0.5", "callbacks.ema.decay=0.9")
+    changes = ("data.train_transform.flip=0.5", "callbacks.ema.decay=0.9")
+    return without_evaluation(world, *tiny, *changes)
 
 
 @pytest.fixture(scope="module")

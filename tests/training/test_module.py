@@ -1,33 +1,35 @@
 """The Lightning module in real trainings on a tiny world."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from hydra.utils import instantiate
+from lightning_fabric.plugins.environments.lightning import find_free_network_port
 
 from glip_pl.data.dataset_factory import evaluation_set
 from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.train import Run
 from tests.conftest import SMALL, Compose
+from tests.training.commands import Command, Place, start
 from tests.training.short_runs import fit, logged, without_evaluation
 
 
-def test_four_images_are_overfitted(world: Path, settings: Compose) -> None:
+@pytest.mark.parametrize(
+    ("images", "steps"), [(1, 80), pytest.param(4, 240, marks=pytest.mark.slow)]
+)
+def test_images_are_overfitted(world: Path, settings: Compose, images: int, steps: int) -> None:
     """Wrong anchors, targets, spans or decoding would each keep the AP50 below 0.9."""
     config = settings(
         [
             *SMALL,
             f"data.root={world}",
             "data.train.captions=null",
-            "+data.train.detection.dataset.limit=4",
-            "data.train.detection.weight=240",
+            f"+data.train.detection.dataset.limit={images}",
+            f"data.train.detection.weight={steps}",
             "data.val=null",
             "data.test=null",
-            "data.batch_size=4",
+            f"data.batch_size={images}",
             "callbacks.ema=null",
             "callbacks.best=null",
             "callbacks.last=null",
@@ -75,44 +77,29 @@ def test_a_loss_that_is_not_finite_stops_with_advice(world: Path, settings: Comp
         fit(settings(without_evaluation(world)), change=break_model)
 
 
-@pytest.mark.parametrize("processes", [2])
-def test_two_processes_give_the_losses_of_one(world: Path, tmp_path: Path, processes: int) -> None:
-    """Real gloo processes, launched by Lightning; the same joint batch gives the same losses."""
+def test_two_processes_give_the_losses_of_one(world: Path, tiny: list[str], tmp_path: Path) -> None:
+    """Real gloo processes; the same joint batch gives the same losses."""
     common = [
         *[override for override in SMALL if override != "trainer=cpu"],
-        f"data.root={world}",
+        *(*tiny, f"data.root={world}", "trainer.max_epochs=1"),
         "data.val.seen.limit=3",  # does not divide by the processes
-        "data.test=null",
-        "data.train.detection.weight=0",
-        "callbacks.best=null",
-        "callbacks.pictures=null",
-        "callbacks.ema=null",
-        "callbacks.last=null",
-        "model.fusion.dropout=0",
-        "trainer.max_epochs=1",
-        "++trainer.accelerator=cpu",
-        "trainer.precision=32-true",
+        *("data.test=null", "data.train.detection.weight=0", "model.fusion.dropout=0"),
+        *(f"callbacks.{name}=null" for name in ("best", "pictures", "ema", "last", "parts")),
+        *("++trainer.accelerator=cpu", "trainer.precision=32-true"),
     ]
-    logs = []
-    for count in (1, processes):
-        output = tmp_path / str(count)
-        overrides = [
-            *common,
-            "trainer=ddp" if count > 1 else "trainer=cpu",
-            f"trainer.devices={count}",
-            f"data.batch_size={4 // count}",
-            f"hydra.run.dir={output}",
-        ]
-        subprocess.run(
-            [sys.executable, "-m", "glip_pl.train", *overrides],
-            check=True,
-            capture_output=True,
-            cwd=tmp_path,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        logs.append(logged(output))
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    one = [*common, "trainer=cpu", "data.batch_size=4", f"hydra.run.dir={alone}"]
+    two = [*common, "trainer=ddp", "trainer.devices=2", "data.batch_size=2"]
+    two.append(f"hydra.run.dir={together}")
+    port = find_free_network_port()
+    commands = [Command("glip_pl.train", one, tmp_path)]
+    commands += [Command("glip_pl.train", two, tmp_path, Place(rank, 2, port)) for rank in range(2)]
+    for process in [start(command) for command in commands]:
+        process.join()
+        assert process.exitcode == 0, (tmp_path / "log.txt").read_text()
+    logs = [logged(folder) for folder in (alone, together)]
     for name in ("train/alignment", "train/box", "train/centerness"):
-        alone, together = ([float(row[name]) for row in log if row.get(name)] for log in logs)
-        assert len(alone) == 4
+        expected, found = ([float(row[name]) for row in log if row.get(name)] for log in logs)
+        assert len(expected) == 4
         # Only rank 0 logs: its own terms differ, so the mean over ranks must be what is logged.
-        assert together == pytest.approx(alone, rel=2e-3)
+        assert found == pytest.approx(expected, rel=2e-3)

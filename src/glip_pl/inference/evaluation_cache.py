@@ -6,6 +6,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -66,9 +67,23 @@ class EvaluationCache:
         return detections
 
     def remove(self) -> None:
-        """Delete all files and everything that was added: the evaluation is finished."""
+        """Delete all files and everything that was added: the evaluation is finished.
+
+        The folder around them is removed with the last of its sets.
+        """
         self.unsaved = []
         shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):  # there are other sets
+            self.folder.parent.rmdir()
+
+
+def log_others(folder: Path) -> None:
+    """Tell what unfinished evaluations beside that of `folder` hold on the disk."""
+    others = [path for path in folder.parent.glob("*") if path.name != folder.name]
+    size = sum(file.stat().st_size for path in others for file in path.rglob("*.safetensors"))
+    if others:
+        message = "%s has %d unfinished evaluations of other weights or settings (%.1f MB)"
+        log.info(message, folder.parent, len(others), size / 1e6)
 
 
 def _read(path: Path) -> dict[str, Tensor]:

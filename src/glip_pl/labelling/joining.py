@@ -5,12 +5,18 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from filelock import FileLock
+
 from glip_pl.data.formats.mdetr_writer import write_mdetr
+from glip_pl.files.leftovers import remove_leftovers
 from glip_pl.files.writing import write_json, write_whole
 from glip_pl.labelling.shards import manifest_path
 from glip_pl.labelling.summary import LabelSummary
 
 log = logging.getLogger(__name__)
+
+JOINED = ("report.json", "annotations.jsonl", "annotations.json")
+"""Files that are made of all shards."""
 
 SHOWN_PROBLEMS = 5
 """Unreadable pictures that are logged; report.json has all of them."""
@@ -19,16 +25,19 @@ SHOWN_PROBLEMS = 5
 def join_shards(folder: Path, shards: Sequence[Path]) -> LabelSummary:
     """Write report.json, and for shards of ODVG lines annotations.jsonl and annotations.json.
 
-    All shards must be complete.
+    All shards must be complete. Processes that join the same shards wait for each other.
     """
     summary = LabelSummary()
     for shard in shards:
         summary.add_manifest(json.loads(manifest_path(shard).read_text()))
-    write_json(folder / "report.json", summary.report())
+    with FileLock(folder / ".join.lock"):
+        for name in JOINED:
+            remove_leftovers(folder / name)
+        write_json(folder / "report.json", summary.report())
+        if shards and shards[0].suffix == ".jsonl":
+            _join_lines(folder, shards)
     for message in summary.bad_pictures[:SHOWN_PROBLEMS]:
         log.warning("%s", message)
-    if shards and shards[0].suffix == ".jsonl":
-        _join_lines(folder, shards)
     return summary
 
 

@@ -14,10 +14,15 @@ from tests.conftest import SMALL, Compose
 
 
 def test_cached_detections_are_counted_and_their_images_left_out(
-    world: Path, settings: Compose, finding: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    world: Path,
+    settings: Compose,
+    tiny: list[str],
+    tiny_finding: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     sets = [f"data.test.{name}=null" for name in ("rare", "unseen", "synonyms")]
-    config = settings([*SMALL, f"data.root={world}", *sets], "evaluate")
+    config = settings([*SMALL, *tiny, f"data.root={world}", *sets], "evaluate")
     data = build_data(config, train=False)
     box = Detections(torch.tensor([[1.0, 2, 30, 40]]), torch.tensor([0.7]), torch.tensor([3]))
     cache = EvaluationCache(tmp_path / "seen")
@@ -26,7 +31,7 @@ def test_cached_detections_are_counted_and_their_images_left_out(
     resumed = ResumedTest({"seen": EvaluationCache(tmp_path / "seen")})
     assert resumed.done == {"seen": frozenset({2, 3})}
     data.done = resumed.done
-    module = build_module(config, build_model(config, finding), data)
+    module = build_module(config, build_model(config, tiny_finding), data)
     trainer = build_trainer(config, train=False, extra_callbacks=[resumed])
     pl.seed_everything(0)
     with caplog.at_level("INFO", logger="glip_pl"):
