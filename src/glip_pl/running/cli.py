@@ -38,17 +38,10 @@ def command(
         @wraps(task)
         def run_task(config: DictConfig) -> Any:
             try:
-                _check_complete(config)
-                expand_home(config)
-                check_settings(config)
-                if output is not None:
-                    check_folder(Path(OmegaConf.select(config, output)), output)
+                _prepare(config, output)
                 return task(config)
             except (UserError, InstantiationException, OmegaConfBaseException) as error:
-                message = user_message(error)
-                if message is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
-                    raise
-                print(f"error: {message}", file=sys.stderr)
+                _show(error)
                 if config.get("keep_going") is True:  # a sweep continues with its next job
                     return float("nan")
                 sys.exit(EXIT_USER_ERROR)
@@ -66,13 +59,30 @@ def command(
             try:
                 sys.argv[1:] = readable_words(sys.argv[1:])  # Hydra reads them from here
             except UserError as error:
-                print(f"error: {error}", file=sys.stderr)
+                _show(error)
                 sys.exit(EXIT_USER_ERROR)
             return run_with_settings()
 
         return main
 
     return decorate
+
+
+def _prepare(config: DictConfig, output: str | None) -> None:
+    """Check the settings of a command, and expand `~` in them. Raises UserError."""
+    _check_complete(config)
+    expand_home(config)
+    check_settings(config)
+    if output is not None:
+        check_folder(Path(OmegaConf.select(config, output)), output)
+
+
+def _show(error: Exception) -> None:
+    """Print the message of an error; raise it again if it is one of the program."""
+    message = user_message(error)
+    if message is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
+        raise error
+    print(f"error: {message}", file=sys.stderr)
 
 
 def _check_complete(config: DictConfig) -> None:
