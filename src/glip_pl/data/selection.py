@@ -57,10 +57,15 @@ class Selection:
         empty = selected.index.empty
         if not empty.any():
             return
-        fate = "left out of training (keep_empty=true trains on them as background)"
-        if self.keep_empty:
-            kept = int(empty[selected.rows].sum())
-            fate = f"{kept} of these are trained on as background (keep_empty=false: none)"
+        kept = int(empty[selected.rows].sum())
+        if kept:
+            fate = (
+                f"{kept} of these are trained on as background (keep_empty=false leaves them out)"
+            )
+        elif self.keep_empty:
+            fate = "these are not among the chosen images (the settings few_shot and limit)"
+        else:
+            fate = "these are left out of training (keep_empty=true trains on them as background)"
         log.info(
             "%s: nothing is annotated in %d of %d images: %s",
             source,
