@@ -8,6 +8,7 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from glip_pl.data.problems import Problems
 from glip_pl.files.shipped_settings import CONF_DIR
 from glip_pl.inspection.check import check
 from glip_pl.inspection.named_set import NamedSet
@@ -44,6 +45,24 @@ def test_sources_can_be_put_into_any_mix(name: str, settings: Compose) -> None:
     assert plain["_target_"].endswith(".Source")
     for target in targets(plain):
         assert callable(_find(target)), target
+
+
+def test_voc_reads_a_folder_of_the_users_and_its_categories(
+    tmp_path: Path, settings: Compose
+) -> None:
+    """Roboflow's export: XML files beside the pictures of each split."""
+    for split, name in (("train", "platelet"), ("valid", "red cell")):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "a.xml").write_text(
+            f"<annotation><filename>a.jpg</filename><size><width>9</width><height>9</height></size>"
+            f"<object><name>{name}</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>5</xmax>"
+            "<ymax>5</ymax></bndbox></object></annotation>"
+        )
+    data = settings(["data=voc", f"data.root={tmp_path}"]).data
+    for node in (data.train.voc.dataset, data.val.voc):
+        contents = instantiate(node.reader, _convert_="all").read(Problems())
+        assert contents.names == ["platelet", "red cell"]
+        assert len(list(contents.records)) == 1
 
 
 def test_there_are_35_tasks_of_which_13_are_the_papers(settings: Compose) -> None:
