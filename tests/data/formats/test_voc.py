@@ -117,14 +117,6 @@ def test_what_is_wrong_with_a_file_is_named(text: str, message: str, tmp_path: P
         VocXml(tmp_path).read(Problems())
 
 
-def test_a_document_type_cannot_hide_in_another_encoding(tmp_path: Path) -> None:
-    (tmp_path / "Annotations").mkdir()
-    bomb = '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE a [<!ENTITY b "c">]><annotation/>'
-    (tmp_path / "Annotations/a.xml").write_bytes(bomb.encode("utf-16"))
-    with pytest.raises(UserError, match="written in UTF-16"):
-        VocXml(tmp_path).read(Problems())
-
-
 def test_a_picture_with_difficult_objects_alone_is_no_background(tmp_path: Path) -> None:
     difficult = CAT.replace("<bndbox>", "<difficult>1</difficult><bndbox>")
     xml(tmp_path / "Annotations/a.xml", "a.jpg", SIZE + difficult)
