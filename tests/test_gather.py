@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from glip_pl.gather import gather
-from tests.inspection.sweep_folder import write_sweep
+from tests.inspection.sweep_folder import write_run, write_sweep
 
 
 def test_seeds_are_pooled_and_unfinished_runs_named(
@@ -27,3 +27,13 @@ def test_seeds_are_pooled_and_unfinished_runs_named(
     assert {row["runs"] for row in table} == {"2"}
     with Image.open(tmp_path / "gather.png") as picture:
         assert picture.width > 500
+
+
+def test_a_setting_is_no_formula_of_a_spreadsheet(tmp_path: Path) -> None:
+    for number, value in enumerate(["=1+1", "-2", "@SUM(1)", "-1e-3", "plain"]):
+        write_run(tmp_path / str(number), [f"a={value}"], 0.5)
+    config = {"sweep": str(tmp_path), "set": None, "figure": "AP", "axis": "a", "pooled": []}
+    gather(OmegaConf.create(config))
+    with (tmp_path / "gather.csv").open() as file:
+        cells = [row["a"] for row in csv.DictReader(file)]
+    assert cells == ["'=1+1", "-2", "'@SUM(1)", "-1e-3", "plain"]

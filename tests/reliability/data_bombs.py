@@ -73,7 +73,7 @@ def _gathered(path: Path) -> object:
 
 
 def gather_settings(folder: Path) -> dict[str, Any]:
-    return {"sweep": str(folder), "set": None, "figure": "AP", "axis": None, "pooled": []}
+    return {"sweep": str(folder), "set": None, "figure": "AP", "axis": "a", "pooled": []}
 
 
 def _unsafe_yaml(path: Path) -> None:
@@ -281,7 +281,7 @@ def _predicted(path: Path) -> None:
     nothing = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
     content = path.read_text()
     predictions.add(Path("a.png"), Image.new("RGB", (9, 9)), nothing)
-    predictions.write_report()
+    predictions.write_report({})
     path.write_text(content)
     if not (path.parents[1] / "secret.png").exists():
         (path.parents[1] / MARK).touch()
