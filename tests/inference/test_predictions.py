@@ -31,20 +31,14 @@ def test_files_of_the_same_name_do_not_replace_each_other(tmp_path: Path) -> Non
     assert (first["width"], first["height"]) == (9, 8)
 
 
-def test_no_report_is_written_without_a_prediction(tmp_path: Path) -> None:
-    predictions = Predictions(tmp_path, PROMPT)
-    predictions.write_report()
-    assert not predictions.report.exists()
-
-
 def test_older_drawings_make_way_for_new_ones_and_nothing_else_does(tmp_path: Path) -> None:
     image = Image.new("RGB", (9, 8))
     (tmp_path / "mine.png").touch()
     for names in (("a.jpg", "b.jpg"), ("b.jpg", "c.jpg")):
-        predictions = Predictions(tmp_path, PROMPT, {"threshold": 0.3})
+        predictions = Predictions(tmp_path, PROMPT)
         for name in names:
             predictions.add(Path(name), image, NOTHING)
-        predictions.write_report()
+        predictions.write_report({"threshold": 0.3})
     found = sorted(path.name for path in tmp_path.iterdir())
     assert found == ["b_jpg.png", "c_jpg.png", "mine.png", "predictions.json"]
     assert json.loads(predictions.report.read_text())["threshold"] == 0.3
@@ -56,14 +50,14 @@ def test_pictures_that_are_read_are_neither_removed_nor_replaced(tmp_path: Path)
     first = Predictions(tmp_path, PROMPT)
     first.add(Path("a.png"), image, NOTHING)
     first.add(Path("a_png.jpg"), image, NOTHING)
-    first.write_report()
+    first.write_report({})
     inputs = [tmp_path / "a_png.png", tmp_path / "a.png"]
     before = inputs[0].read_bytes()
     image.save(inputs[1])
     second = Predictions(tmp_path, PROMPT, inputs=frozenset(path.resolve() for path in inputs))
     for path in inputs:
         second.add(path, Image.new("RGB", (5, 5)), NOTHING)
-    second.write_report()
+    second.write_report({})
     assert inputs[0].read_bytes() == before
     assert not (tmp_path / "a_png_jpg.png").exists()
 

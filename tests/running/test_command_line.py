@@ -80,7 +80,34 @@ def test_options_and_sweeps_stay() -> None:
     assert readable_words(words) == words
 
 
-@pytest.mark.parametrize("word", ["data.prompts=a's", "name=é", "paths.data=~/x"])
+def test_the_home_folder_in_lists_and_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann's")
+    assert readable_words(["paths.data=~/d"]) == ["paths.data='/home/ann\\'s/d'"]
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert setting("names=[~/a, b]", "names") == ["/home/ann/a", "b"]
+    typed = ["hydra.run.dir=~/r", "+data.x.images=[~/a,~/b]", "source.shards=~/*.tar"]
+    assert readable_words(typed) == [
+        *("hydra.run.dir=/home/ann/r", "+data.x.images=[/home/ann/a,/home/ann/b]"),
+        "source.shards=/home/ann/*.tar",
+    ]
+    sweep = ["-m", "data.root=~/a,~/b", "ckpt=~/été (1).ckpt", "text=~"]
+    assert readable_words(sweep) == [
+        *("-m", "data.root=/home/ann/a,/home/ann/b", "ckpt='/home/ann/été (1).ckpt'", "text='~'")
+    ]
+
+
+def test_a_sweep_takes_one_value_as_typed() -> None:
+    words = readable_words(["-m", "text=a man's hat", "seed=1,2"])
+    assert words == ["-m", "text='a man\\'s hat'", "seed=1,2"]
+
+
+@pytest.mark.parametrize("word", ["logger=null", "data=5", "+data/train@data.train.x=null"])
+def test_a_choice_needs_a_name(word: str) -> None:
+    with pytest.raises(UserError, match=r"=(null|5): must be a choice of conf/"):
+        readable_words([word])
+
+
+@pytest.mark.parametrize("word", ["data.prompts=a's", "+note=é", "callbacks.x=a(b"])
 def test_other_settings_are_refused_with_the_form_to_type(word: str) -> None:
     with pytest.raises(UserError, match="special to Hydra") as raised:
         readable_words([word])
@@ -88,4 +115,4 @@ def test_other_settings_are_refused_with_the_form_to_type(word: str) -> None:
     override = OverridesParser.create().parse_override(typed)
     assert override.value() == word.partition("=")[2]
     with pytest.raises(UserError, match="special to Hydra"):
-        readable_words(["-m", "text=a man's hat"])
+        readable_words(["-m", "text=a man's hat, a cat"])

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def test_people_see_our_figures_above_the_published_ones(
     assert said.index("12.3") < said.index("46.7")
     assert "50.0" in said
     assert "GLIP-T (C)" in said
+
+
+def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    report = replace(REPORT, name="[/]", published={"[/x]": {"AP": 46.7}}, columns=("[/]",))
+    show([report], "[/] of a checkpoint")
+    said = capsys.readouterr().out
+    assert said.startswith("[/] of a checkpoint")
+    assert said.count("[/]") == 3 and "[/x]" in said
 
 
 def test_programs_read_what_the_figures_are_of(tmp_path: Path) -> None:

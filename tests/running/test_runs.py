@@ -18,5 +18,21 @@ def test_the_newest_run_wins(tmp_path: Path) -> None:
         find_checkpoint("best", tmp_path)
     with pytest.raises(UserError, match="is a folder, not a checkpoint"):
         find_checkpoint(str(tmp_path), tmp_path)
-    with pytest.raises(UserError, match=r"no such checkpoint: x\.ckpt"):
+    with pytest.raises(UserError, match=rf"such as {tmp_path}/a/checkpoints/last.ckpt"):
+        find_checkpoint(str(tmp_path), tmp_path)
+    with pytest.raises(UserError, match=r"no such checkpoint: x\.ckpt \(the setting `ckpt`\)"):
         find_checkpoint("x.ckpt", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (None, "before=null names no checkpoint"),
+        ("", "before= names no checkpoint"),
+        ("https://a.b/c.pth", "before=https://a.b/c.pth is an address .* download the file"),
+        (".", r"is a folder.* \(the setting `before`\)"),
+    ],
+)
+def test_what_is_no_file_is_called_so(wanted: str | None, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        find_checkpoint(wanted, tmp_path, "before")

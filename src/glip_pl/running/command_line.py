@@ -46,7 +46,7 @@ def _readable(word: str, sweep: bool) -> str:
         return word
     name = key.lstrip("+")
     if name in LITERAL and not sweep:
-        return _literal(key, typed, _parsed(word))
+        return _literal(key, typed)
     value = typed if name in NOT_PATHS else expanded_list(typed)
     override = _parsed(f"{key}={value}")
     if override is not None:
@@ -79,15 +79,16 @@ def _check_choice(word: str, group: str, override: Override) -> None:
             raise UserError(f"{word}: must be a choice of conf/{group}: {some(choices, 20)}")
 
 
-def _literal(key: str, value: str, override: Override | None) -> str:
+def _literal(key: str, value: str) -> str:
     """The word for a setting that is taken as typed, unless it is null, a list or quoted."""
     is_path = key.lstrip("+") not in NOT_PATHS
+    if is_path and value.startswith("["):
+        value = expanded_list(value)
+    override = _parsed(f"{key}={value}")
     if override is not None and not override.is_sweep_override():
         parsed = override.value()
-        if parsed is None:
+        if parsed is None or isinstance(parsed, list):
             return f"{key}={value}"
-        if isinstance(parsed, list):
-            return f"{key}={expanded_list(value) if is_path else value}"
         if isinstance(parsed, str):
             if not is_path or not parsed.startswith("~"):
                 return f"{key}={value}"
