@@ -9,6 +9,9 @@ from lightning_fabric.strategies.launchers.subprocess_script import _hydra_subpr
 from omegaconf import DictConfig
 
 from glip_pl.running.cli import command
+from tests.conftest import launched
+from tests.reliability.tiny import overrides, write_text_folder
+from tests.training.short_runs import without_evaluation
 
 
 def test_other_processes_of_a_job_run_that_job_in_its_folder(
@@ -32,3 +35,17 @@ def test_other_processes_of_a_job_run_that_job_in_its_folder(
         assert f"optimizer.lr={rate}" in given and "-m" not in given[3:]
         assert f'hydra.run.dir="{folder}"' in given
         assert given[-1] == folder
+
+
+@pytest.mark.slow
+def test_a_sweep_of_jobs_with_two_processes_leaves_one_folder(world: Path, tmp_path: Path) -> None:
+    words = [word for word in without_evaluation(world) if word != "trainer=cpu"]
+    words += [*overrides(write_text_folder(tmp_path / "text")), f"paths.runs={tmp_path}/runs"]
+    words += ["trainer=ddp", "trainer.devices=2", "++trainer.accelerator=cpu"]
+    words += ["trainer.precision=32-true", "trainer.max_steps=1", "optimizer.lr=0.1,0.2"]
+    said = launched([sys.executable, "-m", "glip_pl.train", "-m", *words], tmp_path)
+    (sweep,) = (tmp_path / "runs" / "sweeps").iterdir()
+    assert sorted(path.name for path in sweep.iterdir()) == ["0", "1", "multirun.yaml"], said
+    for job in ("0", "1"):
+        assert (sweep / job / "checkpoints/last.ckpt").is_file(), said
+        assert (sweep / job / "train_ddp_process_1.log").is_file(), said

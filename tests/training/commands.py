@@ -46,7 +46,7 @@ class Command:
         log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        os.fsync = lambda file: None  # no test cuts the power
+        os.fsync = lambda fd: None  # no test cuts the power
         signal.signal(signal.SIGINT, signal.default_int_handler)  # shells switch it off behind "&"
         multiprocessing.set_start_method("fork", force=True)  # of the loader's workers
         torch.set_num_threads(1)  # also makes sums equal to the last bit
@@ -121,7 +121,7 @@ class KilledInSave:
         """Change how this process replaces files by new ones."""
         replace, saves = Path.replace, [0]
 
-        def kill_in(path: Path, target: Path) -> Path:
+        def kill_in(path: Path, target: str | os.PathLike[str]) -> Path:
             if Path(target).suffix != ".ckpt":
                 return replace(path, target)
             saves[0] += 1
@@ -133,7 +133,7 @@ class KilledInSave:
                 os.killpg(0, signal.SIGKILL)
             return replace(path, target)
 
-        Path.replace = kill_in  # type: ignore[method-assign]  # a fault on purpose
+        Path.replace = kill_in  # type: ignore[method-assign, assignment]  # a fault on purpose
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,8 @@ class Place:
         place = {"LOCAL_RANK": self.rank, "WORLD_SIZE": self.count, "MASTER_PORT": self.port}
         os.environ.update({name: str(value) for name, value in place.items()})
         os.environ.update(MASTER_ADDR="127.0.0.1", NODE_RANK="0")
-        rank_zero_only.rank = self.rank  # which was read from the environment by an import
+        # An import has read it from the environment; its type does not declare it.
+        rank_zero_only.rank = self.rank  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

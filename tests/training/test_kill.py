@@ -34,7 +34,7 @@ SIGNALS = {
 CODES = {
     "SIGKILL": {-signal.SIGKILL},
     "SIGTERM": {128 + signal.SIGTERM, -signal.SIGTERM},  # the second before the training starts
-    "Ctrl-C": {128 + signal.SIGINT, 1},
+    "Ctrl-C": {128 + signal.SIGINT, 1},  # 1 before the training starts
     "Ctrl-C twice": {128 + signal.SIGINT, 1},
     "SIGKILL in a save": {-signal.SIGKILL},
 }
@@ -148,7 +148,7 @@ class Cut:
         random = Random(number)
         return cls(
             kind=list(SIGNALS)[number % len(SIGNALS)],
-            share=random.uniform(0.2, 1),  # before that it prepares
+            share=random.uniform(0.35, 1),  # before that it prepares
             nth=random.randint(1, SAVES),
             where=random.choice(["half written", "before it replaces", "after it has replaced"]),
             workers=random.choice([0, 0, 0, 2]),

@@ -16,7 +16,7 @@ from tests.training.short_runs import fit, logged, without_evaluation
 
 
 @pytest.mark.parametrize(
-    ("images", "steps"), [(1, 80), pytest.param(4, 240, marks=pytest.mark.slow)]
+    ("images", "steps"), [(1, 60), pytest.param(4, 240, marks=pytest.mark.slow)]
 )
 def test_images_are_overfitted(world: Path, settings: Compose, images: int, steps: int) -> None:
     """Wrong anchors, targets, spans or decoding would each keep the AP50 below 0.9."""
@@ -83,7 +83,7 @@ def test_two_processes_give_the_losses_of_one(world: Path, tiny: list[str], tmp_
         *[override for override in SMALL if override != "trainer=cpu"],
         *(*tiny, f"data.root={world}", "trainer.max_epochs=1"),
         "data.val.seen.limit=3",  # does not divide by the processes
-        *("data.test=null", "data.train.detection.weight=0", "model.fusion.dropout=0"),
+        *("data.test=null", "data.train.detection=null", "model.fusion.dropout=0"),
         *(f"callbacks.{name}=null" for name in ("best", "pictures", "ema", "last", "parts")),
         *("++trainer.accelerator=cpu", "trainer.precision=32-true"),
     ]

@@ -25,9 +25,9 @@ def stopped_at_batch_end(trainer: pl.Trainer) -> Iterator[None]:
     received: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        if received:
-            raise KeyboardInterrupt
         received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
         # Lightning stops at the end of a batch after SIGTERM: let it believe that it was one.
         trainer._signal_connector.received_sigterm = True
         print(
@@ -44,6 +44,11 @@ def stopped_at_batch_end(trainer: pl.Trainer) -> Iterator[None]:
         name = signal.Signals(number).name
         print(f"stopped by {name}; resume=last continues the run", file=sys.stderr)
         sys.exit(SIGNAL_EXIT + number)
+    except SystemExit:
+        if len(received) > 1:  # what Lightning makes of the second Ctrl-C, with the exit code 1
+            print("stopped at once; resume=last continues from the last save", file=sys.stderr)
+            sys.exit(SIGNAL_EXIT + signal.SIGINT)
+        raise
     finally:
         if in_main_thread:
             signal.signal(signal.SIGINT, previous)
