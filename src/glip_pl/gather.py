@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from glip_pl.files.writing import write_whole
 from glip_pl.inspection.charts import line_plot
 from glip_pl.inspection.sweeps import (
     FULL,
@@ -21,6 +22,7 @@ from glip_pl.inspection.sweeps import (
     spread,
 )
 from glip_pl.running.cli import command
+from glip_pl.running.outputs import check_file
 
 
 def gather(config: DictConfig) -> None:
@@ -29,6 +31,8 @@ def gather(config: DictConfig) -> None:
     Raises UserError if the sweep has no finished run, or if a run lacks the figure.
     """
     folder = Path(config.sweep).expanduser()
+    for name in ("gather.csv", "gather.png"):
+        check_file(folder / name, "sweep")
     runs, unfinished = read_runs(folder)
     set_name = config.set or next(iter(runs[0].figures))
     rows = pooled_rows(runs, set_name, config.figure, list(config.pooled))
@@ -52,7 +56,7 @@ def _show(rows: Sequence[Row], title: str) -> None:
 
 
 def _write_csv(rows: Sequence[Row], path: Path) -> None:
-    with path.open("w", newline="") as file:
+    with write_whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         head = [*map(_no_formula, rows[0].factors), "mean", "deviation", "runs", "values"]
         writer.writerow(head)
@@ -85,7 +89,9 @@ def _plot(rows: Sequence[Row], axis: str, title: str, path: Path) -> None:
         means.setdefault(line, [nan] * len(axis_values))[position] = row.mean
         deviations.setdefault(line, [0.0] * len(axis_values))[position] = row.deviation
     ticks = [_tick(axis_value, dependent) for axis_value in axis_values]
-    line_plot(means, ticks, axis, title, deviations).savefig(path)
+    figure = line_plot(means, ticks, axis, title, deviations)
+    with write_whole(path) as partial:
+        figure.savefig(partial, format="png")
 
 
 def _line_name(row: Row, axis: str, dependent: Mapping[str, Mapping[str, str]]) -> str:

@@ -20,7 +20,7 @@ from glip_pl.checkpoints.reading import Checkpoint, read_checkpoint
 from glip_pl.checkpoints.writing import write_weights
 from glip_pl.errors import UserError
 from glip_pl.evaluate import evaluate
-from glip_pl.files.writing import write_json
+from glip_pl.files.writing import write_json, write_whole
 from glip_pl.inspection.charts import line_plot
 from glip_pl.running.cli import command
 from glip_pl.running.outputs import check_file
@@ -117,7 +117,9 @@ def _write_curve(curve: Curve, figure: str, folder: Path) -> None:
     names = list(next(iter(curve.values())))
     lines = {name: [_percent(values[name]) for values in curve.values()] for name in names}
     shares = [f"{share:g}" for share in curve]
-    line_plot(lines, shares, "share of after", figure).savefig(folder / "curve.png")
+    plot = line_plot(lines, shares, "share of after", figure)
+    with write_whole(folder / "curve.png") as partial:
+        plot.savefig(partial, format="png")
     print(f"curve: {folder}/curve.json and curve.png")
 
 

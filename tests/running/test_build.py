@@ -27,6 +27,14 @@ def test_retention_sets_are_marked_and_named(world: Path, settings: Compose) -> 
     assert list(build_data(settings(words), train=False).val) == []
 
 
+def test_data_without_a_source_or_a_test_set_are_refused(settings: Compose) -> None:
+    words = ["data.prepare=null", "data.val=null", "data.test=null"]
+    with pytest.raises(UserError, match=r"data\.train has no source"):
+        build_data(settings([*words, "data.train=null"]), train=True)
+    with pytest.raises(UserError, match=r"data\.test has no set"):
+        build_data(settings(words), train=False)
+
+
 COCO = "glip_pl.data.formats.coco.CocoJson"
 
 

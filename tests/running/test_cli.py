@@ -1,12 +1,17 @@
 """Commands as people mistype them: a message that names the culprit, and no traceback."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from PIL import Image
 
 from glip_pl import evaluate, predict, train
+from glip_pl.running.cli import EXIT_USER_ERROR, user_message
 from tests.conftest import Compose, Failing
 
 
@@ -15,6 +20,36 @@ def test_misspelt_overrides_and_experiments(failing: Failing) -> None:
     said = failing(train.main, "experiment=shapes_pretain")
     assert "shapes_pretain" in said
     assert "shapes_pretrain" in said  # what there is
+
+
+def test_training_needs_to_be_told_what(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train"])
+    with pytest.raises(SystemExit) as stopped:
+        train.main()
+    assert stopped.value.code == EXIT_USER_ERROR
+    assert capsys.readouterr().out.count("python -m glip_pl.train experiment=") == 3
+
+
+def test_settings_and_outputs_are_checked_before_anything_is_built(
+    failing: Failing, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    said = failing(train.main, "data.batch_size=0", "data.root=/nowhere", "ckpt=gone.ckpt")
+    assert said == "error: data.batch_size=0: must be a whole number of 1 or more\n"
+    said = failing(train.main, "paths.output=file/run", "data.root=/nowhere")
+    assert said.startswith("error: cannot write into the folder file/run: Not a directory")
+
+
+def test_what_a_library_refuses_is_told_without_a_traceback() -> None:
+    node = {"a": {"_target_": "torch.nn.GroupNorm", "num_groups": 16, "num_channels": 7}}
+    with pytest.raises(InstantiationException) as raised:
+        instantiate(node)
+    message = user_message(raised.value)
+    assert message is not None and message.startswith("ValueError: num_channels (7) must be divisible")
+    assert message.endswith("(while building the setting `a`)")
+    assert user_message(KeyError("a fault of the program")) is None
 
 
 def test_absent_data_name_the_path_the_setting_and_the_document(failing: Failing) -> None:

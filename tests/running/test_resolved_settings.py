@@ -27,6 +27,20 @@ def resolved(config: DictConfig) -> DictConfig:
 
 
 @pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trainer=cpu", "trainer.devices=9999"], "trainer.devices=9999: without a GPU"),
+        (["trainer.accelerator=nonsense"], "Lightning refuses .*='nonsense'"),
+        (["trainer=cpu", "+trainer.strategy=nonsense"], "Lightning refuses .*='nonsense'"),
+        (["trainer=cpu", "+trainer.max_time=abc"], "Lightning refuses .*'abc'"),
+    ],
+)
+def test_what_lightning_refuses_is_told(words: list[str], message: str, settings: Compose) -> None:
+    with pytest.raises(UserError, match=message):
+        process_count(settings(words).trainer)
+
+
+@pytest.mark.parametrize(
     ("processes", "accumulated", "epochs", "every"), [(1, 1, 13, 1), (2, 1, 25, 1), (2, 2, 50, 2)]
 )
 def test_epochs_are_chosen_by_the_steps_of_all_processes(

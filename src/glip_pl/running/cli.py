@@ -102,7 +102,7 @@ def user_message(error: BaseException) -> str | None:
         cause = error.__cause__
         message = user_message(cause) if cause is not None else None
         key = str(error).rpartition("full_key: ")[2]
-        if message is None:  # an error of the library that the settings name, without a traceback
+        if message is None:  # of the library that the settings name; HYDRA_FULL_ERROR=1 shows all
             message = f"{type(cause or error).__name__}: {first_line(cause or error)}"
         return f"{message} (while building the setting `{key}`)"
     if isinstance(error, UserError):

@@ -64,7 +64,7 @@ def _faults(node: DictConfig, prefix: str) -> Iterator[Fault]:
         linked = OmegaConf.is_interpolation(node, name)
         if linked and isinstance(value, DictConfig | ListConfig):
             continue  # checked where it is defined
-        key = f"{prefix}{name}"
+        key = f"{prefix}{name!s}"
         simple = plain(value) if isinstance(value, DictConfig | ListConfig) else value
         remedy = _remedy(key, simple, arguments)
         if remedy is not None:
