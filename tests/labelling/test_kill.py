@@ -11,8 +11,8 @@ import pytest
 from tests.labelling.small_jobs import job_settings, results, web
 from tests.training.commands import Command, SavesOften, run
 
-KILLS = int(os.environ.get("GLIP_KILLS", 6)) // 3
-"""How many evaluations, and how many labelling jobs, are killed: twenty of each for 60."""
+KILLS = int(os.environ.get("GLIP_KILLS", 6)) // 6
+"""How many evaluations, and how many labelling jobs, are killed: ten of each for 60."""
 
 pytestmark = [
     pytest.mark.slow,

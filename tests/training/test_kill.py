@@ -200,13 +200,14 @@ def table(outcomes: Sequence[Outcome]) -> str:
     for kind in SIGNALS:
         rows = [outcome for outcome in outcomes if outcome.cut.kind == kind]
         codes = Counter(outcome.code for outcome in rows)
-        steps = Counter(outcome.resumed_from for outcome in rows)
-        saved = sorted(step for step in steps if step is not None)
+        steps = {outcome.resumed_from for outcome in rows}
+        places = [str(step) for step in sorted(step for step in steps if step is not None)]
+        places += ["the start"] * (None in steps)
         cells = [
             kind,
             str(len(rows)),
             ", ".join(f"{code}: {count}" for code, count in sorted(codes.items())),
-            f"{', '.join(map(str, saved))}; not yet saved: {steps[None]}",
+            ", ".join(places),
             str(sum(not outcome.wrong for outcome in rows)),
         ]
         lines.append(f"| {' | '.join(cells)} |")
