@@ -97,21 +97,16 @@ def test_a_converted_file_holds_the_released_weights(released: Path, converted: 
 
 
 def test_predictions_do_not_depend_on_the_kind_of_file(
-    released: Path, converted: Path, tmp_path: Path
+    released: Path, converted: Path, tmp_path: Path, settings: Compose
 ) -> None:
-    Image.fromarray(data.astronaut()[:256, :320]).save(tmp_path / "photo.png")
+    Image.fromarray(data.astronaut()[:128, :160]).save(tmp_path / "photo.png")
     reports = []
     for name, checkpoint in (("released", released), ("converted", converted)):
-        run(
-            "predict",
-            "image=photo.png",
-            "text='a woman. a space suit'",
-            f"ckpt={checkpoint}",
-            f"tokenizer.source={MINILM}",
-            f"output={name}",
-            "threshold=0.05",
-            cwd=tmp_path,
-        )
+        words = [
+            *(f"image={tmp_path}/photo.png", "text='a woman. a space suit'", f"ckpt={checkpoint}"),
+            *(f"tokenizer.source={MINILM}", f"output={tmp_path}/{name}", "threshold=0.05"),
+        ]
+        predict.predict(settings(words, name="predict"))
         report = json.loads((tmp_path / name / "predictions.json").read_text())
         assert report.pop("checkpoint")["path"] == str(checkpoint)
         reports.append(report)
@@ -141,7 +136,7 @@ def test_the_wrong_model_and_the_wrong_use_are_reported(
     said = failing(convert.main, f"official={converted}", "model=glip_t_a", "out=x.safetensors")
     assert "is not a released file and needs no conversion" in said
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
-    assert "ckpt=None" in failing(predict.main, "image=x.png", "text=a cat", "ckpt=null")
+    assert "ckpt=null" in failing(predict.main, "image=x.png", "text=a cat", "ckpt=null")
     words = (f"data.root={world}", "data.prepare=null")
     assert f"ckpt={converted}" in failing(train.main, *words, f"resume={converted}")
     assert "set model=glip_t_a" in failing(train.main, *words, f"ckpt={released}")
