@@ -281,7 +281,12 @@ def _targets(mark: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-PLACES = ("model", "model.image_encoder", "model.image_encoder.weights", "model.fusion")
+PLACES: tuple[str, ...] = (
+    "model",
+    "model.image_encoder",
+    "model.image_encoder.weights",
+    "model.fusion",
+)
 PLACES += ("model.text_encoder.layers", "tokenizer", "eval_transform", "eval_transform.max_side")
 """Settings of a checkpoint that become objects, or the arguments of objects."""
 

@@ -41,7 +41,10 @@ def data_bombs() -> list[Bomb]:
     return [*yaml_bombs(), *name_bombs(), *paths_out()]
 
 
-TAGS = ("!!python/object/apply:os.mkdir [MARK]", "!!python/object/new:os.mkdir [MARK]")
+TAGS: tuple[str, ...] = (
+    "!!python/object/apply:os.mkdir [MARK]",
+    "!!python/object/new:os.mkdir [MARK]",
+)
 TAGS += ("!!python/object/apply:builtins.open [MARK, w]",)
 
 
@@ -65,11 +68,11 @@ def _write_yaml(name: str, tag: str, folder: Path, mark: Path) -> Path:
     return path
 
 
-def _gathered(path: Path) -> object:
+def _gathered(path: Path) -> None:
     run = path.parent / "runs" / "0"
     write_run(run, [], 0.5)
     (run / ".hydra" / "overrides.yaml").write_text(path.read_text())
-    return gather(OmegaConf.create(gather_settings(path.parent / "runs")))
+    gather(OmegaConf.create(gather_settings(path.parent / "runs")))
 
 
 def gather_settings(folder: Path) -> dict[str, Any]:
@@ -254,7 +257,7 @@ def _loaded(path: Path) -> None:
     for row in range(len(index)):
         if images.load(index.images[row]).getpixel((0, 0)) == SECRET:
             (path.parent / MARK).touch()
-    texts = [*index.names, *index.captions, *index.images]
+    texts = [*index.names, *(index.captions[row] for row in range(len(index)))]
     new = {file for file in path.parent.rglob("*") if "index" not in str(file)} - set(before)
     if new or any("secret words" in text for text in texts):
         (path.parent / MARK).touch()

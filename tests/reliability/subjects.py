@@ -19,7 +19,6 @@ from glip_pl.data.formats.label_map import read_label_map
 from glip_pl.data.images import load_image, upright
 from glip_pl.data.index import COLUMNS, Index
 from glip_pl.data.indexing import open_index
-from glip_pl.data.records import Reader
 from glip_pl.files.claim import read_claim
 from glip_pl.inference.evaluation_cache import EvaluationCache
 from glip_pl.inference.learned_prompt import read_prompt
@@ -158,7 +157,7 @@ def sources(folder: Path) -> Iterator[Subject]:
     yield source("csv captions", CaptionTable(root / "captions.csv", images), root / "index")
 
 
-def source(kind: str, reader: Reader, index_folder: Path) -> Subject:
+def source(kind: str, reader: Any, index_folder: Path) -> Subject:
     """The annotation files of a reader; a cut of a shard must be told."""
     files = [file for file in reader.files if file.suffix != ".png"]
     suffixes = {file.suffix for file in files}
@@ -306,11 +305,11 @@ def text_folders(folder: Path) -> Iterator[Subject]:
         clean=load_tokenizer.cache_clear,
     )
     encoder = tiny.write_text_folder(folder / "encoder")
-    load_bert(str(encoder), pretrained=False).save_pretrained(encoder)
+    bert: Any = load_bert(str(encoder), pretrained=False)  # of transformers
+    bert.save_pretrained(encoder)
 
     def features() -> object:
-        bert = load_bert(str(encoder), pretrained=True)
-        return tiny.digest(bert.state_dict())
+        return tiny.digest(load_bert(str(encoder), pretrained=True).state_dict())
 
     files = [encoder / "config.json", encoder / "model.safetensors"]
     yield Subject("text encoder folder", files, features, [*BYTES, odd_json_or_header])

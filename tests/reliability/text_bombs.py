@@ -24,11 +24,11 @@ from glip_pl.inspection.html_page import document, table
 from glip_pl.inspection.named_set import NamedSet
 from tests.inspection.sweep_folder import write_run
 from tests.reliability import tiny
-from tests.reliability.bombs import Bomb, Call
+from tests.reliability.bombs import Bomb, Call, Write
 from tests.reliability.data_bombs import MARK, gather_settings, write_coco, write_mdetr
 from tests.reliability.trials import TooLong, within_limits
 
-SCRIPTS = ("<script>alert(1)</script>", "<img src=x onerror=alert(1)>")
+SCRIPTS: tuple[str, ...] = ("<script>alert(1)</script>", "<img src=x onerror=alert(1)>")
 SCRIPTS += ("'><svg onload=alert(1)>", "<a href='javascript:alert(1)'>x</a>")
 
 
@@ -127,7 +127,7 @@ def _is_number(text: str) -> bool:
 
 def too_large() -> list[Bomb]:
     """Small files that become gigabytes."""
-    kinds = {
+    kinds: dict[str, Write] = {
         "a compressed archive": _write_compressed,
         "a bytearray": _write_bytearray,
         "a tensor that repeats one number": _write_expanded,

@@ -129,7 +129,7 @@ def heard() -> Iterator[list[logging.LogRecord]]:
     """Collects the warnings that are logged, and keeps them from the terminal."""
     records: list[logging.LogRecord] = []
     handler = logging.Handler(logging.WARNING)
-    handler.emit = records.append  # type: ignore[method-assign]
+    handler.emit = records.append  # type: ignore[method-assign,assignment]
     root = logging.getLogger()
     before, root.handlers = root.handlers, [handler]
     try:

@@ -8,6 +8,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from glip_pl.errors import UserError
 from glip_pl.training.restoring import restored
@@ -28,6 +29,11 @@ class Line(pl.LightningModule):
         return torch.optim.AdamW(self.parameters())
 
 
+def batches() -> DataLoader[Tensor]:
+    rows: Any = torch.ones(3, 2)  # a tensor is a dataset too, which the types do not say
+    return DataLoader(rows)
+
+
 def fitted(checkpoint: Path | None, steps: int = 1) -> pl.Trainer:
     trainer = pl.Trainer(
         max_steps=steps,
@@ -38,7 +44,7 @@ def fitted(checkpoint: Path | None, steps: int = 1) -> pl.Trainer:
         enable_model_summary=False,
     )
     with restored(trainer, checkpoint):
-        trainer.fit(Line(), torch.utils.data.DataLoader(torch.ones(3, 2)), ckpt_path=checkpoint)
+        trainer.fit(Line(), batches(), ckpt_path=checkpoint)
     return trainer
 
 
@@ -92,4 +98,4 @@ def test_errors_of_the_training_itself_stay_as_they_are(checkpoint: Path) -> Non
             enable_model_summary=False,
         )
         with pytest.raises(ZeroDivisionError), restored(trainer, resumed):
-            trainer.fit(Failing(), torch.utils.data.DataLoader(torch.ones(3, 2)), ckpt_path=resumed)
+            trainer.fit(Failing(), batches(), ckpt_path=resumed)
