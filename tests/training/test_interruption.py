@@ -77,7 +77,6 @@ def resumed_equals(config: DictConfig, expected: dict[str, Any]) -> bool:
     )
 
 
-@pytest.mark.slow
 def test_an_error_in_a_batch_loses_nothing(
     words: list[str], settings: Compose, uninterrupted: dict[str, Any]
 ) -> None:
@@ -88,7 +87,6 @@ def test_an_error_in_a_batch_loses_nothing(
     assert resumed_equals(settings(words), uninterrupted)
 
 
-@pytest.mark.slow
 def test_weights_that_change_before_their_step_counts_are_not_saved(
     words: list[str], settings: Compose, uninterrupted: dict[str, Any]
 ) -> None:
@@ -100,9 +98,7 @@ def test_weights_that_change_before_their_step_counts_are_not_saved(
     assert resumed_equals(settings(words), uninterrupted)
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_after_the_batch_with_its_exit_code(
     number: signal.Signals,
     words: list[str],
@@ -140,7 +136,6 @@ def test_a_second_interrupt_stops_at_once_and_saves_nothing(
     assert last_checkpoint(config)["global_step"] == 0  # as saved before the first step
 
 
-@pytest.mark.slow
 def test_weights_of_a_loss_that_is_not_finite_are_not_saved(
     words: list[str], settings: Compose
 ) -> None:

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 WITHOUT_EFFECT = (
     *("resume", "keep_going", "checks", "paths", "logger", "prompt_memory_gb"),
     *("data.workers", "trainer.log_every_n_steps", "trainer.enable_progress_bar"),
+    "trainer.default_root_dir",
 )
 """Settings that do not change what is learned, or that follow from the others."""
 
@@ -120,6 +121,7 @@ def check_resumed(config: DictConfig, checkpoint: Path) -> None:
     before = entries.get(SETTINGS_KEY)
     changes = []
     if isinstance(before, Mapping):  # absent in checkpoints of older versions
+        before = {key: value for key, value in before.items() if not is_below(key, WITHOUT_EFFECT)}
         changes = compare_settings(before, compared_settings(config))
     if is_first_process():
         clear_resumed(checkpoint)
@@ -139,7 +141,11 @@ def compared_settings(config: DictConfig) -> dict[str, Any]:
     """The settings that a checkpoint keeps for the run that continues it, by dotted keys."""
     settings = plain(config)
     settings["model"] = without_weights(settings["model"])
-    return {key: value for key, value in flat(settings) if is_below(key, COMPARED)}
+    return {
+        key: value
+        for key, value in flat(settings)
+        if is_below(key, COMPARED) and not is_below(key, WITHOUT_EFFECT)
+    }
 
 
 def settings_key(config: DictConfig, weights: Path | None) -> str:

@@ -32,11 +32,12 @@ def test_settings_that_change_when_a_run_is_resumed(
             check_resumed(settings([*words, refused]), last)
     with pytest.raises(UserError, match=r"trained 1 epochs, more than trainer\.max_epochs=0"):
         check_resumed(settings([*words, "trainer.max_epochs=0"]), last)
-    longer = [*words, "optimizer.lr=1e-5", "trainer.max_epochs=2"]
+    longer = [*words, "optimizer.lr=1e-5", "trainer.max_epochs=2", "paths.output=${paths.runs}/b"]
     with caplog.at_level("WARNING", logger="glip_pl"):
         run, _ = fit(settings(longer), resume=last)
     assert "optimizer.lr=1e-05 (was 0.0005): applied from now on" in caplog.text
     assert "trainer.max_epochs=2 (was 1): differs from the interrupted run" in caplog.text
+    assert "default_root_dir" not in caplog.text  # the folder changes nothing that is learned
     assert (
         "step 6: the learning rate of rest/weight goes from 5e-06 to 1e-05; the schedule now "
         "covers 12 steps (was 6) and drops the rate to a tenth at 9 and 11" in caplog.text
@@ -45,5 +46,6 @@ def test_settings_that_change_when_a_run_is_resumed(
     assert rates["rest/weight"] == pytest.approx(1e-5)
     assert rates["rest/bias"] == pytest.approx(2e-5)
     caplog.clear()
+    last = Path(run.config.paths.output, "checkpoints", "last.ckpt")
     fit(settings(longer), resume=last)
     assert "all 2 epochs are trained" in caplog.text and "learning rate" not in caplog.text
