@@ -194,3 +194,10 @@ def test_the_limit_of_pixels_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("GLIP_MAX_PIXELS", "many")
     with pytest.raises(UserError, match="GLIP_MAX_PIXELS=many is no number of pixels"):
         decode_image(b"", "x")
+
+
+@pytest.mark.parametrize("name", ["a" * 256, f"{'ü' * 130}/b.png", "a/" * 3 + "x" * 5000])
+def test_names_that_no_system_has_are_told_and_cut(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is too long") as told:
+        inside(tmp_path, name)
+    assert len(str(told.value)) < 500

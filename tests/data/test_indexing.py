@@ -79,7 +79,10 @@ def test_a_damaged_index_is_made_again(source: Reader, tmp_path: Path, reads: li
     assert open_index(source, tmp_path / "index").boxes.values.tolist() == expected
     shutil.copy(tmp_path / "coco.json", index.folder / "meta.json")
     assert open_index(source, tmp_path / "index").boxes.values.tolist() == expected
-    assert len(reads) == 3
+    for name in ("meta.json", indexing.SOURCE):
+        (index.folder / name).write_text("[" * 100_000)
+        assert open_index(source, tmp_path / "index").boxes.values.tolist() == expected
+    assert len(reads) == 5
 
 
 @pytest.mark.parametrize("name", [*(f"{column}.bin" for column in COLUMNS), "meta.json"])

@@ -81,10 +81,12 @@ def test_without_fusion_only_padded_words_change() -> None:
         (0, 3, r"model\.fusion\.heads=0"),
         (2, 5, r"model\.fusion\.text_heads=5: .* the text encoder, which is 24"),
         (2, -3, r"model\.fusion\.text_heads=-3"),
+        (True, 3, r"model\.fusion\.heads=True"),
+        (2, "3", r"model\.fusion\.text_heads=3"),
     ],
 )
 def test_heads_that_do_not_divide_their_width_are_refused(
-    heads: int, text_heads: int, message: str
+    heads: Any, text_heads: Any, message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
         DeepFusion(16, 24, 0.5, inner_dim=32, heads=heads, text_heads=text_heads)

@@ -36,6 +36,9 @@ UNREAD_SUFFIXES = (
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", *(["AVIF"] if READS_AVIF else []))
 """Formats that are decoded, whatever a file's suffix; for EPS Pillow would start a program."""
 
+MAX_NAME = 255
+"""Bytes of the longest name of a file or folder on Linux, macOS and Windows."""
+
 MAX_BYTES = 512 << 20
 """Largest size of an encoded picture, in bytes; no photograph is as large."""
 
@@ -186,10 +189,12 @@ class BesideFolder:
 
 
 def inside(root: Path, file_name: str) -> Path:
-    """The path `root / file_name`. Raises UserError if it lies outside `root`."""
+    """The path `root / file_name`. Raises UserError if it lies outside `root` or is too long."""
     path = _within(root, file_name)
     if path is None:
-        raise UserError(f"the file name {file_name!r} leads out of {root}")
+        raise UserError(f"the file name {file_name[:200]!r} leads out of {root}")
+    if _is_too_long(file_name):
+        raise UserError(f"the file name {file_name[:200]!r} is too long")
     return path
 
 
@@ -201,6 +206,12 @@ def _within(root: Path, file_name: str) -> Path | None:
     if "\0" in file_name or not path.is_relative_to(os.path.normpath(folder)):
         return None
     return path
+
+
+def _is_too_long(file_name: str) -> bool:
+    """Whether the operating system refuses to look for such a name."""
+    parts = Path(file_name).parts
+    return any(len(part.encode(errors="replace")) > MAX_NAME for part in parts)
 
 
 def matching(pattern: str) -> list[Path]:

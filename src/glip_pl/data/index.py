@@ -1,6 +1,5 @@
 """The records of a source as arrays on disk, which all processes map instead of copying them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.arrays import Ragged, Strings
+from glip_pl.files.reading import read_json
 from glip_pl.types import Phrase
 
 COLUMNS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
@@ -72,7 +72,7 @@ class Index:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Map an index. Raises OSError, ValueError or KeyError if it is incomplete or damaged."""
-        meta = json.loads((folder / "meta.json").read_text())
+        meta = read_json(folder / "meta.json")
         column = {name: _map(folder, name, meta["rows"][name]) for name in COLUMNS}
         box_offsets = column["box_offsets"]
         return cls(

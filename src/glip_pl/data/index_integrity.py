@@ -1,6 +1,5 @@
 """Notices that the files of an index are no longer those that were written."""
 
-import json
 import logging
 import zlib
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from typing import Any
 
 from glip_pl.data.index import COLUMNS
 from glip_pl.files.hashing import key_of
+from glip_pl.files.reading import read_json
 from glip_pl.files.writing import write_json
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_sealed(path: Path) -> dict[str, Any]:
     """A sealed JSON object. Raises OSError, KeyError, TypeError, or ValueError if it is damaged."""
-    content = json.loads(path.read_bytes())
+    content = read_json(path)
     if content[CHECKSUM] != key_of({key: content[key] for key in content if key != CHECKSUM}):
         raise ValueError(f"{path} is damaged")
     return dict(content)
@@ -86,7 +86,7 @@ def _is_large(stamps: Mapping[str, list[int]]) -> bool:
 def _verified_stamps(folder: Path) -> object:
     """The stamps of the last verification; None if there was none."""
     try:
-        return json.loads((folder / VERIFIED).read_bytes())
+        return read_json(folder / VERIFIED)
     except (OSError, ValueError):
         return None
 

@@ -121,7 +121,7 @@ class DeepFusion(nn.Module):
 
 def _check_heads(setting: str, heads: int, name: str, width: int) -> None:
     """Raise UserError unless the heads of an attention divide its width."""
-    if heads < 1 or width % heads:
+    if type(heads) is not int or heads < 1 or width % heads:
         raise UserError(
             f"model.fusion.{setting}={heads}: the heads must divide {name}, which is {width}"
         )

@@ -124,11 +124,7 @@ class TsvChunk:
 def _named_file(source: Path, settings: Mapping[str, Any], key: str) -> Path:
     """The file that the YAML names under a key. Raises UserError if it does not exist."""
     path = inside(source.parent, str(settings[key]))
-    try:
-        exists = path.is_file()
-    except OSError:  # a name that is too long
-        exists = False
-    if not exists:
+    if not path.is_file():
         name = str(settings[key])[:200]
         raise UserError(f"{source} names `{key}: {name}`, and there is no such file")
     return path
