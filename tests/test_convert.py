@@ -19,6 +19,7 @@ from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.checkpoints.releases import Release
 from glip_pl.errors import UserError
 from glip_pl.files.hashing import sha256_of
+from glip_pl.running.settings import compose_settings
 from tests.conftest import MINILM, Compose, Failing
 from tests.parity.cases import read
 from tests.parity.weights import filled
@@ -97,7 +98,7 @@ def test_a_converted_file_holds_the_released_weights(released: Path, converted: 
 
 
 def test_predictions_do_not_depend_on_the_kind_of_file(
-    released: Path, converted: Path, tmp_path: Path, settings: Compose
+    released: Path, converted: Path, tmp_path: Path
 ) -> None:
     Image.fromarray(data.astronaut()[:128, :160]).save(tmp_path / "photo.png")
     reports = []
@@ -106,7 +107,7 @@ def test_predictions_do_not_depend_on_the_kind_of_file(
             *(f"image={tmp_path}/photo.png", "text='a woman. a space suit'", f"ckpt={checkpoint}"),
             *(f"tokenizer.source={MINILM}", f"output={tmp_path}/{name}", "threshold=0.05"),
         ]
-        predict.predict(settings(words, name="predict"))
+        predict.predict(compose_settings(words, "predict"))
         report = json.loads((tmp_path / name / "predictions.json").read_text())
         assert report.pop("checkpoint")["path"] == str(checkpoint)
         reports.append(report)

@@ -146,12 +146,15 @@ def command(finding: Path, world: Path, *words: str) -> list[str]:
     ]
 
 
-def test_two_processes_find_what_one_finds(finding: Path, world: Path, tmp_path: Path) -> None:
-    for count, trainer in ((1, ["trainer=cpu"]), (2, ["trainer=ddp", "trainer.accelerator=cpu"])):
-        words = [*trainer, f"trainer.devices={count}", f"hydra.run.dir={tmp_path}/{count}"]
-        said = launched(command(finding, world, *words), tmp_path, OMP_NUM_THREADS="1")
-        assert (tmp_path / str(count) / "results.json").is_file(), said
-    assert json.dumps(figures(tmp_path / "1")) == json.dumps(figures(tmp_path / "2"))
+def test_two_processes_find_what_one_finds(
+    run: Any, finding: Path, world: Path, tmp_path: Path
+) -> None:
+    alone = run("trainer=cpu").paths.output
+    words = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    words = command(finding, world, *words, f"hydra.run.dir={tmp_path}/both")
+    said = launched(words, tmp_path, OMP_NUM_THREADS="1")
+    assert (tmp_path / "both" / "results.json").is_file(), said
+    assert json.dumps(figures(alone)) == json.dumps(figures(tmp_path / "both"))
 
 
 @pytest.mark.slow
