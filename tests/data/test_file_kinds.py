@@ -37,3 +37,8 @@ def test_a_file_of_an_unknown_kind_is_no_picture() -> None:
     ) as told:
         decode_image(b"hello", "x.jpg")
     assert "BytesIO" not in str(told.value)
+
+
+def test_a_picture_that_is_not_read_is_not_called_another_file() -> None:
+    with pytest.raises(UserError, match=r"x\.tif is broken, cut off or stored in a way"):
+        decode_image(b"II*\0\x08\0\0\0", "x.tif")

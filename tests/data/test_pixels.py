@@ -60,6 +60,13 @@ def test_transparent_pixels_are_reported(mode: str, caplog: pytest.LogCaptureFix
     assert "icon.png has transparent pixels" in caplog.text
 
 
+def test_a_transparent_colour_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 6), (9, 9, 9)).save(buffer, format="PNG", transparency=(9, 9, 9))
+    assert decode_image(buffer.getvalue(), "icon.png").getpixel((0, 0)) == (9, 9, 9)
+    assert "icon.png has transparent pixels" in caplog.text
+
+
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG"])
 def test_the_first_frame_is_taken_and_the_others_are_reported(
     kind: str, caplog: pytest.LogCaptureFixture

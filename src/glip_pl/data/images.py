@@ -330,6 +330,11 @@ def _unidentified(content: bytes, name: str) -> str:
     kind = foreign_kind(content)
     if kind is not None:
         return f"the image {name} is {kind}"
+    if any(map(content.startswith, MAGIC)):
+        return (
+            f"the image {name} is broken, cut off or stored in a way that is not read (such as "
+            "TIFF with floats): copy it again, or write it with 8 bits a channel"
+        )
     formats = ", ".join(FORMATS)
     return f"the image {name} is broken or no image: it is none of {formats}"
 

@@ -24,7 +24,7 @@ def rgb(image: Image.Image, name: str) -> Image.Image:
     Raises UserError for pixel values of unknown range, which Pillow would clip.
     """
     _check_frames(image, name)
-    if image.mode == "RGB":
+    if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
         return _upper_bits(image, name)
