@@ -67,7 +67,6 @@ def test_bounds_and_words(rule: Rule, right: list[Any], wrong: list[Any], words:
 
 
 def test_values_are_shown_as_they_are_typed() -> None:
-    assert [shown_value(value) for value in (None, True, False, 1.5, [], "a")] == [
-        *("null", "true", "false", "1.5", "[]", "a")
-    ]
+    values: list[Any] = [None, True, False, 1.5, [], "a"]
+    assert list(map(shown_value, values)) == ["null", "true", "false", "1.5", "[]", "a"]
     assert len(shown_value("x" * 1000)) == 103

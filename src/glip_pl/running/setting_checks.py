@@ -57,7 +57,8 @@ def _faults(node: DictConfig, prefix: str) -> Iterator[Fault]:
     except UserError as error:
         yield Fault(f"{prefix}{TARGET}", node[TARGET], str(error), linked=False)
         return
-    for name in node:
+    names: list[Any] = list(node)  # some are numbers
+    for name in names:
         if OmegaConf.is_missing(node, name) or name == TARGET:
             continue
         value = node[name]
