@@ -1,5 +1,6 @@
 """Reads a file with a category name per line."""
 
+import re
 from pathlib import Path
 
 from glip_pl.errors import UserError
@@ -14,11 +15,35 @@ TABLES = {
 }
 """Formats that hold more than names, by suffix."""
 
+FIRST_LINES = {
+    re.compile(r"[\[{]"): "JSON",
+    re.compile(r"---$|(nc|names?|classes|categories|labels|path)\s*:"): "YAML",
+    re.compile(r"\w+\s*=\s*[\[({\"']"): "a program or TOML",
+    re.compile(r"item\s*\{"): "a label map",
+    re.compile(r"<[!?a-zA-Z]"): "XML or a web page",
+    re.compile(r"(id|class_?id|index|names?|label|class)\s*[,;|\t]", re.IGNORECASE): "CSV",
+    re.compile(r"\|.*\|$"): "a table",
+    re.compile(r"version https://git-lfs"): "a Git LFS pointer",
+}
+"""Formats by the first line."""
+
+ALL_LINES = {
+    re.compile(r"- "): "YAML",
+    re.compile(r"\* "): "a list with bullets",
+    re.compile(r"(['\"]).*\1,?$"): "a list in quotes",
+    re.compile(r".*\t"): "CSV",
+    re.compile(r"[^,]*\d[^, ]*,"): "CSV",
+}
+"""Formats by what all lines have; the last one is an identifier before each name."""
+
+NUMBER = re.compile(r"(\d{1,6})[.):;,]?\s*\D")
+"""The number at the beginning of a line."""
+
 
 def read_names(path: Path) -> list[str]:
     """The lines of a text file that are not empty, stripped.
 
-    Raises UserError if it cannot be read, or if it is JSON, CSV or YAML.
+    Raises UserError if it cannot be read, or if it is a table or a list of another format.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -31,6 +56,8 @@ def read_names(path: Path) -> list[str]:
             f"{path} is {kind}: `names` takes a text file with one name per line and nothing else, "
             "or a list, names=[cat, dog]"
         )
+    if any("\0" in name for name in names):
+        raise UserError(f"{path} is no text: `names` takes a text file with one name per line")
     if not names:
         raise UserError(f"{path} holds no name: write one name per line (the setting `names`)")
     return names
@@ -40,8 +67,13 @@ def _format(lines: list[str]) -> str | None:
     """The format of a file with these lines if it is not a name per line."""
     if not lines:
         return None
-    if lines[0].startswith(("[", "{")):
-        return "JSON"
-    if lines[0] == "---" or all(line.startswith("- ") for line in lines):
-        return "YAML"
-    return "CSV" if all("\t" in line for line in lines) else None
+    first = next((kind for pattern, kind in FIRST_LINES.items() if pattern.match(lines[0])), None)
+    kinds = (kind for pattern, kind in ALL_LINES.items() if all(map(pattern.match, lines)))
+    return first or next(kinds, None) or ("a numbered list" if _numbered(lines) else None)
+
+
+def _numbered(lines: list[str]) -> bool:
+    """Whether several lines are numbered from 0 or 1 on."""
+    numbers = [int(found[1]) for found in map(NUMBER.match, lines) if found is not None]
+    counted = [list(range(first, len(lines) + first)) for first in (0, 1)]
+    return len(lines) > 1 and numbers in counted
