@@ -1,6 +1,6 @@
 """Rules of values accept what they say, and say what they accept."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,8 @@ NODE = {"_target_": "some.Class"}
         (Literal[16, "16"], [16, "16"], [True, 16.0, 32]),
         (Sequence[int], [[], [1]], [1, [1.5], ["a"], "ab"]),
         (str | Sequence[str], ["a", ["a"]], [[1], 1]),
+        (list, [[], [1, "a"]], [1, "a", None]),
+        (Iterable[str], [["a"], "a"], [1, None]),
         (Mapping[str, str] | None, [None, {}, {"a": "b"}], [{"a": 1}, 1]),
         (dict[str, Any], [{"a": 1}], [[1], None]),
         (Rule, [NODE], [1, None, {"a": 1}, "text"]),
@@ -58,6 +60,7 @@ def test_types(hint: Any, right: list[Any], wrong: list[Any]) -> None:
         (Rule(str, empty=False), ["a"], ["", None], "text, not empty"),
         (Rule(Literal["min", "max"]), ["min"], ["mean", None], "min or max"),
         (Rule(Rule), [NODE], [5], "settings with a _target_"),
+        (Rule(list), [[1]], [5], "a list"),
     ],
 )
 def test_bounds_and_words(rule: Rule, right: list[Any], wrong: list[Any], words: str) -> None:

@@ -88,8 +88,12 @@ def fits(value: Any, hint: Any) -> bool:
             fits(member, arguments[1]) for member in value.values() if arguments
         )
     if issubclass(container, Sequence):
-        return isinstance(value, list) and all(fits(member, arguments[0]) for member in value)
-    return False
+        member_hint = arguments[0] if arguments else Any
+        return isinstance(value, list) and all(fits(member, member_hint) for member in value)
+    try:
+        return isinstance(value, container)
+    except TypeError:  # a protocol
+        return True
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def alternatives(hint: Any) -> list[str]:
     if isinstance(container, type) and issubclass(container, Mapping):
         return ["a dictionary"]
     if isinstance(container, type) and issubclass(container, Sequence):
-        member = SCALARS.get(arguments[0])
+        member = SCALARS.get(arguments[0]) if arguments else None
         return [f"a list of {member.plural}" if member else "a list"]
     return [f"settings with a {TARGET}"]
 
