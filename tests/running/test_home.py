@@ -1,5 +1,7 @@
 """`~` is the home folder in every path of the settings."""
 
+from pathlib import Path
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -39,6 +41,15 @@ def test_settings_of_a_file() -> None:
         "link": "/home/ann/r/c",
         "n": 1,
     }
+
+
+def test_a_name_of_no_user_is_a_file_of_the_current_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = OmegaConf.create({"image": "~draft.png", "text": "~a", "names": ["~a"]})
+    expand_home(config)
+    assert config == {"image": str(tmp_path / "~draft.png"), "text": "~a", "names": ["~a"]}
 
 
 def test_environment_variables(monkeypatch: pytest.MonkeyPatch) -> None:

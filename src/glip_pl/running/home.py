@@ -28,9 +28,12 @@ def expanded_list(value: str) -> str:
 
 
 def expand_home(config: DictConfig) -> None:
-    """Put the home folder in place of `~` in all paths that a command's settings give."""
+    """Put the home folder in place of `~` in all paths that a command's settings give.
+
+    A name such as "~draft.png", which names no user, is a file of the current folder.
+    """
     for node, key in _paths(config):
-        node[key] = expanded(node[key])
+        node[key] = str(Path.cwd() / expanded(node[key]))
 
 
 def _paths(node: DictConfig | ListConfig) -> Iterator[tuple[Any, Any]]:
@@ -40,7 +43,7 @@ def _paths(node: DictConfig | ListConfig) -> Iterator[tuple[Any, Any]]:
         if OmegaConf.is_interpolation(node, key) or OmegaConf.is_missing(node, key):
             continue
         value = node[key]
-        if isinstance(value, DictConfig | ListConfig):
+        if isinstance(value, DictConfig) or (isinstance(value, ListConfig) and key != "names"):
             yield from _paths(value)
         elif isinstance(value, str) and value.startswith("~") and key not in NOT_PATHS:
             yield node, key
