@@ -42,6 +42,7 @@ def test_names_may_hold_numbers_and_commas(content: str, tmp_path: Path) -> None
         ("a.txt", "nc: 2\nnames: [circle, square]", "YAML"),
         ("a.txt", "id,name\n1,circle", "CSV"),
         ("a.txt", "/m/01,circle\n/m/02,square", "CSV"),
+        ("a.txt", "n01440764 tench\nn01443537 goldfish, Carassius", "CSV"),
         ("a.txt", "0: circle\n1: square", "a numbered list"),
         ("a.txt", "1. circle\n2. square", "a numbered list"),
         ("a.txt", "0 circle\n1 square", "a numbered list"),
@@ -68,5 +69,7 @@ def test_an_empty_file_and_a_picture_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a\.txt is no text"):
         read_names(tmp_path / "a.txt")
     (tmp_path / "a.png").write_bytes(b"\x89PNG\xff")
-    with pytest.raises(UserError, match="cannot read the names"):
+    with pytest.raises(UserError, match=r"cannot read the names: .*a\.png is no text in UTF-8"):
         read_names(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"No such file.*cat.*or a list, names=\[cat, dog\]"):
+        read_names(Path("cat"))

@@ -60,6 +60,27 @@ def test_what_hydra_understands_keeps_its_meaning() -> None:
     assert setting("text=null", "text") is None
 
 
+@pytest.mark.parametrize(
+    ("typed", "members"),
+    [
+        ("[café, chat noir]", ["café", "chat noir"]),
+        ("[a man's hat,'a, b', \"c, é\"]", ["a man's hat", "a, b", "c, é"]),
+        ("[猫]", ["猫"]),
+        ("[St. Bernard, é,]", ["St. Bernard", "é"]),
+    ],
+)
+def test_lists_of_ordinary_words_are_lists(typed: str, members: list[str]) -> None:
+    for key in ("text", "names"):
+        assert setting(f"{key}={typed}", key) == members
+
+
+def test_a_text_in_another_encoding_is_refused() -> None:
+    with pytest.raises(UserError, match=r"text='caf.udce9' is no text in UTF-8"):
+        readable_words(["text=caf\udce9"])
+    (word,) = readable_words(["image=caf\udce9.png"])
+    assert OverridesParser.create().parse_override(word).value() == "caf\udce9.png"
+
+
 def test_words_that_are_quoted_once_stay(tmp_path: Path) -> None:
     """A process that Lightning starts receives the words of its parent."""
     once = readable_words(["text=a man's hat", "image=~/x (1).png"])

@@ -32,7 +32,7 @@ ALL_LINES = {
     re.compile(r"\* "): "a list with bullets",
     re.compile(r"(['\"]).*\1,?$"): "a list in quotes",
     re.compile(r".*\t"): "CSV",
-    re.compile(r"[^,]*\d[^, ]*,"): "CSV",
+    re.compile(r"[^,]*\d[^, ]*,|n\d{8} "): "CSV",
 }
 """Formats by what all lines have; the last one is an identifier before each name."""
 
@@ -47,8 +47,16 @@ def read_names(path: Path) -> list[str]:
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the names: {error} (the setting `names`)") from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"cannot read the names: {path} is no text in UTF-8: save it in this encoding (the "
+            "setting `names`)"
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"cannot read the names: {error} (the setting `names` is a file with a name per line, "
+            "or a list, names=[cat, dog])"
+        ) from error
     names = [line.strip() for line in lines if line.strip()]
     kind = TABLES.get(path.suffix.lower()) or _format(names)
     if kind is not None:

@@ -4,6 +4,7 @@ Hydra parses `key=value` by a grammar in which quotes, brackets, commas, `=`, `~
 ASCII are special, so that ordinary sentences and file names need quotes inside quotes.
 """
 
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -25,6 +26,12 @@ LITERAL = frozenset(
 )
 """Settings whose value is taken as it was typed."""
 
+PHRASES = frozenset({"text", "names"})
+"""Settings that may be lists of ordinary words."""
+
+MEMBER = re.compile(r"""\s*("[^"]*"|'[^']*')\s*(?=,|$)|[^,]*[^,\s][^,]*""")
+"""A member of a list: a text in quotes, or all up to the next comma."""
+
 SWEEP = frozenset({"-m", "--multirun"})
 """Options that start a sweep, in which commas separate the values of a setting."""
 
@@ -45,6 +52,8 @@ def _readable(word: str, sweep: bool) -> str:
     if not equal or not key or key.startswith("-"):
         return word
     name = key.lstrip("+")
+    if name in PHRASES and not _is_unicode(typed):
+        raise UserError(f"{name}={typed!r} is no text in UTF-8: set the terminal to this encoding")
     if name in LITERAL and not sweep:
         return _literal(key, typed)
     value = typed if name in NOT_PATHS else expanded_list(typed)
@@ -59,6 +68,11 @@ def _readable(word: str, sweep: bool) -> str:
         f"the setting {word!r} has characters that are special to Hydra: quote its value "
         f"inside the word, {form}"
     )
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a word of the command line was in UTF-8; Python keeps other bytes as surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _parsed(word: str) -> Override | None:
@@ -85,6 +99,9 @@ def _literal(key: str, value: str) -> str:
     if is_path and value.startswith("["):
         value = expanded_list(value)
     override = _parsed(f"{key}={value}")
+    if override is None and key.lstrip("+") in PHRASES and value[:1] + value[-1:] == "[]":
+        members = (_unquoted(match[0]) for match in MEMBER.finditer(value[1:-1]))
+        return f"{key}=[{','.join(_quoted(member, Quote.single) for member in members)}]"
     if override is not None and not override.is_sweep_override():
         parsed = override.value()
         if parsed is None or isinstance(parsed, list):
@@ -94,6 +111,12 @@ def _literal(key: str, value: str) -> str:
                 return f"{key}={value}"
             value = parsed
     return _word(key, expanded(value) if is_path else value)
+
+
+def _unquoted(member: str) -> str:
+    """A member of a list without the blanks and the quotes around it."""
+    text = member.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
 
 
 def _word(key: str, value: str) -> str:
