@@ -1,6 +1,5 @@
 """Rounds of self-training: `python -m glip_pl.self_train experiment=shapes_t teacher=best`."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from glip_pl.checkpoints.writing import write_weights
 from glip_pl.errors import UserError
 from glip_pl.files.claim import claim, read_claim
 from glip_pl.files.hashing import sha256_of
+from glip_pl.files.reading import read_own
 from glip_pl.files.writing import write_json
 from glip_pl.pseudo_label import pseudo_label
 from glip_pl.running.cli import command
@@ -74,7 +74,8 @@ def _run_round(config: DictConfig, number: int, round_folder: Path, teacher: Pat
     """Label and train unless the round is complete; returns the student's score."""
     result_file = round_folder / "done.json"
     if result_file.is_file():
-        score: float | None = json.loads(result_file.read_text())["val/AP"]
+        remedy = "remove it to repeat the last step of this round"
+        score: float | None = read_own(result_file, lambda done: done["val/AP"], remedy)
         return score
     title = f"round {number} of {config.rounds}"
     print(f"{title}: labelling by {teacher}")

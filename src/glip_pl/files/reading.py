@@ -1,8 +1,13 @@
 """Reads JSON so that every damaged file raises the same error."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from glip_pl.errors import UserError
+
+T = TypeVar("T")
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -16,3 +21,14 @@ def parse_json(text: str | bytes) -> Any:
 def read_json(path: Path) -> Any:
     """What a JSON file holds. Raises OSError, or ValueError as `parse_json` does."""
     return parse_json(path.read_bytes())
+
+
+def read_own(path: Path, interpret: Callable[[Any], T], remedy: str) -> T:
+    """What `interpret` makes of a JSON file that an earlier run wrote.
+
+    Raises UserError with the `remedy` if the file is damaged.
+    """
+    try:
+        return interpret(read_json(path))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is damaged: {remedy}") from error

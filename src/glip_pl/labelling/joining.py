@@ -9,6 +9,7 @@ from filelock import FileLock
 
 from glip_pl.data.formats.mdetr_writer import write_mdetr
 from glip_pl.files.leftovers import remove_leftovers
+from glip_pl.files.reading import read_own
 from glip_pl.files.writing import write_json, write_whole
 from glip_pl.labelling.shards import manifest_path
 from glip_pl.labelling.summary import LabelSummary
@@ -29,7 +30,8 @@ def join_shards(folder: Path, shards: Sequence[Path]) -> LabelSummary:
     """
     summary = LabelSummary()
     for shard in shards:
-        summary.add_manifest(json.loads(manifest_path(shard).read_text()))
+        remedy = "remove it, and the same command labels this shard again"
+        read_own(manifest_path(shard), summary.add_manifest, remedy)
     with FileLock(folder / ".join.lock"):
         for name in JOINED:
             remove_leftovers(folder / name)

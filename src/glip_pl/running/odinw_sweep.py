@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from glip_pl.files.reading import read_json
+from glip_pl.files.reading import read_json, read_own
 from glip_pl.files.writing import write_json, write_whole
 from glip_pl.metrics.odinw import average
 from glip_pl.running.cli import EXIT_USER_ERROR
@@ -128,7 +128,8 @@ def _submission(jobs: Mapping[str, Sequence[Path]], draws: Sequence[str]) -> dic
     """EvalAI's form: COCO results by official task name, and by draw if there are any."""
     submission = {}
     for task, folders in jobs.items():
-        detections = [json.loads((folder / DETECTIONS).read_text()) for folder in folders]
+        remedy = "remove its folder, and the same command evaluates this task again"
+        detections = [read_own(folder / DETECTIONS, list, remedy) for folder in folders]
         by_draw = dict(zip(draws, detections, strict=True)) if draws else detections[0]
         submission[_official_name(task)] = by_draw
     return submission

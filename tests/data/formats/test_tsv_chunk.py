@@ -32,7 +32,7 @@ def test_a_yaml_needs_pictures_labels_and_files_that_exist(tmp_path: Path) -> No
     with pytest.raises(UserError, match="names `hw: absent`, and there is no such file"):
         TsvChunk.read(source)
     source = write(tmp_path, f"hw: {'a' * 5000}")
-    with pytest.raises(UserError, match="the file name 'aaa.* is too long") as raised:
+    with pytest.raises(UserError, match=r"the file name 'aaa.* is too long") as raised:
         TsvChunk.read(source)
     assert len(str(raised.value)) < 500
     source.write_text("img: img.tsv")
