@@ -1,6 +1,7 @@
 """Commands as people mistype them: a message that names the culprit, and no traceback."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hydra.utils import instantiate
 from PIL import Image
 
 from glip_pl import evaluate, predict, train
-from glip_pl.running.cli import EXIT_USER_ERROR, user_message
+from glip_pl.running.cli import EXIT_USER_ERROR, command, user_message
 from tests.conftest import Compose, Failing
 
 
@@ -118,3 +119,14 @@ def test_evaluation_of_a_checkpoint(checkpoint: Path, world: Path, settings: Com
     assert 0 <= evaluate.evaluate(config) <= 1
     results = json.loads(Path(config.paths.output, "results.json").read_text())
     assert set(results["sets"]) == {"seen", "rare", "unseen", "synonyms"}
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    main = command("make_shapes")(lambda config: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(sys, "argv", ["command", f"root={tmp_path}"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 130
+    assert capfd.readouterr().err == "stopped by Ctrl-C\n"

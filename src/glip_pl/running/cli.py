@@ -1,6 +1,7 @@
 """What all commands have in common: where their settings are, and how they show errors."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -22,6 +23,9 @@ from glip_pl.running.settings import register_resolvers
 
 EXIT_USER_ERROR = 2
 """Exit code of a command that stopped at an error of the user."""
+
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+"""Exit code of a command that was stopped by Ctrl-C, as shells give it."""
 
 
 def command(
@@ -56,16 +60,24 @@ def command(
             if guide is not None and not sys.argv[1:]:
                 print(guide)
                 sys.exit(EXIT_USER_ERROR)  # nothing was done, so that what follows does not run
-            try:
-                sys.argv[1:] = readable_words(sys.argv[1:])  # Hydra reads them from here
-            except UserError as error:
-                _show(error)
-                sys.exit(EXIT_USER_ERROR)
-            return run_with_settings()
+            return _run_command_line(run_with_settings)
 
         return main
 
     return decorate
+
+
+def _run_command_line(run_with_settings: Callable[[], Any]) -> Any:
+    """Run a function that Hydra calls with the settings of the command line."""
+    try:
+        sys.argv[1:] = readable_words(sys.argv[1:])  # Hydra reads them from here
+        return run_with_settings()
+    except UserError as error:
+        _show(error)
+        sys.exit(EXIT_USER_ERROR)
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def _prepare(config: DictConfig, output: str | None) -> None:
