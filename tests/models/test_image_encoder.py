@@ -78,3 +78,9 @@ def test_pretrained_weights_that_cannot_be_downloaded_are_named(
     monkeypatch.setattr("timm.create_model", unreachable)
     with pytest.raises(UserError, match=r"'resnet10t' are not .*image_encoder\.pretrained=false"):
         small(pretrained=True)
+
+
+@pytest.mark.parametrize(("mean", "std"), [([0, 0], [1, 1]), ([0, 0, 0], [0, 0, 0])])
+def test_pixels_are_normalised_by_three_numbers(mean: list[float], std: list[float]) -> None:
+    with pytest.raises(UserError, match="must have three numbers each"):
+        ImageEncoder("resnet10t", [2, 3, 4], mean, std, pretrained=False)

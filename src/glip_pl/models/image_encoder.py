@@ -31,9 +31,15 @@ class ImageEncoder(nn.Module):
 
         `mean` and `std` are in 0..255, in the network's channel order (BGR if `bgr`). `weights`
         are tensors by timm's names: more than needed are allowed, a missing one raises KeyError.
-        Raises UserError if pretrained weights cannot be downloaded.
+        Raises UserError if pretrained weights cannot be downloaded, or if `mean` and `std` cannot
+        normalise three channels.
         """
         super().__init__()
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise UserError(
+                f"model.image_encoder: mean={[*mean]} and std={[*std]} must have three numbers "
+                "each, and those of std must be above 0"
+            )
         try:
             self.body = timm.create_model(
                 name, features_only=True, out_indices=tuple(stages), **timm_options
