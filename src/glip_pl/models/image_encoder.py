@@ -35,11 +35,7 @@ class ImageEncoder(nn.Module):
         normalise three channels.
         """
         super().__init__()
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise UserError(
-                f"model.image_encoder: mean={[*mean]} and std={[*std]} must have three numbers "
-                "each, and those of std must be above 0"
-            )
+        _check_normalisation(mean, std)
         try:
             self.body = timm.create_model(
                 name, features_only=True, out_indices=tuple(stages), **timm_options
@@ -90,3 +86,12 @@ class ImageEncoder(nn.Module):
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
         return self
+
+
+def _check_normalisation(mean: Sequence[float], std: Sequence[float]) -> None:
+    """Raise UserError unless three channels can be normalised by these numbers."""
+    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        raise UserError(
+            f"model.image_encoder: mean={[*mean]} and std={[*std]} must have three numbers "
+            "each, and those of std must be above 0"
+        )
