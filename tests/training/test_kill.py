@@ -34,8 +34,8 @@ SIGNALS = {
 CODES = {
     "SIGKILL": {-signal.SIGKILL},
     "SIGTERM": {128 + signal.SIGTERM, -signal.SIGTERM},  # the second before the training starts
-    "Ctrl-C": {128 + signal.SIGINT, 1},  # 1 before the training starts
-    "Ctrl-C twice": {128 + signal.SIGINT, 1},
+    "Ctrl-C": {128 + signal.SIGINT},
+    "Ctrl-C twice": {128 + signal.SIGINT},
     "SIGKILL in a save": {-signal.SIGKILL},
 }
 """Exit codes of a training that did not end by itself."""
