@@ -63,11 +63,14 @@ def test_wrong_prompts_and_pictures_are_refused(
     both = ("text=a cat", "names=names.txt")
     assert "text and names are both set" in failing(predict.main, "image=x.png", *both)
     message = failing(predict.main, "image=x.png", "names=gone.txt", ckpt)
-    assert "gone.txt" in message and "(the setting `names`)" in message
+    assert "gone.txt" in message and "(the setting `names`" in message
     (tmp_path / "file").touch()
     words = ("image=x.png", "text=7", ckpt)
     assert "(the setting `output`)" in failing(predict.main, *words, "output=file")
-    assert "device=cuda:99 is not available" in failing(predict.main, *words, "device=cuda:99")
+    for device in ("cuda:99", "meta", "nonsense"):
+        said = failing(predict.main, *words, f"device={device}")
+        assert f"device={device} is not available, use cpu or cuda: " in said
+        assert "\n" not in said.partition("error: ")[2].strip()
 
 
 @pytest.fixture

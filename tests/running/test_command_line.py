@@ -74,6 +74,17 @@ def test_lists_of_ordinary_words_are_lists(typed: str, members: list[str]) -> No
         assert setting(f"{key}={typed}", key) == members
 
 
+@pytest.mark.parametrize("words", [["text=a", "red", "star"], ["=5"], ["+=5"], [""], ["image"]])
+def test_words_that_are_no_setting_are_refused(words: list[str]) -> None:
+    with pytest.raises(UserError, match=r"the word '.*' is no setting: write key=value"):
+        readable_words(words)
+
+
+def test_options_have_arguments() -> None:
+    words = ["--config-dir", "folder", "--cfg", "job", "-cn", "predict", "~callbacks.ema"]
+    assert readable_words(words) == words
+
+
 def test_a_text_in_another_encoding_is_refused() -> None:
     with pytest.raises(UserError, match=r"text='caf.udce9' is no text in UTF-8"):
         readable_words(["text=caf\udce9"])

@@ -12,7 +12,7 @@ from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.data.collate import Collate
 from glip_pl.data.pixels import rgb
 from glip_pl.data.transforms import ResizeFlip
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, first_line
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.large_vocabulary import Question, detect_categories, read_questions
 from glip_pl.inference.learned_prompt import LearnedPrompt
@@ -59,9 +59,12 @@ class Predictor:
         are arguments of `Decoder`. Raises UserError if the device or a file cannot be used.
         """
         try:
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError) as error:
-            raise UserError(f"device={device} is not available: {error}") from error
+            torch.zeros(1, device=device).item()  # the device "meta" holds no values
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = first_line(error).partition(". ")[0]  # PyTorch goes on for a page
+            raise UserError(
+                f"device={device} is not available, use cpu or cuda: {reason}"
+            ) from error
         trained = load_trained(checkpoint)
         loaded = load_tokenizer(tokenizer or trained.config["tokenizer"])
         transform = ResizeFlip(**trained.config["eval_transform"])

@@ -43,7 +43,20 @@ def readable_words(words: Sequence[str]) -> list[str]:
     Hydra cannot parse.
     """
     sweep = not SWEEP.isdisjoint(words)
+    _check_form(words)
     return [_readable(word, sweep) for word in words]
+
+
+def _check_form(words: Sequence[str]) -> None:
+    """Raise UserError for a word that is no option, its argument, a setting or ~setting."""
+    for before, word in zip(["", *words], words, strict=False):
+        key, equal, _ = word.partition("=")
+        is_setting = bool(equal and key.strip("+ "))
+        if not is_setting and not before.startswith("-") and not word.startswith(("-", "~")):
+            raise UserError(
+                f"the word {word!r} is no setting: write key=value, with quotes around a value "
+                'that has blanks, such as text="a red star"'
+            )
 
 
 def _readable(word: str, sweep: bool) -> str:
