@@ -24,7 +24,7 @@ def fill(root: Path, files: dict[str, str]) -> None:
     ("files", "said"),
     [
         ({"data.yaml": "nc: 1\n", "labels/train/a.txt": "0 0.5 0.5 1e-1 0.1\n"}, r"YOLO \(data.y"),
-        ({"train/labels/a.txt": "3 .5 .5 0.1 0.1".replace(" .", " 0.")}, "YOLO"),
+        ({"train/labels/a.txt": "3 .5 .5 0.1 1."}, "YOLO"),
         ({"Annotations/a.xml": VOC}, r"Pascal VOC .*data=voc data\.root=\S+ \("),
         ({"VOCdevkit/VOC2012/Annotations/a.xml": VOC}, r"root=\S*/VOCdevkit/VOC2012 "),
         ({"x/train/a.xml": VOC}, r"root=\S*/x "),  # Roboflow's VOC

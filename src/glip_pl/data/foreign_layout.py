@@ -166,7 +166,7 @@ def _yolo(files: Sequence[Path]) -> list[Path]:
     """The files of YOLO's form: data.yaml with names, text files with five numbers a line."""
     yaml = _with(files, ".yaml", ".yml")
     settings = [file for file in yaml if re.search(r"^(names|nc)\s*:", _head(file), re.MULTILINE)]
-    number = r"-?\d+(\.\d+)?([eE][-+]?\d+)?"
+    number = r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
     line = re.compile(rf"\d+(\.0+)?(\s+{number}){{4,}}\s*(\n|$)")
     texts = [file for file in islice(_with(files, ".txt"), 20) if line.match(_head(file))]
     return [*settings, *texts] if texts else []
