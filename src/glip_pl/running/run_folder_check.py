@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
@@ -17,7 +18,13 @@ class RunFolderCheck(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the folder of the run."""
-        _check_or_exit(config.hydra.run.dir, "hydra.run.dir")
+        settings = HydraConfig.instance()
+        before = settings.cfg
+        settings.set_config(config)  # the folder has the name of the experiment, which is Hydra's
+        try:
+            _check_or_exit(config.hydra.run.dir, "hydra.run.dir")
+        finally:
+            settings.cfg = before
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the folder of the sweep."""
