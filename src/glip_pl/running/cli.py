@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.errors import InstantiationException
+from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from glip_pl.errors import UserError, first_line
 from glip_pl.files.shipped_settings import CONF_DIR
 from glip_pl.running.command_line import readable_words
+from glip_pl.running.composing import RaisedErrors, composing_message
 from glip_pl.running.home import expand_home
 from glip_pl.running.outputs import check_folder
 from glip_pl.running.setting_checks import check_settings
@@ -39,8 +40,11 @@ def command(
     """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], Any]:
+        composing = RaisedErrors()
+
         @wraps(task)
         def run_task(config: DictConfig) -> Any:
+            composing.end()
             try:
                 _prepare(config, output)
                 return task(config)
@@ -60,24 +64,31 @@ def command(
             if guide is not None and not sys.argv[1:]:
                 print(guide)
                 sys.exit(EXIT_USER_ERROR)  # nothing was done, so that what follows does not run
-            return _run_command_line(run_with_settings)
+            return _run_command_line(run_with_settings, composing)
 
         return main
 
     return decorate
 
 
-def _run_command_line(run_with_settings: Callable[[], Any]) -> Any:
+def _run_command_line(run_with_settings: Callable[[], Any], composing: RaisedErrors) -> Any:
     """Run a function that Hydra calls with the settings of the command line."""
     try:
         sys.argv[1:] = readable_words(sys.argv[1:])  # Hydra reads them from here
+        composing.start()
         return run_with_settings()
     except UserError as error:
         _show(error)
-        sys.exit(EXIT_USER_ERROR)
+    except HydraException as error:
+        print(f"error: {composing_message(error)}", file=sys.stderr)
+    except OSError as error:  # of making Hydra's folder: those of the task do not get here
+        print(f"error: {error} (the folder is hydra.run.dir)", file=sys.stderr)
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+    finally:
+        composing.end()
+    sys.exit(EXIT_USER_ERROR)
 
 
 def _prepare(config: DictConfig, output: str | None) -> None:
