@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lightning_fabric.plugins.environments.lightning import find_free_network_port
 from omegaconf import DictConfig
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -18,11 +19,15 @@ from glip_pl import evaluate
 from glip_pl.training.callbacks.resumed_evaluation import ResumedTest
 from tests.conftest import MINILM, Compose, launched
 from tests.metrics.cases import TWELVE
+from tests.training.commands import Command, Place, start
 
 QUIET = [
     *("data.prepare=null", "data.workers=0", "data.batch_size=1", "callbacks.pictures=null"),
     *("callbacks.progress=null", "+trainer.enable_progress_bar=false", "trainer.precision=32-true"),
+    "data.eval_transform.short_sides=[96]",
 ]
+
+SEEN_AND_RARE = ["data.test.unseen=null", "data.test.synonyms=null"]
 
 
 @pytest.fixture
@@ -66,10 +71,10 @@ def test_other_programs_compute_the_same_of_the_detections(run: Any, world: Path
 
 
 def test_the_same_evaluation_is_not_done_twice(run: Any, capsys: Any) -> None:
-    run()
-    run()
+    run(*SEEN_AND_RARE)
+    run(*SEEN_AND_RARE)
     assert "finished before" in capsys.readouterr().out
-    run("decoder.score_threshold=0.06")
+    run(*SEEN_AND_RARE, "decoder.score_threshold=0.06")
     assert "finished before" not in capsys.readouterr().out
 
 
@@ -149,11 +154,14 @@ def command(finding: Path, world: Path, *words: str) -> list[str]:
 def test_two_processes_find_what_one_finds(
     run: Any, finding: Path, world: Path, tmp_path: Path
 ) -> None:
-    alone = run("trainer=cpu").paths.output
-    words = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
-    words = command(finding, world, *words, f"hydra.run.dir={tmp_path}/both")
-    said = launched(words, tmp_path, OMP_NUM_THREADS="1")
-    assert (tmp_path / "both" / "results.json").is_file(), said
+    alone = run(*SEEN_AND_RARE).paths.output
+    words = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", *SEEN_AND_RARE]
+    words = command(finding, world, *words, f"hydra.run.dir={tmp_path}/both")[3:]
+    port = find_free_network_port()
+    places = [Place(rank, 2, port) for rank in range(2)]
+    for process in [start(Command("glip_pl.evaluate", words, tmp_path, at)) for at in places]:
+        process.join()
+        assert process.exitcode == 0, (tmp_path / "log.txt").read_text()
     assert json.dumps(figures(alone)) == json.dumps(figures(tmp_path / "both"))
 
 
@@ -191,5 +199,5 @@ def test_a_killed_evaluation_goes_on(finding: Path, world: Path, tmp_path: Path)
 
 def test_progress_is_logged_without_a_terminal(run: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="glip_pl"):
-        run("+callbacks.test_progress.every=0")
-    assert "batch 16 of 16, about 0 min left" in caplog.text
+        run(*SEEN_AND_RARE, "+callbacks.test_progress.every=0")
+    assert "batch 8 of 8, about 0 min left" in caplog.text

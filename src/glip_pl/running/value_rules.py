@@ -92,8 +92,8 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, list) and all(fits(member, member_hint) for member in value)
     try:
         return isinstance(value, container)
-    except TypeError:  # a protocol
-        return True
+    except TypeError:  # a protocol, which plain values do not fulfil
+        return False
 
 
 @dataclass(frozen=True)
