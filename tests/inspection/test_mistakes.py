@@ -1,5 +1,6 @@
 """Mistakes that a format allows are noticed in the boxes and names of a set."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from glip_pl.inspection.mistakes import (
     ALIKE,
     FRACTIONS,
     PERCENTAGES,
+    REPEATED,
     THIN,
     Mistake,
     mistakes_of,
@@ -69,3 +71,14 @@ def test_names_that_the_vocabulary_does_not_know_are_told(tokenizer: Tokenizer) 
     (mistake,) = unknown_to(tokenizer, ["cat", "猫咪", "🐱"], "train.json")
     assert mistake.severity == "told" and "🐱" in str(mistake) and "data.prompts" in str(mistake)
     assert unknown_to(tokenizer, ["cat"], "train.json") == []
+
+
+def test_a_picture_with_two_entries_is_noticed(tmp_path: Path, indexes: Path) -> None:
+    reader = write_split(tmp_path, "train")
+    path = Path(reader.annotations)
+    content = json.loads(path.read_text())
+    content["images"].append({**content["images"][0], "id": 2})
+    path.write_text(json.dumps(content))
+    (mistake,) = mistakes_of("train.json", open_index(reader, indexes))
+    assert (mistake.kind, mistake.severity) == (REPEATED, "fails")
+    assert "train.json has several entries for 'train.png'" in mistake.message

@@ -1,5 +1,6 @@
 """Mistakes in a set that its file format allows, but that make figures meaningless."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +19,7 @@ FRACTIONS = "boxes as fractions of the picture"
 PERCENTAGES = "boxes that may be percentages"
 THIN = "boxes of at most a pixel"
 ALIKE = "names that differ only in case or spaces"
+REPEATED = "pictures listed more than once"
 UNKNOWN = "names unknown to the text encoder"
 
 SUSPICIOUS = 0.05
@@ -46,6 +48,7 @@ class Mistake:
 def mistakes_of(source: str, index: Index) -> list[Mistake]:
     """The mistakes in the boxes and names of a set; `source` names its annotations in messages."""
     mistakes = _scale_mistakes(source, index) or _thin_boxes(source, index)
+    mistakes += _repeated_pictures(source, index)
     alike = [names for names in _by_spelling(index.names).values() if len(names) > 1]
     if alike:
         message = (
@@ -116,6 +119,20 @@ def _thin_boxes(source: str, index: Index) -> list[Mistake]:
         f"({_examples(index, thin)}): correct or remove them"
     )
     return [Mistake(THIN, message, "fails" if 2 * len(thin) > len(boxes) else "told")]
+
+
+def _repeated_pictures(source: str, index: Index) -> list[Mistake]:
+    """Pictures with several entries of boxes by category, of which each lacks the others' boxes."""
+    rows = np.flatnonzero(~index.captioned).tolist()
+    counts = Counter(index.images[row] for row in rows)
+    repeated = [repr(name) for name, count in counts.items() if count > 1]
+    if not repeated:
+        return []
+    message = (
+        f"{source} has several entries for {some(repeated)}: what is annotated in one of them is "
+        "background in the others. Give every picture one entry"
+    )
+    return [Mistake(REPEATED, message, "fails")]
 
 
 def _examples(index: Index, numbers: NDArray[np.int64]) -> str:

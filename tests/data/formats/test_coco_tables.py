@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +160,12 @@ def test_annotations_are_grouped_by_image_in_their_order() -> None:
 
 def test_the_second_corner_lies_outside() -> None:
     assert corners_of(np.asarray([[1.0, 2, 3, 4]])).tolist() == [[1, 2, 4, 6]]
+
+
+@pytest.mark.parametrize("width", [None, "wide", [9]])
+def test_a_size_that_is_no_number_is_shown(width: Any, file: Path) -> None:
+    write(file, images=[IMAGE | {"width": width}])
+    problems = Problems()
+    said = re.escape(f"malformed: it has height='40' and width={width!r}")
+    with pytest.raises(UserError, match=said):
+        read_images(file, problems)

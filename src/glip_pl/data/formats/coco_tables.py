@@ -93,8 +93,15 @@ def _file_name(entry: Mapping[str, Any]) -> str:
 
 
 def _size(entry: Mapping[str, Any]) -> tuple[int, int]:
-    """Height and width, which MDETR's Flickr30k file writes as texts."""
-    return int(entry["height"]), int(entry["width"])
+    """Height and width, which MDETR's Flickr30k file writes as texts.
+
+    Raises KeyError if there is none, and ValueError if one is no number.
+    """
+    try:
+        return int(entry["height"]), int(entry["width"])
+    except (TypeError, ValueError, OverflowError) as error:
+        sides = f"height={entry['height']!r:.60} and width={entry['width']!r:.60}"
+        raise ValueError(f"it has {sides}") from error
 
 
 def _with_ids(images: ImageEntries, path: Path, problems: Problems) -> ImageEntries:
