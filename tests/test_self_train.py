@@ -13,19 +13,19 @@ from glip_pl.pseudo_label import pseudo_label
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.self_train import claim_rounds, first_teacher, self_train
 from glip_pl.train import train
-from tests.conftest import MINILM, SMALL, Compose
+from tests.conftest import SMALL, Compose
 
 
 @pytest.fixture
-def rounds(settings: Compose, world: Path, finding: Path) -> Any:
+def rounds(settings: Compose, world: Path, tiny: list[str], tiny_finding: Path) -> Any:
     def run(*overrides: str) -> Path:
         config = settings(
             [
                 *SMALL,
-                *("experiment=shapes_t", f"data.root={world}", f"tokenizer.source={MINILM}"),
+                *("experiment=shapes_t", f"data.root={world}", *tiny),
                 *("trainer.max_steps=2", "data.batch_size=4", "data.test=null"),
                 "data.train.web.dataset.box_filter.min_score=0.1",
-                f"teacher={finding}",
+                f"teacher={tiny_finding}",
                 *overrides,
             ],
             "self_train",
@@ -36,23 +36,25 @@ def rounds(settings: Compose, world: Path, finding: Path) -> Any:
     return run
 
 
-def test_each_student_teaches_the_next(rounds: Any, finding: Path) -> None:
+def test_each_student_teaches_the_next(rounds: Any, tiny_finding: Path) -> None:
     folder = rounds("rounds=2")
     first, second = (folder / f"round_{number}" for number in (1, 2))
     student = first / "checkpoints" / "last.ckpt"
-    assert json.loads((first / "done.json").read_text())["teacher"] == str(finding)
+    assert json.loads((first / "done.json").read_text())["teacher"] == str(tiny_finding)
     assert json.loads((second / "done.json").read_text())["teacher"] == str(student)
     for round_folder in (first, second):
         report = json.loads((round_folder / "labels" / "report.json").read_text())
         assert report["captions"] == 8
     weights = read_checkpoint(student).weights
-    teacher = read_checkpoint(finding).weights
+    teacher = read_checkpoint(tiny_finding).weights
     assert any(bool((weights[name] != teacher[name]).any()) for name in weights)
 
 
-def test_a_slow_teacher_is_the_mean_of_itself_and_its_student(rounds: Any, finding: Path) -> None:
+def test_a_slow_teacher_is_the_mean_of_itself_and_its_student(
+    rounds: Any, tiny_finding: Path
+) -> None:
     folder = rounds("rounds=2", "teacher_decay=0.75")
-    old = read_checkpoint(finding).weights
+    old = read_checkpoint(tiny_finding).weights
     new = read_checkpoint(folder / "round_1" / "checkpoints" / "last.ckpt").weights
     path = folder / "round_1" / "teacher.safetensors"
     mean = read_checkpoint(path).weights
@@ -95,11 +97,11 @@ def test_an_interrupted_run_continues(rounds: Any, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_continued_run_keeps_its_first_teacher(
-    settings: Compose, finding: Path, tmp_path: Path
+    settings: Compose, tiny_finding: Path, tmp_path: Path
 ) -> None:
     old = tmp_path / "old" / "checkpoints" / "best.ckpt"
     old.parent.mkdir(parents=True)
-    old.symlink_to(finding)
+    old.symlink_to(tiny_finding)
     config = settings(["experiment=shapes_t", "teacher=best"], "self_train")
     folder = Path(config.paths.output)
     teacher = first_teacher(folder, config)
@@ -109,7 +111,7 @@ def test_a_continued_run_keeps_its_first_teacher(
     student.symlink_to(tmp_path / "newer")
     (tmp_path / "newer").touch()
     assert find_checkpoint("best", tmp_path) == student
-    assert first_teacher(folder, config) == teacher.resolve() == finding.resolve()
+    assert first_teacher(folder, config) == teacher.resolve() == tiny_finding.resolve()
     claim_rounds(folder, config, first_teacher(folder, config))
 
 

@@ -29,7 +29,7 @@ def odinw(root: Path, world: Path, task: str, *files: str) -> None:
 
 
 def test_odinw_goes_on_past_a_missing_task_and_does_it_later(
-    finding: Path,
+    tiny_finding: Path,
     world: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -38,7 +38,7 @@ def test_odinw_goes_on_past_a_missing_task_and_does_it_later(
     for task in ("Aquarium", "pistols"):
         odinw(tmp_path / "data", world, task)
     words = [
-        *("evaluate", "experiment=zeroshot_odinw13", f"ckpt={finding}"),
+        *("evaluate", "experiment=zeroshot_odinw13", f"ckpt={tiny_finding}"),
         *(f"paths.data={tmp_path}/data", f"paths.runs={tmp_path}/runs"),
         *("data.workers=0", "callbacks.pictures=null", "callbacks.progress=null"),
         *("+trainer.enable_progress_bar=false", "data.eval_transform.short_sides=[96]"),
