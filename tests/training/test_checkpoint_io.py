@@ -11,6 +11,7 @@ import torch
 
 from glip_pl.errors import UserError
 from glip_pl.training.checkpoint_io import WholeCheckpointIO
+from glip_pl.training.interruption import WORKER_ENDED
 
 IO = WholeCheckpointIO()
 
@@ -46,6 +47,20 @@ def test_a_checkpoint_that_cannot_be_written_is_reported(tmp_path: Path) -> None
     (tmp_path / "best.ckpt").mkdir()  # a folder cannot be replaced by a file
     with pytest.raises(UserError, match=r"cannot write the checkpoint .*best\.ckpt"):
         IO.save_checkpoint({"a": 1}, tmp_path / "best.ckpt")
+
+
+def test_a_worker_that_ends_during_a_save_is_no_fault_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch raises this error in the main process, whatever that does at the moment."""
+
+    def interrupted(*_: object) -> None:
+        raise RuntimeError(f"{WORKER_ENDED} (pid 1) is killed by signal: Terminated.")
+
+    monkeypatch.setattr("torch.save", interrupted)
+    with pytest.raises(RuntimeError, match="is killed by signal"):
+        IO.save_checkpoint({"a": 1}, tmp_path / "last.ckpt")
+    assert list(tmp_path.iterdir()) == []
 
 
 class Runs:

@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import time
 from collections.abc import Callable
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +118,35 @@ def test_a_signal_stops_after_the_batch_with_its_exit_code(
     assert stopped.value.code == 128 + number
     assert f"stopped by {number.name}" in capsys.readouterr().err
     assert last_checkpoint(config)["global_step"] == CUT + 1
+
+
+@pytest.mark.parametrize("where", ["forward", "update"])
+def test_a_signal_to_the_workers_too_loses_nothing(
+    where: str,
+    words: list[str],
+    settings: Compose,
+    uninterrupted: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As job schedulers and `kill -- -<group>` send it."""
+    config = settings([*words, "data.workers=1"])
+
+    def stop_all() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        # From elsewhere: PyTorch takes a signal of the parent for the end of the work.
+        workers = [str(worker.pid) for worker in active_children()]
+        subprocess.run(["kill", *workers], check=True)
+        time.sleep(0.2)
+
+    with pytest.raises(SystemExit) as stopped:
+        fit(
+            config,
+            change=lambda run: at_step(run, CUT, stop_all, where),
+            around=stopped_at_batch_end,
+        )
+    assert stopped.value.code == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM" in capsys.readouterr().err
+    assert resumed_equals(settings(words), uninterrupted)
 
 
 def test_a_second_interrupt_stops_at_once_and_saves_nothing(

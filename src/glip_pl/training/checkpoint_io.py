@@ -9,6 +9,7 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from glip_pl.checkpoints.reading import load_entries
 from glip_pl.errors import UserError
 from glip_pl.files.writing import write_whole
+from glip_pl.training.interruption import WORKER_ENDED
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -26,6 +27,8 @@ class WholeCheckpointIO(TorchCheckpointIO):
             with write_whole(Path(path)) as partial:
                 torch.save(checkpoint, partial)
         except (OSError, RuntimeError) as error:  # RuntimeError: torch, on a full disk
+            if str(error).startswith(WORKER_ENDED):
+                raise
             raise UserError(
                 f"cannot write the checkpoint {path}: {error}. Free some space, or choose another "
                 "folder (paths.output or hydra.run.dir); an older checkpoint there is still whole"

@@ -13,6 +13,9 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 SIGNAL_EXIT = 128
 """What shells add to the number of the signal that ended a program."""
 
+WORKER_ENDED = "DataLoader worker"
+"""How the error begins that PyTorch raises, at any moment, when a process that loads data ends."""
+
 
 @contextmanager
 def stopped_at_batch_end(trainer: pl.Trainer) -> Iterator[None]:
@@ -39,7 +42,10 @@ def stopped_at_batch_end(trainer: pl.Trainer) -> Iterator[None]:
     previous = signal.signal(signal.SIGINT, interrupt) if in_main_thread else None
     try:
         yield
-    except SIGTERMException:
+    except (SIGTERMException, RuntimeError) as error:
+        # A signal to the whole group of processes stops those that load data first.
+        if isinstance(error, RuntimeError) and not _stopped_workers(trainer, error):
+            raise
         number = received[0] if received else signal.SIGTERM
         name = signal.Signals(number).name
         print(f"stopped by {name}; resume=last continues the run", file=sys.stderr)
@@ -52,3 +58,8 @@ def stopped_at_batch_end(trainer: pl.Trainer) -> Iterator[None]:
     finally:
         if in_main_thread:
             signal.signal(signal.SIGINT, previous)
+
+
+def _stopped_workers(trainer: pl.Trainer, error: RuntimeError) -> bool:
+    """Whether an error says no more than that a signal has stopped the loader's workers too."""
+    return trainer.received_sigterm and str(error).startswith(WORKER_ENDED)
