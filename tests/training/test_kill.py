@@ -127,7 +127,7 @@ def differences(whole: Path, folders: Sequence[Path]) -> list[str]:
             found += unequal(one[key], other[key], f"{name}.{key}")
     before, after = logged([whole]), logged(folders)
     for name, values in before.items():
-        found += [f"{name} at {step}" for step, at in after[name].items() if at != values[step]]
+        found += [f"{name} at {step}" for step, at in after[name].items() if at != values.get(step)]
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 from torch.optim import Optimizer
 
+from glip_pl.training.interruption import WORKER_ENDED
 from glip_pl.training.module import NotFiniteError
 
 PROGRESS = "epoch_loop.batch_progress"
@@ -86,6 +87,9 @@ class LastCheckpoint(pl.Callback):
         That is a validation that is due, and the batch in which an error happened.
         """
         loops = checkpoint["loops"]["fit_loop"]
+        if loops[PROGRESS]["current"]["ready"] < trainer.num_training_batches < float("inf"):
+            # A loader whose workers were stopped by a signal looks as if it had no more batches.
+            loops[PROGRESS]["is_last_batch"] = False
         if self.validation_is_due:
             total = loops["epoch_loop.val_loop.batch_progress"]["total"]
             # By these counters Lightning recognises an evaluation that was interrupted.
@@ -114,10 +118,14 @@ class LastCheckpoint(pl.Callback):
 
         Nothing is saved where the state is of no use: during evaluation, when the average stands in
         for the weights and the file is fresh; while the optimizer changes the weights; after a loss
-        that is not finite; after a second Ctrl-C. Nor with several processes, which would wait for
-        one another forever.
+        that is not finite; after a second Ctrl-C; when a process that loads data ends.
+        Nor with several processes, which would wait for one another forever.
         """
-        useless = self.updating or isinstance(exception, KeyboardInterrupt | NotFiniteError)
+        useless = (
+            self.updating
+            or isinstance(exception, KeyboardInterrupt | NotFiniteError)
+            or str(exception).startswith(WORKER_ENDED)  # it comes at any moment
+        )
         batches = trainer.fit_loop.epoch_loop.batch_progress.current.completed
         can_repeat = batches > 0 or not self.within_batch
         if trainer.training and trainer.world_size == 1 and not useless and can_repeat:
