@@ -23,10 +23,13 @@ from tests.training.short_runs import fit, without_evaluation
 CUT = 3
 """Batches that are complete when the training is cut."""
 
+LAST = 5
+"""Batches that are complete when only the last one of the epoch is left."""
+
 
 @pytest.fixture(scope="module")
 def words(world: Path, tiny: list[str]) -> list[str]:
-    """A training of seven steps with a moving average, dropout and flips."""
+    """A training of six steps with a moving average, dropout and flips."""
     changes = ("data.train_transform.flip=0.5", "callbacks.ema.decay=0.9")
     return without_evaluation(world, *tiny, *changes)
 
@@ -80,13 +83,14 @@ def resumed_equals(config: DictConfig, expected: dict[str, Any]) -> bool:
     )
 
 
+@pytest.mark.parametrize("complete", [CUT, LAST])
 def test_an_error_in_a_batch_loses_nothing(
-    words: list[str], settings: Compose, uninterrupted: dict[str, Any]
+    complete: int, words: list[str], settings: Compose, uninterrupted: dict[str, Any]
 ) -> None:
     config = settings(words)
     with pytest.raises(RuntimeError, match="power failure"):
-        fit(config, change=lambda run: at_step(run, CUT, fail, "forward"))
-    assert last_checkpoint(config)["global_step"] == CUT
+        fit(config, change=lambda run: at_step(run, complete, fail, "forward"))
+    assert last_checkpoint(config)["global_step"] == complete
     assert resumed_equals(settings(words), uninterrupted)
 
 

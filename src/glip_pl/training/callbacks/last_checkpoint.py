@@ -87,15 +87,13 @@ class LastCheckpoint(pl.Callback):
         That is a validation that is due, and the batch in which an error happened.
         """
         loops = checkpoint["loops"]["fit_loop"]
-        if loops[PROGRESS]["current"]["ready"] < trainer.num_training_batches < float("inf"):
-            # A loader whose workers were stopped by a signal looks as if it had no more batches.
-            loops[PROGRESS]["is_last_batch"] = False
         if self.validation_is_due:
             total = loops["epoch_loop.val_loop.batch_progress"]["total"]
             # By these counters Lightning recognises an evaluation that was interrupted.
             total["ready"] += 1
             total["started"] += 1
         if self.within_batch:
+            loops[PROGRESS]["is_last_batch"] = False  # it may be, but it is to be repeated
             for counters in (loops[PROGRESS]["total"], loops[PROGRESS]["current"]):
                 done = counters["completed"]
                 # As they are when a checkpoint is saved at the end of a batch.
