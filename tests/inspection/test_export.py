@@ -8,7 +8,7 @@ import pytest
 from glip_pl.data.formats.label_map import LABEL_MAP
 from glip_pl.data.formats.odvg import OdvgJsonl
 from glip_pl.data.formats.web_shards import WebShards
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.index import Index
 from glip_pl.data.indexing import open_index
 from glip_pl.data.records import Reader

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.image_folder import ImageFolder
 from glip_pl.inspection import missing_pictures as module
 from glip_pl.inspection.missing_pictures import missing_pictures
 from tests.data.formats.writers import pictures, scenes

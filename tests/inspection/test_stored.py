@@ -86,7 +86,10 @@ def test_what_is_being_made_is_kept(folders: tuple[Path, Path]) -> None:
     assert remove(leftover) and not partial.exists()
 
 
-@pytest.mark.skipif(not Path("/proc/self/maps").is_file(), reason="only Linux tells")
+@pytest.mark.skipif(
+    not Path("/proc/self/maps").is_file(),
+    reason="only Linux lists the files that processes map, in /proc",
+)
 def test_an_index_that_a_process_reads_is_kept(folders: tuple[Path, Path]) -> None:
     index = next(one for one in stored_in(*folders)[0] if one.kind == "index")
     code = (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.picture_size import Exif
 from glip_pl.inference.predictor import Predictor
 from glip_pl.labelling.preparation import (

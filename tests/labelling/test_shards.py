@@ -8,7 +8,7 @@ import torch
 
 from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.formats.web_shards import WebShards
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.indexing import open_index
 from glip_pl.labelling.shards import (
     grounding_line,

@@ -241,7 +241,9 @@ def unpickled(path: Path) -> None:
             content = archive.read(name)
     elif tarfile.is_tarfile(path):
         with tarfile.open(path) as tar:
-            content = tar.extractfile("pickle").read()  # type: ignore[union-attr]
+            member = tar.extractfile("pickle")
+            assert member is not None
+            content = member.read()
     elif content.startswith(b"\x93NUMPY"):
         np.load(path, allow_pickle=True)
         return

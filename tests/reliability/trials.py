@@ -124,12 +124,23 @@ def judged(found: str, truth: str, warned: bool, guarded: bool) -> tuple[str, st
     )
 
 
+class _Collector(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one record."""
+        self.records.append(record)
+
+
 @contextmanager
 def heard() -> Iterator[list[logging.LogRecord]]:
     """Collects the warnings that are logged, and keeps them from the terminal."""
-    records: list[logging.LogRecord] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = records.append  # type: ignore[method-assign,assignment]
+    handler = _Collector(logging.WARNING)
+    records = handler.records
     root = logging.getLogger()
     before, root.handlers = root.handlers, [handler]
     try:

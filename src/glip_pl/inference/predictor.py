@@ -59,7 +59,9 @@ class Predictor:
         are arguments of `Decoder`. Raises UserError if the device or a file cannot be used.
         """
         try:
-            torch.zeros(1, device=device).item()  # the device "meta" holds no values
+            torch.zeros(1, device=device).item()
+        # PyTorch raises the first for a device that is not there or not known, the second if it was
+        # built without CUDA, and the third for "meta", which holds no values.
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             reason = first_line(error).partition(". ")[0]  # PyTorch goes on for a page
             raise UserError(

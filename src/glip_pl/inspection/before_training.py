@@ -6,7 +6,7 @@ from typing import Literal
 
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.dataset import GroundedDataset
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.indexing import source_name
 from glip_pl.errors import UserError
 from glip_pl.inspection.missing_pictures import missing_pictures

@@ -91,7 +91,8 @@ def _sets_with_indexes(config: DictConfig) -> list[tuple[NamedSet, Index]]:
 def run_check(config: DictConfig) -> None:
     """Print all problems of each set and between the sets; exit with code 1 if some are grave."""
     tokenizer = instantiate(config.tokenizer)
-    with _silenced("glip_pl.data.problems"), _silenced("glip_pl.data.images"):  # findings list all
+    # The findings list all that these would log.
+    with _silenced("glip_pl.data.problems"), _silenced("glip_pl.data.image_folder"):
         findings = [
             check(named_set, tokenizer, config.check.pictures, config.check.ap_images)
             for named_set in configured_sets(config)

@@ -14,7 +14,8 @@ from glip_pl.data.filtering import FilteredBoxes
 from glip_pl.data.formats.label_map import LABEL_MAP
 from glip_pl.data.formats.odvg_writer import grounding_of
 from glip_pl.data.formats.webdataset_writer import add_sample
-from glip_pl.data.images import ImageFolder, suffix_of
+from glip_pl.data.image_folder import ImageFolder
+from glip_pl.data.images import suffix_of
 from glip_pl.data.index import Index
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Images

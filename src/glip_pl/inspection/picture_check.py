@@ -5,7 +5,8 @@ from typing import Literal
 
 from PIL import Image
 
-from glip_pl.data.images import FORMATS, ImageFolder
+from glip_pl.data.image_folder import ImageFolder
+from glip_pl.data.images import FORMATS
 from glip_pl.data.index import Index
 from glip_pl.data.picture_size import UPRIGHT, Exif, Size, frame_of
 from glip_pl.data.problems import Problems

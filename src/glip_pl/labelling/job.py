@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.index import Index
 from glip_pl.data.indexing import open_index, source_name
 from glip_pl.data.picture_size import Exif, check_exif

@@ -5,7 +5,7 @@ from pathlib import Path
 from glip_pl.data.filtering import BoxFilter
 from glip_pl.data.formats.odvg import OdvgJsonl
 from glip_pl.data.formats.web_shards import WebShards
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.indexing import open_index
 from glip_pl.data.records import Reader
 from glip_pl.files.writing import write_whole

@@ -10,7 +10,8 @@ from typing import Any
 from glip_pl.boxes import plain
 from glip_pl.data.formats.odvg_writer import grounding_of
 from glip_pl.data.formats.webdataset_writer import add_sample
-from glip_pl.data.images import ImageFolder, suffix_of
+from glip_pl.data.image_folder import ImageFolder
+from glip_pl.data.images import suffix_of
 from glip_pl.data.index import Index
 from glip_pl.data.records import Images
 from glip_pl.types import Detections, Prompt

@@ -31,7 +31,7 @@ def restored(trainer: pl.Trainer, checkpoint: Path | None) -> Iterator[None]:
     """
     callback = _Begun()
     if checkpoint is not None:
-        trainer.callbacks.insert(0, callback)  # type: ignore[attr-defined]  # set by a connector
+        trainer.callbacks.insert(0, callback)  # type: ignore[attr-defined]  # the Trainer gets its list of callbacks at run time
     try:
         yield
     except UserError:

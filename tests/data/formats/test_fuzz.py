@@ -19,7 +19,8 @@ from glip_pl.data.dataset_factory import training_set
 from glip_pl.data.formats.tsv import TsvYaml
 from glip_pl.data.formats.voc import VocXml
 from glip_pl.data.formats.web_shards import WebShards
-from glip_pl.data.images import FORMATS, ImageFolder, load_image
+from glip_pl.data.image_folder import ImageFolder
+from glip_pl.data.images import FORMATS, load_image
 from glip_pl.data.indexing import open_index
 from glip_pl.data.records import Reader
 from glip_pl.data.transforms import ResizeFlip
@@ -79,13 +80,15 @@ def no_detections() -> DetectionsTable:
     return DetectionsTable(none, none, np.zeros(0), np.zeros((0, 4)))
 
 
-def uses_or_complains(reader: Any, folder: Path) -> None:
-    """The source can be used, or a UserError says why not; no other error is raised."""
+def uses_or_complains(reader: Any, folder: Path) -> bool:
+    """Whether the source can be used, or a UserError says why not; other errors are raised."""
     for tolerate in (0.0, 0.5):
         try:
             use(replace(reader), folder, tolerate)  # a copy, without its cached properties
         except UserError as error:
-            assert str(error)
+            if not str(error):
+                return False
+    return True
 
 
 def cut(content: bytes, random: random.Random) -> bytes:
@@ -122,7 +125,7 @@ def test_damaged_bytes(
     reader = write(folder, SCENES)
     file = random.choice(list(reader.files))
     file.write_bytes(random.choice(MUTATIONS)(file.read_bytes(), random))
-    uses_or_complains(reader, folder / "index")
+    assert uses_or_complains(reader, folder / "index")
 
 
 def odd_somewhere(content: Any, random: random.Random) -> Any:
@@ -157,7 +160,7 @@ def test_odd_values_in_json(
     chosen = random.randrange(len(lines))
     lines[chosen] = json.dumps(odd_somewhere(json.loads(lines[chosen]), random))
     file.write_text("\n".join(lines))
-    uses_or_complains(reader, folder / "index")
+    assert uses_or_complains(reader, folder / "index")
 
 
 NAMES = ["../outside.png", "/etc/hostname", "a/../../outside.png", "nul\0.png"]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from glip_pl.data.formats.voc_files import find_files, picture_name
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.picture_names import FolderNames
 from glip_pl.errors import UserError
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from glip_pl.data.formats.coco_tables import image_id, read_images
 from glip_pl.data.formats.json_stream import read_entries
-from glip_pl.data.images import BesideFolder
+from glip_pl.data.image_folder import BesideFolder
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record
 from glip_pl.errors import UserError

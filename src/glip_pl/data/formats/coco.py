@@ -22,7 +22,7 @@ from glip_pl.data.formats.coco_tables import (
     read_images,
 )
 from glip_pl.data.formats.lvis_lists import read_frequencies, read_pairs
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.layout import find_split
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
-from glip_pl.data.images import inside
+from glip_pl.data.image_folder import inside
 from glip_pl.errors import UserError
 from glip_pl.files.plain_xml import read_plain_xml
 

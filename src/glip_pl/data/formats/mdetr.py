@@ -16,7 +16,7 @@ from glip_pl.data.formats.coco_tables import (
     read_annotations,
     read_images,
 )
-from glip_pl.data.images import BesideFolder
+from glip_pl.data.image_folder import BesideFolder
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record, captioned
 from glip_pl.types import Phrase

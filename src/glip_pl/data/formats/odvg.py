@@ -13,7 +13,7 @@ from glip_pl.data.formats.label_map import (
     read_label_map,
 )
 from glip_pl.data.formats.odvg_lines import records_of
-from glip_pl.data.images import ImageFolder
+from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record
 from glip_pl.errors import UserError

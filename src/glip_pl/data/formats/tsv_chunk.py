@@ -9,7 +9,7 @@ from typing import Any
 
 from glip_pl.data.formats.tsv_labels import size_of
 from glip_pl.data.formats.tsv_rows import offsets_file, read_row
-from glip_pl.data.images import inside
+from glip_pl.data.image_folder import inside
 from glip_pl.errors import UserError
 from glip_pl.files.small_yaml import read_small_yaml
 

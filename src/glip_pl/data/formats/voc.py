@@ -11,7 +11,8 @@ from PIL import Image
 
 from glip_pl.data.category_names import category_name
 from glip_pl.data.formats.voc_files import VocFiles, find_files, picture_name
-from glip_pl.data.images import FORMATS, ImageFolder
+from glip_pl.data.image_folder import ImageFolder
+from glip_pl.data.images import FORMATS
 from glip_pl.data.picture_names import FolderNames
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record, box_array

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from glip_pl.data.images import SUFFIXES, ImageFolder, inside
+from glip_pl.data.image_folder import ImageFolder, inside
+from glip_pl.data.images import SUFFIXES
 from glip_pl.data.layout import ALIASES
 from glip_pl.data.picture_names import FolderNames
 from glip_pl.errors import UserError
