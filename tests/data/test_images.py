@@ -1,4 +1,3 @@
-import io
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +6,7 @@ from PIL import Image
 
 from glip_pl.data.images import (
     FORMATS,
-    MAX_PIXELS,
     SUFFIXES,
-    decode_image,
     find_images,
     load_image,
     matching,
@@ -91,19 +88,3 @@ def test_every_format_that_is_read_can_be_written_into_a_shard(tmp_path: Path) -
         path = tmp_path / f"picture.{kind.lower()}"
         Image.new("RGB", (4, 4)).save(path, format=kind)
         assert suffix_of(path.read_bytes()) in SUFFIXES
-
-
-def test_the_limit_of_pixels_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert MAX_PIXELS > 200_000_000  # the largest photographs of telephones
-    monkeypatch.setenv("GLIP_MAX_PIXELS", "100")
-    for width, fits in ((10, True), (11, False)):
-        encoded = io.BytesIO()
-        Image.new("1", (width, 10)).save(encoded, "PNG")
-        if fits:
-            assert decode_image(encoded.getvalue(), "x").size == (10, 10)
-        else:
-            with pytest.raises(UserError, match="more than 100 pixels, too large to be safe"):
-                decode_image(encoded.getvalue(), "x")
-    monkeypatch.setenv("GLIP_MAX_PIXELS", "many")
-    with pytest.raises(UserError, match="GLIP_MAX_PIXELS=many is no number of pixels"):
-        decode_image(b"", "x")

@@ -2,8 +2,6 @@
 
 import io
 import logging
-import os
-import warnings
 from glob import glob
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from glip_pl.data.file_kinds import READS_AVIF, foreign_kind
 from glip_pl.data.picture_names import FolderNames
+from glip_pl.data.pixel_limit import TOO_LARGE, max_pixels, open_limited
 from glip_pl.data.pixels import rgb
 from glip_pl.errors import UserError, some
 
@@ -35,12 +34,6 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", *(["AVIF"] if READS_AVIF
 
 MAX_BYTES = 512 << 20
 """Largest size of an encoded picture, in bytes; no photograph is as large."""
-
-MAX_PIXELS = 1 << 28
-"""Largest size of a picture, in pixels: telephones take photographs of 200 million.
-
-The environment variable GLIP_MAX_PIXELS sets another limit.
-"""
 
 SMALL = 1024
 """Bytes below which a file is looked at already when it is searched for: pictures have more."""
@@ -130,36 +123,22 @@ def checked(path: Path) -> Path:
 
 def decode_image(content: bytes, name: str) -> Image.Image:
     """An encoded picture as RGB; `name` is for messages. Raises the errors of `load_image`."""
-    Image.MAX_IMAGE_PIXELS = max_pixels()  # Pillow reads its limit from this variable alone
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                picture = rgb(image, name)
-                picture.load()
-                return picture
+        with open_limited(io.BytesIO(content), FORMATS) as image:
+            picture = rgb(image, name)
+            picture.load()
+            return picture
     except UserError:
         raise
     except UnidentifiedImageError:  # its message names the buffer in memory
         raise UserError(_unidentified(content, name)) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except TOO_LARGE as error:
         raise UserError(
             f"the image {name} has more than {max_pixels()} pixels, too large to be safe: make it "
             "smaller, or set the environment variable GLIP_MAX_PIXELS"
         ) from error
     except Exception as error:  # Pillow raises many kinds on broken files, TypeError among them
         raise UserError(f"the image {name} is broken or no image: {error}") from error
-
-
-def max_pixels() -> int:
-    """Largest size of a picture that is read, in pixels.
-
-    Raises UserError if the environment variable GLIP_MAX_PIXELS is no positive number.
-    """
-    text = os.environ.get("GLIP_MAX_PIXELS") or str(MAX_PIXELS)
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 1 << 40):
-        raise UserError(f"GLIP_MAX_PIXELS={text:.40} is no number of pixels, such as {MAX_PIXELS}")
-    return int(text)
 
 
 def _unidentified(content: bytes, name: str) -> str:

@@ -9,6 +9,7 @@ from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.images import FORMATS
 from glip_pl.data.index import Index
 from glip_pl.data.picture_size import UPRIGHT, Exif, Size, frame_of
+from glip_pl.data.pixel_limit import open_limited
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError
@@ -66,7 +67,7 @@ def _header(images: Images, name: str) -> Image.Image:
     assert isinstance(images, ImageFolder)
     path = images.find(name)
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
+        with warnings.catch_warnings(action="ignore"), open_limited(path, FORMATS) as image:
             if image.format == "PNG":  # Pillow would decode it to look for EXIF behind the pixels
                 image.info.setdefault("exif", b"")
             image.getexif()  # Pillow keeps it after the file is closed

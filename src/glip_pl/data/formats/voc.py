@@ -7,13 +7,13 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
-from PIL import Image
 
 from glip_pl.data.category_names import category_name
 from glip_pl.data.formats.voc_files import VocFiles, find_files, picture_name
 from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.images import FORMATS
 from glip_pl.data.picture_names import FolderNames
+from glip_pl.data.pixel_limit import TOO_LARGE, open_limited
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record, box_array
 from glip_pl.errors import UserError
@@ -103,9 +103,9 @@ class _Pictures:
     def size(self, name: str) -> tuple[int, int]:
         """Height and width of a picture. Raises ValueError if it cannot be read."""
         try:
-            with Image.open(self.images.find(name), formats=FORMATS) as image:
+            with open_limited(self.images.find(name), FORMATS) as image:
                 return image.height, image.width
-        except (UserError, OSError, Image.DecompressionBombError) as error:
+        except (UserError, OSError, *TOO_LARGE) as error:
             raise ValueError(f"it gives no <size>, and its picture cannot tell: {error}") from error
 
 
