@@ -1,6 +1,6 @@
 import pytest
 
-from glip_pl.errors import first_line, shown, some
+from glip_pl.errors import UserError, first_line, require_extra, shown, some
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,9 @@ def test_nested_lists_are_shown_at_once() -> None:
     for _ in range(60):
         values = [values, values]  # 2 ** 60 numbers
     assert shown(values).startswith("[[[[")
+
+
+def test_a_missing_extra_is_named_with_the_command_to_type() -> None:
+    require_extra("torch", "page", "the page")
+    with pytest.raises(UserError, match=r"^the page needs no_such: pip install 'glip_pl\[page\]'$"):
+        require_extra("no_such", "page", "the page")

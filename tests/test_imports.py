@@ -9,12 +9,13 @@ import glip_pl
 
 ROOT = Path(glip_pl.__file__).parent
 
-NOUNS = {"types", "boxes", "errors"}
+NOUNS = {"types", "boxes", "devices", "errors"}
 """Modules at the top that every folder may use."""
 
 MAY_IMPORT: dict[str, set[str]] = {
     "files": set(),
     "terminal": set(),
+    "annotations": {"files"},
     "pretrained": {"files"},
     "prompts": {"files", "pretrained"},
     "models": {"pretrained"},
@@ -22,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"files", "prompts"},
     "metrics": {"files", "data"},
     "checkpoints": {"files", "models"},
-    "inference": {"files", "prompts", "data", "models", "checkpoints"},
+    "inference": {"files", "annotations", "prompts", "data", "models", "checkpoints"},
     "training": {
         *("files", "terminal", "prompts", "losses", "models"),
         *("inference", "metrics", "checkpoints"),
@@ -32,10 +33,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("checkpoints", "inference", "training"),
     },
     "inspection": {
-        *("files", "terminal", "prompts", "data", "metrics", "inference", "training", "running"),
+        *("files", "terminal", "annotations", "prompts", "data", "metrics"),
+        *("inference", "training", "running"),
     },
     "labelling": {
-        *("files", "terminal", "prompts", "data", "inference", "inspection", "running"),
+        *("files", "terminal", "annotations", "prompts", "data"),
+        *("inference", "inspection", "running"),
     },
 }
 """Folders of the package, and what of the package they may know beside themselves."""

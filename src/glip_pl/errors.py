@@ -2,10 +2,17 @@
 
 import reprlib
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 
 class UserError(Exception):
     """A fault that the user can correct: the message names cause, setting and remedy."""
+
+
+def require_extra(module: str, extra: str, purpose: str) -> None:
+    """Raise UserError, with the command to type, unless the module of an extra is installed."""
+    if find_spec(module) is None:
+        raise UserError(f"{purpose} needs {module}: pip install 'glip_pl[{extra}]'")
 
 
 def some(names: Sequence[str], count: int = 4) -> str:

@@ -12,7 +12,7 @@ from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.data.collate import Collate
 from glip_pl.data.pixels import rgb
 from glip_pl.data.transforms import ResizeFlip
-from glip_pl.errors import UserError, first_line
+from glip_pl.devices import chosen_device
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.large_vocabulary import Question, detect_categories, read_questions
 from glip_pl.inference.learned_prompt import LearnedPrompt
@@ -58,19 +58,11 @@ class Predictor:
         `tokenizer` is a name on the hub or a folder, by default the checkpoint's own; `decoding`
         are arguments of `Decoder`. Raises UserError if the device or a file cannot be used.
         """
-        try:
-            torch.zeros(1, device=device).item()
-        # PyTorch raises the first for a device that is not there or not known, the second if it was
-        # built without CUDA, and the third for "meta", which holds no values.
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            reason = first_line(error).partition(". ")[0]  # PyTorch goes on for a page
-            raise UserError(
-                f"device={device} is not available, use cpu or cuda: {reason}"
-            ) from error
+        chosen = chosen_device(device)
         trained = load_trained(checkpoint)
         loaded = load_tokenizer(tokenizer or trained.config["tokenizer"])
         transform = ResizeFlip(**trained.config["eval_transform"])
-        return cls(trained.model.to(device), loaded, transform, Decoder(**decoding))
+        return cls(trained.model.to(chosen), loaded, transform, Decoder(**decoding))
 
     @property
     def device(self) -> torch.device:
