@@ -69,7 +69,7 @@ def test_wrong_prompts_and_pictures_are_refused(
     assert "(the setting `output`)" in failing(predict.main, *words, "output=file")
     for device in ("cuda:99", "meta", "nonsense"):
         said = failing(predict.main, *words, f"device={device}")
-        assert f"device={device} is not available, use cpu or cuda: " in said
+        assert f"device={device} is not available, use auto, cpu, cuda or mps: " in said
         assert "\n" not in said.partition("error: ")[2].strip()
 
 
