@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glip_pl.data.filtering import FilteredBoxes
 from glip_pl.data.formats.label_map import LABEL_MAP
-from glip_pl.data.formats.odvg_writer import grounding_of
+from glip_pl.annotations.odvg_grounding import grounding_of
 from glip_pl.data.formats.webdataset_writer import add_sample
 from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.images import suffix_of
