@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glip_pl.errors import UserError
+from glip_pl.errors import require_extra
 
 Label = Callable[[int], None]
 """Labels the shard of a given number."""
@@ -37,10 +37,9 @@ class Ray:
 
         `make` loads the teacher in a worker. Raises UserError if Ray is not installed.
         """
-        try:
-            import ray
-        except ImportError as error:
-            raise UserError("engine=ray needs Ray: pip install 'glip_pl[ray]'") from error
+        require_extra("ray", "ray", "engine=ray")
+        import ray
+
         ray.init(
             self.address,
             ignore_reinit_error=True,

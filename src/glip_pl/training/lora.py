@@ -1,6 +1,6 @@
 """Low-rank updates of the encoders (LoRA, Hu et al. 2021), by the library peft."""
 
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, require_extra
 from glip_pl.models.glip import GLIP
 
 
@@ -10,10 +10,9 @@ def add_lora(model: GLIP, rank: int, alpha: float, layers: str) -> None:
     All other parameters of the encoders are frozen. Raises UserError if peft is not installed or no
     layer matches.
     """
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ImportError as error:
-        raise UserError("tuning=lora needs peft: pip install 'glip_pl[lora]'") from error
+    require_extra("peft", "lora", "tuning=lora")
+    from peft import LoraConfig, inject_adapter_in_model
+
     for encoder in (model.image_encoder, model.text_encoder):
         settings = LoraConfig(r=rank, lora_alpha=alpha, target_modules=layers)
         try:
