@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.arrays import offsets_of
+from glip_pl.data.formats.coco_masks import box_of_mask
 from glip_pl.data.formats.json_stream import read_entries
 from glip_pl.data.problems import Problems
 from glip_pl.errors import UserError
@@ -129,10 +130,14 @@ def read_annotations(
     """The entries of `annotations`, unless `crowds` is set without those to ignore.
 
     These are crowds and those marked `ignore`, which COCO's evaluation counts like any other. An
-    entry without an image or a box is reported to `problems` and left out.
+    entry without a box has that of its mask. One without an image, or without box and mask, is
+    reported to `problems` and left out.
     """
     for number, entry in enumerate(read_entries(path, "annotations")):
-        image_row, box = images.row(entry.get("image_id")), _box(entry.get("bbox"))
+        image_row = images.row(entry.get("image_id"))
+        box = _box(entry.get("bbox"))
+        if not _is_given(entry.get("bbox")) and image_row is not None:
+            box = box_of_mask(entry.get("segmentation"), images.sizes[image_row]) or box
         if image_row is not None and box is not None and (crowds or not is_left_out(entry)):
             yield Annotation(number, image_row, box, entry)
             continue
@@ -149,7 +154,13 @@ def _report(path: Path, entry: Mapping[str, Any], number: int, problems: Problem
         if _is_set(entry, mark):
             problems.leave_out(kind, f"{name} has {mark}=1")
             return
-    if missing:
+    if missing == ["`bbox`"] and entry.get("segmentation"):
+        kind = "malformed box"
+        fault = (
+            "has no `bbox`, and its `segmentation` gives none: it is neither polygons nor "
+            "run lengths of the size of the image"
+        )
+    elif missing:
         kind, fault = "entry without a field", f"has no {' and no '.join(missing)}"
     elif _box(entry["bbox"]) is None:
         kind = "malformed box"
@@ -158,6 +169,11 @@ def _report(path: Path, entry: Mapping[str, Any], number: int, problems: Problem
         kind = "annotation without an image"
         fault = f"belongs to image {entry['image_id']!r:.60}, which is not in `images`"
     problems.error(kind, f"{name} {fault}", number + 1)
+
+
+def _is_given(bbox: Any) -> bool:
+    """Whether a `bbox` says something: some programs write null, [] or zeros beside a mask."""
+    return bool(bbox) and not (isinstance(bbox, list) and all(side == 0 for side in bbox))
 
 
 def _box(value: Any) -> list[float] | None:
