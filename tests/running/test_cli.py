@@ -124,9 +124,14 @@ def test_evaluation_of_a_checkpoint(checkpoint: Path, world: Path, settings: Com
 def test_ctrl_c_ends_a_command_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    # Python's own handler, which it does not install when a shell starts the tests in background.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     main = command("make_shapes")(lambda config: signal.raise_signal(signal.SIGINT))
     monkeypatch.setattr(sys, "argv", ["command", f"root={tmp_path}"])
-    with pytest.raises(SystemExit) as stopped:
-        main()
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            main()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert stopped.value.code == 130
     assert capfd.readouterr().err == "stopped by Ctrl-C\n"
