@@ -115,7 +115,7 @@ def _advise_coco(root: Path, split: str, setting: str, files: Sequence[Path]) ->
 
 def _formats(root: Path, files: Sequence[Path]) -> Iterator[tuple[str, list[Path], str]]:
     """Formats that people keep boxes in: name, files that show it, and what to do."""
-    yield "YOLO", _yolo(files), f"{EXPORT}; YOLO's text files are not read"
+    yield "YOLO", _yolo(files), _yolo_advice(root, files)
     xml = {file: _head(file) for file in islice(_with(files, ".xml"), 10)}
     yield (
         "CVAT's XML",
@@ -170,6 +170,17 @@ def _yolo(files: Sequence[Path]) -> list[Path]:
     line = re.compile(rf"\d+(\.0+)?(\s+{number}){{4,}}\s*(\n|$)")
     texts = [file for file in islice(_with(files, ".txt"), 20) if line.match(_head(file))]
     return [*settings, *texts] if texts else []
+
+
+def _yolo_advice(root: Path, files: Sequence[Path]) -> str:
+    """How to use a folder of YOLO's form whose settings are missing, elsewhere or not usable."""
+    settings = [file for file in _yolo(files) if file.suffix.lower() != ".txt"]
+    if settings and settings[0].parent != root:
+        return f"set data.root={settings[0].parent}"
+    return (
+        f"write {root / 'data.yaml'} with `train: images/train`, `val: images/val` and `names: "
+        "[cat, dog]`, the categories in the order of their labels"
+    )
 
 
 def _voc_advice(root: Path, xml: dict[Path, str]) -> str:

@@ -74,7 +74,12 @@ def require_files(reader: Reader) -> None:
 
 
 def source_name(reader: Reader) -> str:
-    """The name of a source in messages: its first annotation file, or the reader's settings."""
+    """The name of a source in messages: its first annotation file, or the reader's settings.
+
+    A reader whose first file does not tell its sources apart has a property `source`.
+    """
+    if isinstance(own := getattr(reader, "source", None), str):
+        return own
     return str(reader.files[0]) if reader.files else repr(reader)[:200]
 
 

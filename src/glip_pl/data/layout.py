@@ -45,6 +45,11 @@ def find_split(
         raise UserError(f"cannot read the folder of the dataset (data.root): {error}") from error
 
 
+def has_annotations(root: Path) -> bool:
+    """Whether the folder has COCO JSON for any split, where it is looked for."""
+    return any(path.is_file() for split in ALIASES for _, path in _candidates(root, split))
+
+
 def _find(root: Path, splits: Sequence[str], named: Mapping[str, str | None]) -> Split:
     given = {split: root / Path(file).expanduser() for split, file in named.items() if file}
     found = {split: _files(root, split, given) for split in dict.fromkeys((*ALIASES, *splits))}
