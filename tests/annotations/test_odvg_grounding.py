@@ -1,7 +1,7 @@
 import numpy as np
 
-from glip_pl.data.formats.odvg_lines import records_of
 from glip_pl.annotations.odvg_grounding import grounding_of
+from glip_pl.data.formats.odvg_lines import records_of
 
 CAPTION = "a red cat and a dog"
 PHRASES = [((0, 9),), ((2, 5), (16, 19)), ((16, 19),)]

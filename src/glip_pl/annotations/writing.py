@@ -77,7 +77,7 @@ def write_splits(
     """As `write_annotations`; only a folder can hold several splits. Raises UserError as it."""
     check_target(out, format)
     named = {
-        split: with_names([image.clipped() for image in images], root)
+        split: with_names([_checked(image, len(categories)) for image in images], root)
         for split, images in splits.items()
     }
     try:
@@ -96,6 +96,13 @@ def write_splits(
         ) from error
     except OSError as error:
         raise UserError(f"cannot write {out}: {error}") from error
+
+
+def _checked(image: AnnotatedImage, categories: int) -> AnnotatedImage:
+    """The image with clipped boxes. Raises ValueError for a label without a category."""
+    if len(image.labels) and not 0 <= image.labels.min() <= image.labels.max() < categories:
+        raise ValueError(f"{image.path} has a label that none of {categories} categories has")
+    return image.clipped()
 
 
 def check_target(out: Path, format: str) -> None:
