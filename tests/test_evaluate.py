@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from lightning_fabric.plugins.environments.lightning import find_free_network_port
 from omegaconf import DictConfig
+from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from glip_pl import evaluate
+from glip_pl.inference.predictor import Predictor
 from glip_pl.training.callbacks.resumed_evaluation import ResumedTest
 from tests.conftest import Compose, launched
 from tests.metrics.cases import TWELVE
@@ -74,6 +76,34 @@ def test_other_programs_compute_the_same_of_the_detections(run: Any, world: Path
     assert results(output)["sets"]["seen"]["images"] == 4
     assert "0.50:0.95" in results(output)["sets"]["seen"]["protocol"]
     assert list((output / "misses" / "seen").glob("00_*_missed_*.png"))
+
+
+def test_images_have_the_size_that_the_checkpoint_was_trained_with(
+    settings: Compose, custom: Path, finding: Path
+) -> None:
+    """`data=custom` has a size of its own, for trainings: what `predict` finds is evaluated."""
+    words = ["data=custom", f"data.root={custom}", f"ckpt={finding}", *QUIET[1:-1]]
+    config = settings(words, "evaluate")
+    evaluate.evaluate(config)
+    output = config.paths.output
+    size = results(output)["sets"]["custom"]["image_size"]
+    assert size == {"short_side": 32, "max_side": 64, "from": "checkpoint"}
+
+    annotations = json.loads((custom / "val" / "_annotations.coco.json").read_text())
+    names = [one["name"] for one in sorted(annotations["categories"], key=lambda one: one["id"])]
+    first = annotations["images"][0]
+    predictor = Predictor.load(finding)
+    with Image.open(custom / "val" / first["file_name"]) as picture:
+        predicted = predictor(picture, predictor.vocabulary(names))
+    found = json.loads(Path(output, "detections_custom.json").read_text())
+    scores = sorted((one["score"] for one in found if one["image_id"] == first["id"]), reverse=True)
+    assert scores[:20] == pytest.approx(predicted.scores[:20].tolist(), abs=1e-5)
+
+    evaluate.evaluate(settings([*words, "data.eval_transform.short_sides=[96]"], "evaluate"))
+    assert results(output)["sets"]["custom"]["image_size"] == {
+        **{"short_side": 96, "max_side": 64, "from": "settings"},
+        "checkpoint": {"short_side": 32, "max_side": 64},
+    }
 
 
 def test_the_same_evaluation_is_not_done_twice(run: Any, capsys: Any) -> None:

@@ -12,6 +12,7 @@ from glip_pl.errors import UserError
 from glip_pl.interpolate import interpolate
 from glip_pl.train import train
 from tests.conftest import MINILM, SMALL, Compose
+from tests.reliability.tiny import config_of, write_own
 
 
 @pytest.fixture
@@ -91,6 +92,22 @@ def test_weights_between_two_checkpoints_are_evaluated_and_written(
     torch.testing.assert_close(half, (before + after) / 2)
     with pytest.raises(UserError, match="one share"):
         interpolate(settings([*overrides, f"out={out}"], "interpolate"))
+
+
+def test_models_for_images_of_different_sizes_are_told(
+    tiny_text: Path, settings: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One size must do for both, and it is that of `after`."""
+    sides, kept = {"before": 32, "after": 64}, config_of(tiny_text)
+    for name, side in sides.items():
+        kept["eval_transform"] = {"short_sides": [side], "max_side": 64}
+        write_own(tmp_path / f"{name}.ckpt", kept)
+    places = [f"{name}={tmp_path}/{name}.ckpt" for name in sides]
+    out = tmp_path / "half.safetensors"
+    words = ["data=custom", "data.root=x", *places, "shares=[0.5]", f"out={out}"]
+    interpolate(settings(words, "interpolate"))
+    assert read_checkpoint(out).config["eval_transform"]["short_sides"] == [64]
+    assert "images have the size of `after`, {'short_sides': [64]" in caplog.text
 
 
 def test_several_processes_are_refused(settings: Compose, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def evaluate(config: DictConfig) -> float:
     process_count(config.trainer)  # reports what Lightning refuses before anything is built
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     trained = load_trained(checkpoint)
-    config = resolve_evaluation(config, trained.config["tokenizer"])
+    config = resolve_evaluation(config, trained.config)
     data = build_data(config, train=False)
     if config.prompt is not None:
         read_prompt(Path(config.prompt).expanduser())  # reports errors before anything else
@@ -50,7 +50,7 @@ def evaluate(config: DictConfig) -> float:
     results.unlink(missing_ok=True)  # older results, of other weights or settings
     resumed = ResumedTest(caches)
     data.done = resumed.done
-    module = build_module(config, trained.model, data)
+    module = build_module(config, trained.model, data, trained.config)
     for evaluation in module.test.sets.values():
         evaluation.metric.read_truth()  # reports errors in the annotations now, not at the end
     trainer = build_trainer(config, train=False, extra_callbacks=[resumed])

@@ -5,6 +5,7 @@ A weighted mean of the weights before and after fine-tuning often keeps abilitie
 """
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from math import nan
@@ -26,6 +27,8 @@ from glip_pl.running.cli import command
 from glip_pl.running.outputs import check_file
 from glip_pl.running.runs import find_checkpoint
 
+log = logging.getLogger(__name__)
+
 Curve = Mapping[float, Mapping[str, float | None]]
 """Figures in 0..1 by share and name of the test set; None if it has no ground-truth boxes."""
 
@@ -43,6 +46,11 @@ def interpolate(config: DictConfig) -> None:
     runs = Path(config.paths.runs)
     paths = [find_checkpoint(config[side], runs, side) for side in ("before", "after")]
     before, after = (read_checkpoint(path) for path in paths)
+    sizes = [side.config.get("eval_transform") for side in (before, after)]
+    if sizes[0] != sizes[1]:
+        log.warning(
+            "images have the size of `after`, %s, and `before` was made for %s", *sizes[::-1]
+        )
     if out is not None:
         write_weights(interpolated(before, after, shares[0]), after.config, out)
         print(f"weights: {out}")

@@ -13,6 +13,8 @@ from glip_pl.running.resolved_settings import (
     resolve_training,
     write_settings,
 )
+from glip_pl.running.setting_checks import check_settings
+from glip_pl.running.settings import plain
 from tests.conftest import MINILM, SMALL, Compose
 
 
@@ -84,15 +86,73 @@ def test_shots_that_no_source_draws_are_refused(settings: Compose, world: Path) 
         resolved(settings(words))
 
 
+TRAINED = {
+    "tokenizer": "checkpoint's",
+    "eval_transform": {"short_sides": (800,), "max_side": 1333, "flip": 0.0},
+}
+"""What a checkpoint says about the input of its model."""
+
+
 def test_an_evaluation_takes_the_tokenizer_of_the_checkpoint(
     custom: Path, settings: Compose
 ) -> None:
     words = ["experiment=finetune_custom", f"data.root={custom}"]
-    config = resolve_evaluation(settings(words, "evaluate"), "checkpoint's")
+    config = resolve_evaluation(settings(words, "evaluate"), TRAINED)
     assert config.tokenizer.source == "checkpoint's"
     assert config.trainer.max_epochs == config.trainer.check_val_every_n_epoch == 1
     config = settings([*words, "tokenizer.source=other"], "evaluate")
-    assert resolve_evaluation(config, "checkpoint's").tokenizer.source == "other"
+    assert resolve_evaluation(config, TRAINED).tokenizer.source == "other"
+
+
+EVALUATIONS = [
+    *(["data=custom"], ["data=shapes"], ["experiment=finetune_custom"], ["data=coco"]),
+    *(["experiment=zeroshot_coco"], ["experiment=zeroshot_lvis_minival"]),
+    *(["experiment=zeroshot_refcoco"], ["experiment=zeroshot_shapes"]),
+    ["experiment=zeroshot_odinw13", "odinw=Aquarium"],
+]
+
+
+@pytest.mark.parametrize("name", ["evaluate", "interpolate"])
+@pytest.mark.parametrize("words", EVALUATIONS, ids=lambda words: words[0])
+def test_an_evaluation_takes_the_image_size_of_the_checkpoint(
+    name: str, words: list[str], custom: Path, settings: Compose
+) -> None:
+    """Whatever the data's own settings say, each set has the size that `predict` uses too."""
+    before = ["before=x"] if name == "interpolate" else []
+    roots = [f"data.root={custom}"] if "custom" in words[0] else []
+    config = settings([*words, *before, *roots], name)
+    check_settings(config)
+    transforms = plain(resolve_evaluation(config, TRAINED).data.test).values()
+    sizes = {
+        (tuple(one["transform"]["short_sides"]), one["transform"]["max_side"])
+        for one in transforms
+        if one
+    }
+    assert sizes == {((800,), 1333)}
+
+
+def test_an_image_size_that_is_set_is_used_and_logged(
+    custom: Path, settings: Compose, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ["data=custom", f"data.root={custom}", "data.eval_transform.short_sides=[96]"]
+    transform = resolve_evaluation(settings(words, "evaluate"), TRAINED).data.eval_transform
+    assert (transform.short_sides, transform.max_side) == ([96], 1333)
+    assert (
+        "data.eval_transform.short_sides=[96] is used in place of the checkpoint's own [800]"
+        in caplog.text
+    )
+    caplog.clear()
+    resolve_evaluation(
+        settings([*words[:2], "data.eval_transform.short_sides=[800]"], "evaluate"), TRAINED
+    )
+    assert "in place of" not in caplog.text
+
+
+def test_a_training_needs_an_image_size(custom: Path, settings: Compose) -> None:
+    config = settings(tuned(custom, "data.eval_transform.max_side=null"))
+    check_settings(config)
+    with pytest.raises(UserError, match=r"null means that of the checkpoint, which only an eval"):
+        resolved(config)
 
 
 def test_settings_are_written_without_interpolations(custom: Path, settings: Compose) -> None:

@@ -1,6 +1,7 @@
 """Writes the results of a test; training and evaluation end with it."""
 
 import re
+from dataclasses import replace
 from math import nan
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,7 +13,7 @@ from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.inspection.final_report import write_page
 from glip_pl.inspection.misses import Miss, worst_misses
 from glip_pl.metrics.detections_file import write_detections
-from glip_pl.running.results import reports_of, show, write_results
+from glip_pl.running.results import image_size, reports_of, show, write_results
 from glip_pl.training.module import GroundingModule
 
 MISSES = 16
@@ -36,7 +37,14 @@ def finish_test(
     """
     score = float(trainer.callback_metrics.get("test/AP", nan))
     if trainer.is_global_zero:
-        reports = reports_of(module.results, module.test, published or {})
+        sizes = {
+            name: image_size(one.transform, module.config["eval_transform"])
+            for name, one in data.test.items()
+        }
+        reports = [
+            replace(report, image_size=sizes[report.name])
+            for report in reports_of(module.results, module.test, published or {})
+        ]
         show(reports, f"test of {title}")
         for name, evaluation in module.test.sets.items():
             path = results.with_name(f"detections_{name}.json")

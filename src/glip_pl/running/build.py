@@ -89,8 +89,16 @@ def build_model(config: DictConfig, weights: Path | None) -> GLIP:
     return rebuild(plain(config.model), read_checkpoint(weights), weights)
 
 
-def build_module(config: DictConfig, model: GLIP, data: GroundingDataModule) -> GroundingModule:
-    """The Lightning module around a model. Raises UserError if the tokenizer does not fit it."""
+def build_module(
+    config: DictConfig,
+    model: GLIP,
+    data: GroundingDataModule,
+    kept: Mapping[str, Any] | None = None,
+) -> GroundingModule:
+    """The Lightning module around a model; `kept` are the settings in the model's checkpoint.
+
+    Raises UserError if the tokenizer does not fit the model.
+    """
     model.text_encoder.check_tokenizer(len(data.tokenizer))
     return GroundingModule(
         model=model,
@@ -100,7 +108,7 @@ def build_module(config: DictConfig, model: GLIP, data: GroundingDataModule) -> 
         schedule=instantiate(config.schedule),
         val=_evaluations(config, data.val, data.tokenizer),
         test=_evaluations(config, data.test, data.tokenizer),
-        config=checkpoint_config(config),
+        config=checkpoint_config(config) if kept is None else kept,
     )
 
 

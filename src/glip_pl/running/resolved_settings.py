@@ -2,7 +2,9 @@
 
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 from hydra.errors import InstantiationException
@@ -39,6 +41,11 @@ def resolve_training(config: DictConfig, data: GroundingDataModule) -> DictConfi
     Raises UserError if the data do not fit the settings.
     """
     config = config.copy()
+    if None in (config.data.eval_transform.short_sides, config.data.eval_transform.max_side):
+        raise UserError(
+            "data.eval_transform has no image size: null means that of the checkpoint, which only "
+            "an evaluation takes; set short_sides=[288] and max_side=560, for instance"
+        )
     if config.shots != "full" and not any(
         source.dataset.records.selection.few_shot for source in data.train.values()
     ):
@@ -56,18 +63,33 @@ def resolve_training(config: DictConfig, data: GroundingDataModule) -> DictConfi
     return config
 
 
-def resolve_evaluation(config: DictConfig, tokenizer: str) -> DictConfig:
+def resolve_evaluation(config: DictConfig, trained: Mapping[str, Any]) -> DictConfig:
     """A copy of an evaluation's settings in which every value is the one that is used.
 
-    `tokenizer` is the checkpoint's, which is used unless the user has set another one.
+    Tokenizer and image size are those in `trained`, the settings in the checkpoint, unless the user
+    has set others.
     """
     config = config.copy()
     if OmegaConf.is_interpolation(config.tokenizer, "source"):
-        config.tokenizer.source = tokenizer
+        config.tokenizer.source = trained["tokenizer"]
+    _resolve_image_size(config.data.eval_transform, trained["eval_transform"])
     for name in AUTOMATIC:
         if config.trainer[name] == AUTO:
             config.trainer[name] = 1  # nothing is trained
     return config
+
+
+def _resolve_image_size(transform: DictConfig, trained: Mapping[str, Any]) -> None:
+    """Take the checkpoint's image size where a setting is null, and log what the user has set."""
+    own = {"short_sides": list(trained["short_sides"]), "max_side": trained["max_side"]}
+    for name, size in own.items():
+        if transform[name] is None:
+            transform[name] = size
+        elif transform[name] != size:
+            message = "data.eval_transform.%s=%s is used in place of the checkpoint's own %s"
+            log.warning(message, name, transform[name], size)
+    short, longest = transform.short_sides[0], transform.max_side
+    log.info("images: short side %d, long side %d pixels at most", short, longest)
 
 
 def _resolve_epochs(trainer: DictConfig, data: GroundingDataModule) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from glip_pl.data.transforms import ResizeFlip
 from glip_pl.files.hashing import sha256_of
 from glip_pl.files.reading import read_json
 from glip_pl.files.writing import write_json
@@ -32,6 +33,7 @@ class SetReport:
     images: int
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # percent, by model
     unreadable: Sequence[str] = ()  # why images could not be read, whose objects count as missed
+    image_size: Mapping[str, Any] = field(default_factory=dict)  # of `image_size`
 
 
 def reports_of(
@@ -52,6 +54,18 @@ def reports_of(
         )
         for name, figures in results.items()
     ]
+
+
+def image_size(transform: ResizeFlip, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """How large the images of a set are for the model, in pixels, and who says so.
+
+    `kept` is `eval_transform` of the checkpoint, whose sizes are added if others were used.
+    """
+    used = {"short_side": transform.short_sides[0], "max_side": transform.max_side}
+    own = {"short_side": kept["short_sides"][0], "max_side": kept["max_side"]}
+    if used == own:
+        return {**used, "from": "checkpoint"}
+    return {**used, "from": "settings", "checkpoint": own}
 
 
 def show(reports: Sequence[SetReport], title: str) -> None:
@@ -98,6 +112,7 @@ def write_results(
             report.name: {
                 "protocol": report.protocol,
                 "images": report.images,
+                "image_size": dict(report.image_size),
                 "unreadable": list(report.unreadable),
                 "figures": {name: _number(value) for name, value in report.figures.items()},
             }

@@ -69,6 +69,10 @@ RULES: dict[str, Rule] = {
     "data.shards": Rule(str | list[str], empty=False),
     "data.prompts": Rule(dict[str, Any] | None),
     "data.descriptions": OPTIONAL_TEXT,
+    "data.eval_transform.short_sides": Rule(
+        list[int], least=1, most=MAX_PICTURE_SIDE, other=(None,), empty=False
+    ),
+    "data.eval_transform.max_side": Rule(int, least=1, most=MAX_PICTURE_SIDE, other=(None,)),
     "**.short_sides": Rule(list[int], least=1, most=MAX_PICTURE_SIDE, empty=False),
     "**.max_side": SIDE,
     "**.flip": SHARE,
@@ -168,7 +172,10 @@ RULES: dict[str, Rule] = {
     "check.pictures": Rule(Literal["exist", "decode", "skip"]),
     "check.ap_images": NATURAL,
     "browse.count": COUNT,
-    "convert.format": Rule(Literal["odvg", "shards"]),
+    "convert.format": Rule(
+        Literal["coco", "yolo", "voc", "label_studio", "cvat", "odvg", "shards"]
+    ),
+    "convert.copy_pictures": SWITCH,
     "convert.per_shard": COUNT,
     "convert.count": OPTIONAL_COUNT,
 }
