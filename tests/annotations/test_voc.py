@@ -29,6 +29,7 @@ def test_splits_share_a_folder_and_have_lists(tmp_path: Path) -> None:
     assert (lists / "val.txt").read_text() == "b_2\n"
     assert len(list((tmp_path / "Annotations").iterdir())) == 3
     assert not (tmp_path / "JPEGImages").exists()
+    assert (tmp_path / "labelmap.txt").read_text().splitlines()[1:] == ["cat:::", "red <dog>:::"]
     # Without a copy the file names the picture where it lies.
     assert read_plain_xml(tmp_path / "Annotations/a_x.xml").findtext("filename") == "a/x.png"
 

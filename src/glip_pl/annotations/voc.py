@@ -16,7 +16,7 @@ def write_voc(
     folder: Path,
     copy_pictures: bool,
 ) -> None:
-    """Write Annotations/, ImageSets/Main/<split>.txt and JPEGImages/ into a new folder.
+    """Write Annotations/, ImageSets/Main/<split>.txt, labelmap.txt and JPEGImages/ into a folder.
 
     All XML files lie in one folder, so the folders of a picture become part of its name: a/b.jpg is
     a_b.jpg. Boxes are whole pixels; the form has no place for scores.
@@ -36,6 +36,10 @@ def write_voc(
             if copy_pictures:
                 place_picture(image.path, folder / "JPEGImages" / file)
         (lists / f"{split}.txt").write_text("".join(stems), encoding="utf-8")
+    # CVAT and Datumaro take names that are not VOC's own only from this file.
+    lines = [f"{name}:::\n" for name in categories if ":" not in name]
+    text = "".join(["# label:color_rgb:parts:actions\n", *lines])
+    (folder / "labelmap.txt").write_text(text, encoding="utf-8")
 
 
 def _tree(image: AnnotatedImage, file: str, categories: Sequence[str]) -> Element:

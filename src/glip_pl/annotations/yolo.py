@@ -8,6 +8,7 @@ import yaml
 from glip_pl.annotations.annotated_image import AnnotatedImage
 from glip_pl.annotations.names import distinct_files
 from glip_pl.annotations.pictures import place_picture
+from glip_pl.errors import UserError
 
 SPLITS = ("train", "val", "test")
 """Keys of data.yaml that name folders of pictures."""
@@ -21,7 +22,10 @@ def write_yolo(
 ) -> None:
     """Write labels/<split>/, images/<split>/ and data.yaml into a new folder.
 
-    A picture without boxes gets an empty text file. The form has no place for scores.
+    A picture without boxes gets an empty text file. The form has no place for scores. The folders
+    of a picture that is copied become part of its name, because some programs look into no deeper
+    folder: a/b.jpg is a_b.jpg. Raises UserError for pictures that are not copied if two of them
+    would have the same text file.
     """
     for split, images in splits.items():
         _write_labels(split, images, folder, copy_pictures)
@@ -44,10 +48,15 @@ def _order(split: str) -> int:
 def _write_labels(
     split: str, images: Sequence[AnnotatedImage], folder: Path, copy_pictures: bool
 ) -> None:
-    files = distinct_files([image.name for image in images], flat=False)
+    files = distinct_files([image.name for image in images], flat=copy_pictures)
     (folder / "labels" / split).mkdir(parents=True, exist_ok=True)
     for image, file in zip(images, files, strict=True):
         labels = folder / "labels" / split / PurePosixPath(file).with_suffix(".txt")
+        if not copy_pictures and PurePosixPath(file).name != PurePosixPath(image.name).name:
+            raise UserError(
+                f"another picture has the name of {image.name} but for its suffix, and one "
+                "label file would serve both: set copy_pictures=true, which renames the copy"
+            )
         labels.parent.mkdir(parents=True, exist_ok=True)
         labels.write_text(_lines(image), encoding="utf-8")
         if copy_pictures:

@@ -13,7 +13,7 @@ SUMMARIES = {
     "check": "looks for mistakes in annotations, pictures and names, and between the splits",
     "stats": "counts images, boxes and categories, and shows their sizes",
     "browse": "writes a page with pictures and their boxes",
-    "convert": "writes a set as ODVG lines, or as shards that also hold the pictures",
+    "convert": "writes sets as COCO, YOLO, VOC, Label Studio, CVAT, ODVG, or as shards",
     "clean": "shows what the folders of indexes and fetched shards hold, and frees them",
 }
 """What each action does."""
@@ -22,7 +22,7 @@ EXAMPLES = {
     "check": "check data=custom data.root=/data/cells",
     "stats": "stats data=custom data.root=/data/cells sets=train",
     "browse": "browse data=goldg browse.count=20",
-    "convert": "convert data=voc convert.format=shards output=/data/voc_shards",
+    "convert": "convert data=custom data.root=/data/cells convert.format=yolo output=/data/new",
     "clean": "clean clean.remove=[gone,leftovers]",
 }
 """A use of each action."""

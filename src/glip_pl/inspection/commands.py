@@ -18,19 +18,18 @@ from rich.text import Text
 
 from glip_pl.data.index import Index
 from glip_pl.data.indexing import open_index
-from glip_pl.errors import UserError, some
+from glip_pl.errors import some
 from glip_pl.files.writing import write_whole
 from glip_pl.inspection.action_help import HELP, help_of, overview
 from glip_pl.inspection.browse import page
 from glip_pl.inspection.check import Finding, check
-from glip_pl.inspection.export import write_odvg, write_shards
+from glip_pl.inspection.conversion import Conversion
 from glip_pl.inspection.mistakes import Mistake
-from glip_pl.inspection.named_set import NamedSet, chosen_names, some_rows
+from glip_pl.inspection.named_set import NamedSet, chosen_names
 from glip_pl.inspection.split_comparison import compare_splits
 from glip_pl.inspection.stats import stats
 from glip_pl.inspection.stored import CLASSES, chosen, remove, shown_size, stored_in
 from glip_pl.running.cli import EXIT_USER_ERROR, command
-from glip_pl.terminal.progress import with_progress
 
 SHOWN_CATEGORIES = 10
 """Most frequent categories in the printed table; stats.json has all."""
@@ -189,20 +188,17 @@ def run_browse(config: DictConfig) -> None:
 
 
 def run_convert(config: DictConfig) -> None:
-    """Write each set as ODVG lines or as shards. Raises UserError for another format."""
-    count = config.convert.count
-    for named_set, index in _sets_with_indexes(config):
-        name = named_set.name
-        folder = Path(config.output, name)
-        chosen = range(len(index)) if count is None else some_rows(index, count, config.seed)
-        rows = with_progress(chosen, len(chosen), f"{name}: record")
-        if config.convert.format == "odvg":
-            print(f"{name}: {write_odvg(named_set, index, folder, rows)}")
-        elif config.convert.format == "shards":
-            shards = write_shards(named_set, index, folder, rows, config.convert.per_shard)
-            print(f"{name}: {len(shards)} shards in {folder}")
-        else:
-            raise UserError(f"convert.format={config.convert.format} is neither odvg nor shards")
+    """Write each set in another format. Raises UserError for an unknown one."""
+    conversion = Conversion(
+        config.convert.format,
+        Path(config.output),
+        config.convert.per_shard,
+        config.convert.count,
+        config.convert.copy_pictures,
+        config.seed,
+    )
+    for line in conversion.run(_sets_with_indexes(config)):
+        print(line)
 
 
 def _write(config: DictConfig, name: str, text: str) -> Path:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from glip_pl.data.filtering import FilteredBoxes
-from glip_pl.data.formats.label_map import LABEL_MAP
+from glip_pl.annotations.annotated_image import AnnotatedImage
+from glip_pl.annotations.odvg import detection_line, write_label_map
 from glip_pl.annotations.odvg_grounding import grounding_of
+from glip_pl.data.filtering import FilteredBoxes
 from glip_pl.data.formats.webdataset_writer import add_sample
 from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.images import suffix_of
@@ -20,7 +20,7 @@ from glip_pl.data.index import Index
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Images
 from glip_pl.errors import UserError
-from glip_pl.files.writing import write_json, write_whole
+from glip_pl.files.writing import write_whole
 from glip_pl.inspection.named_set import NamedSet, kept_boxes
 
 
@@ -39,15 +39,18 @@ def write_odvg(named_set: NamedSet, index: Index, folder: Path, rows: Iterable[i
         for row in rows:
             name = index.images[row]
             if not isinstance(images, ImageFolder):
-                name = _write_picture(images.read(name), row, folder / "images")
+                name = write_picture(images.read(name), row, folder / "images")
             file.write(json.dumps({"filename": name, **odvg(index, row, filtered)}) + "\n")
     return lines
 
 
-def _write_picture(encoded: bytes, row: int, folder: Path) -> str:
-    """Write an encoded picture into the folder; returns its file name."""
+def write_picture(encoded: bytes, row: int, folder: Path) -> str:
+    """Write an encoded picture into the folder; returns its file name, the number of its row.
+
+    Raises UserError if its format is not known.
+    """
     name = f"{row:09d}{suffix_of(encoded)}"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(encoded)
     return name
 
@@ -128,44 +131,37 @@ def _write_shard(
 def _write_label_map(index: Index, folder: Path) -> None:
     """Write the category names by label, if the source has categories."""
     if index.names:
-        names = {str(label): name for label, name in enumerate(index.names)}
-        write_json(folder / LABEL_MAP, names)
+        write_label_map(index.names, folder)
 
 
 def odvg(index: Index, row: int, filtered: FilteredBoxes | None) -> dict[str, Any]:
     """A record as ODVG line without its file name; x2 and y2 lie one pixel outside the box."""
-    height, width = index.sizes[row].tolist()
-    kept = kept_boxes(index, row, filtered)
-    boxes = index.boxes[row][kept] + np.asarray([0, 0, 1, 1], dtype=np.float32)
-    targets, scores = index.targets[row][kept], index.scores[row][kept]
-    size = {"height": height, "width": width}
+    image = annotated_image(index, row, filtered, Path(), "")
     if not index.captioned[row]:
-        return size | {"detection": {"instances": _instances(index, boxes, targets, scores)}}
+        return detection_line(image, index.names)
+    height, width = image.size
     grounded = grounding_of(
         index.captions[row],
         index.phrases(row),
-        boxes.astype(np.float64),
-        targets.tolist(),
-        scores.astype(np.float64) if (scores < 1).any() else None,
+        image.boxes.astype(np.float64),
+        image.labels.tolist(),
+        None if image.scores is None else image.scores.astype(np.float64),
     )
-    return size | {"grounding": grounded}
+    return {"height": height, "width": width, "grounding": grounded}
 
 
-def _instances(
-    index: Index,
-    boxes: NDArray[np.float32],
-    targets: NDArray[np.int32],
-    scores: NDArray[np.float32],
-) -> list[dict[str, Any]]:
-    """The boxes of categories; only a box that is not certain has a score."""
-    instances = []
-    for box, label, score in zip(boxes, targets.tolist(), scores.tolist(), strict=True):
-        instance = {"bbox": _rounded(box), "label": label, "category": index.names[label]}
-        instances.append(instance | ({"score": round(score, 4)} if score < 1 else {}))
-    return instances
-
-
-def _rounded(values: NDArray[np.float32]) -> Any:
-    """A list of numbers with at most four decimals, so that float32 noise is not written."""
-    rounded: Any = np.round(values.astype(np.float64), 4).tolist()
-    return rounded
+def annotated_image(
+    index: Index, row: int, filtered: FilteredBoxes | None, path: Path, name: str
+) -> AnnotatedImage:
+    """A record with the boxes that a run would use; scores only if one is not certain."""
+    height, width = index.sizes[row].tolist()
+    kept = kept_boxes(index, row, filtered)
+    scores = index.scores[row][kept]
+    return AnnotatedImage(
+        path,
+        (height, width),
+        index.boxes[row][kept] + np.asarray([0, 0, 1, 1], dtype=np.float32),
+        index.targets[row][kept],
+        scores if (scores < 1).any() else None,
+        name,
+    )

@@ -16,6 +16,7 @@ from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.formats.mdetr_evaluation import FlickrJson, ReferringJson
 from glip_pl.data.formats.odvg import OdvgJsonl
+from glip_pl.data.formats.own_folder import own_folder
 from glip_pl.data.formats.tsv import TsvYaml
 from glip_pl.data.formats.voc import VocXml
 from glip_pl.data.formats.web_shards import WebShards
@@ -176,6 +177,21 @@ def voc(root: Path, wanted: Sequence[Scene]) -> Reader:
     listing = "".join(f"2008_{row:06d}\n" for row in range(len(wanted)))
     (root / "ImageSets/Main/train.txt").write_text(listing)
     return VocXml(root, "train")
+
+
+def yolo(root: Path, wanted: Sequence[Scene]) -> Reader:
+    """YOLO: a text file per picture with centres and sizes as parts of the picture."""
+    pictures(root / "images/train", wanted)
+    (root / "labels/train").mkdir(parents=True)
+    for scene in wanted:
+        lines = [
+            f"{label} {(x + w / 2) / scene.width} {(y + h / 2) / scene.height} "
+            f"{w / scene.width} {h / scene.height}\n"
+            for (x, y, w, h), label in zip(scene.boxes, scene.labels, strict=True)
+        ]
+        (root / "labels/train" / scene.file_name).with_suffix(".txt").write_text("".join(lines))
+    (root / "data.yaml").write_text(f"train: images/train\nnames: {json.dumps(NAMES)}\n")
+    return own_folder(root, ["train"])
 
 
 def mdetr(root: Path, wanted: Sequence[Scene]) -> Reader:
@@ -389,5 +405,5 @@ def web_shards(root: Path, wanted: Sequence[Scene], per_shard: int = 3) -> Reade
 
 Writer = Callable[[Path, Sequence[Scene]], Reader]
 
-DETECTION: list[Writer] = [coco, lvis, objects365_v2, voc, odvg_detection, tsv_detection]
+DETECTION: list[Writer] = [coco, lvis, objects365_v2, voc, yolo, odvg_detection, tsv_detection]
 GROUNDING: list[Writer] = [mdetr, odvg_grounding, tsv_captions_v1, tsv_captions_v2, web_shards]
