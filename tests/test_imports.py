@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"files", "prompts"},
     "metrics": {"files", "data"},
     "checkpoints": {"files", "models"},
-    "inference": {"files", "annotations", "prompts", "data", "models", "checkpoints"},
+    "inference": {"files", "terminal", "annotations", "prompts", "data", "models", "checkpoints"},
     "training": {
         *("files", "terminal", "prompts", "losses", "models"),
         *("inference", "metrics", "checkpoints"),
@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("files", "terminal", "annotations", "prompts", "data"),
         *("inference", "inspection", "running"),
     },
+    "serving": {"data", "inference"},
 }
 """Folders of the package, and what of the package they may know beside themselves."""
 

@@ -8,7 +8,6 @@ from threading import Event
 from typing import Any
 
 import pytest
-import torch
 from PIL import Image
 
 from glip_pl import __version__, predict
@@ -16,7 +15,6 @@ from glip_pl.errors import UserError
 from glip_pl.files.hashing import sha256_of
 from glip_pl.inference.predictions import Predictions
 from glip_pl.running.settings import compose_settings
-from glip_pl.types import Detections
 from tests.conftest import MINILM, Failing
 
 
@@ -149,14 +147,6 @@ def test_a_limit_of_boxes_that_cuts_is_reported(
         assert ("000001.png has more than 4 boxes" in caplog.text) == (most == 4)
         caplog.clear()
     assert 4 <= len(scores[0]) < len(scores[1]) and scores[1][: len(scores[0])] == scores[0]
-
-
-def test_equal_scores_are_cut_together() -> None:
-    scores = torch.tensor([0.9, 0.8, 0.8, 0.7])
-    detections = Detections(torch.zeros(4, 4), scores, torch.zeros(4, dtype=torch.int64))
-    assert [len(predict.most_likely(detections, count)) for count in (1, 2, 3, 4, 5)] == [
-        *(1, 3, 3, 4, 4)
-    ]
 
 
 @pytest.mark.parametrize(

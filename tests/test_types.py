@@ -61,3 +61,9 @@ def test_detections_are_selected_by_score_and_by_number() -> None:
     assert detections.best(2).scores.tolist() == detections.scores[:2].tolist()
     assert detections.best(2).boxes.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
     assert len(detections.best(9)) == 3
+
+
+def test_equal_scores_are_cut_together() -> None:
+    scores = torch.tensor([0.9, 0.8, 0.8, 0.7])
+    detections = Detections(torch.zeros(4, 4), scores, torch.zeros(4, dtype=torch.int64))
+    assert [len(detections.most_likely(count)) for count in (1, 2, 3, 4, 5)] == [1, 3, 3, 4, 4]

@@ -78,10 +78,10 @@ def verify(config: DictConfig) -> None:
     if image is None:
         return
     predictor = Predictor.load(source, tokenizer=config.tokenizer.source)
-    prompt = predictor.prompt(CAPTION)
-    detections = predictor(image, prompt).above(THRESHOLD)
+    query = predictor.encode(CAPTION)
+    (detections,) = predictor.detect([image], query)
     print(f"Detections above {THRESHOLD} for {CAPTION!r}; published are those of GLIP-T:")
-    print(report(named(detections, prompt)))
+    print(report(named(detections.above(THRESHOLD), query.prompt)))
 
 
 def _picture(path: str) -> Image.Image:

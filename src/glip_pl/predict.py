@@ -1,7 +1,7 @@
 """Predict: `python -m glip_pl.predict image=photo.jpg text="a red star. two blue rings"`."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
@@ -13,17 +13,18 @@ from glip_pl import __version__
 from glip_pl.data.images import find_images, load_image, upright
 from glip_pl.errors import UserError, some
 from glip_pl.files.hashing import sha256_of
-from glip_pl.inference.decoding import Decoder
-from glip_pl.inference.learned_prompt import LearnedPrompt, read_prompt
+from glip_pl.inference.encoded_query import EncodedQuery, What
+from glip_pl.inference.image_input import ImageSource
+from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.inference.predictions import Predictions
-from glip_pl.inference.predictor import Predictor, Vocabulary
+from glip_pl.inference.predictor import Predictor
 from glip_pl.prompts.names_file import read_names
 from glip_pl.prompts.prompt_from_text import text_prompt
 from glip_pl.running.cli import command
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.running.settings import plain
 from glip_pl.terminal.progress import with_progress
-from glip_pl.types import Detections, Prompt
+from glip_pl.types import Prompt
 
 log = logging.getLogger(__name__)
 
@@ -39,21 +40,21 @@ def predict(config: DictConfig) -> None:
 
     Raises UserError for wrong settings at once, and for unreadable pictures at the end.
     """
-    query = _query(config)
+    what = what_to_detect(config)
     paths = find_images(config.image)
     folder = Path(config.output)
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     digest = _digest(checkpoint)
-    predictor = _load_predictor(config, checkpoint)
-    encoded = _encoded(predictor, query)
-    prompt = encoded.prompt if isinstance(encoded, Vocabulary) else encoded
+    predictor = Predictor.load(checkpoint, config.device, config.tokenizer.source)
+    query = predictor.encode(what)
     folder.mkdir(parents=True, exist_ok=True)
     print(f"checkpoint: {checkpoint}")
-    print(_listing(prompt))
+    print(_listing(query.prompt))
     inputs = frozenset(path.resolve() for path in paths)
-    predictions = Predictions(folder, prompt, inputs)
+    predictions = Predictions(folder, query.prompt, inputs)
+    unreadable: list[Path] = []
     try:
-        unreadable = _detect(predictor, encoded, paths, config, predictions)
+        _detect(predictor, query, _readable(paths, unreadable), config, predictions)
     finally:  # Ctrl-C keeps the predictions made so far
         if predictions.entries:
             predictions.write_report(_origin(config, checkpoint, digest.result()))
@@ -65,7 +66,7 @@ def predict(config: DictConfig) -> None:
         raise UserError(f"{len(unreadable)} pictures could not be read: {shown}")
 
 
-def _query(config: DictConfig) -> str | list[str] | LearnedPrompt:
+def what_to_detect(config: DictConfig) -> What:
     """What to detect: a text, a list of names or a learned prompt.
 
     Raises UserError unless exactly one of `text`, `names` and `prompt` is set and can be read.
@@ -92,27 +93,6 @@ def _query(config: DictConfig) -> str | list[str] | LearnedPrompt:
         return read_prompt(Path(str(config.prompt)).expanduser())
     text_prompt(str(config.text))  # raises before a model is loaded
     return str(config.text)
-
-
-def _load_predictor(config: DictConfig, checkpoint: Path) -> Predictor:
-    """The model, whose decoder keeps at least the detections above the setting `threshold`.
-
-    It keeps a box more than `max_boxes`, so that a cut can be reported.
-    """
-    return Predictor.load(
-        checkpoint,
-        config.device,
-        config.tokenizer.source,
-        score_threshold=min(config.threshold, Decoder.score_threshold),
-        max_detections=config.max_boxes + 1,
-    )
-
-
-def _encoded(predictor: Predictor, query: str | list[str] | LearnedPrompt) -> Prompt | Vocabulary:
-    """The query as the model reads it. Raises UserError if it cannot."""
-    if isinstance(query, LearnedPrompt):
-        return predictor.learned(query)
-    return predictor.prompt(query) if isinstance(query, str) else predictor.vocabulary(query)
 
 
 def _listing(prompt: Prompt) -> str:
@@ -147,48 +127,42 @@ def _origin(config: DictConfig, checkpoint: Path, digest: str) -> dict[str, Any]
     }
 
 
-def _detect(
-    predictor: Predictor,
-    query: Prompt | Vocabulary,
-    paths: Sequence[Path],
-    config: DictConfig,
-    predictions: Predictions,
-) -> list[Path]:
-    """Add the detections above the threshold in every picture; returns the unreadable files.
+def _readable(paths: Sequence[Path], unreadable: list[Path]) -> Iterator[ImageSource]:
+    """The pictures that can be read, decoded, with progress; the others join `unreadable`.
 
     Raises UserError if the only picture cannot be read.
     """
-    unreadable: list[Path] = []
-    cut: list[str] = []
     for path in with_progress(paths, len(paths), "picture"):
         try:
-            image = upright(load_image(path))
+            yield ImageSource(str(path), path, upright(load_image(path)))
         except UserError as error:
             if len(paths) == 1:
                 raise
             log.warning("%s", error)
             unreadable.append(path)
-            continue
-        detections = predictor(image, query).above(config.threshold)
-        best = most_likely(detections, config.max_boxes)
-        if len(best) < len(detections):
-            cut.append(path.name)
-        predictions.add(path, image, best)
-    if cut:
+
+
+def _detect(
+    predictor: Predictor,
+    query: EncodedQuery,
+    sources: Iterable[ImageSource],
+    config: DictConfig,
+    predictions: Predictions,
+) -> None:
+    """Add what is found above the threshold in every picture; tell where a limit has cut."""
+    pairs = ((source, query) for source in sources)
+    limited: list[str] = []
+    for result in predictor.stream(pairs, config.threshold, config.max_boxes, config.tiles):
+        if result.limited and result.path is not None:
+            limited.append(result.path.name)
+        predictions.add(result)
+    if limited:
         log.warning(
             "%s has more than %d boxes, of which only the best are kept (setting `max_boxes`, or "
             "a higher `threshold`)",
-            some(cut),
+            some(limited),
             config.max_boxes,
         )
-    return unreadable
-
-
-def most_likely(detections: Detections, count: int) -> Detections:
-    """The best `count` detections, and those that score as much as the last of them."""
-    if len(detections) <= count:
-        return detections
-    return detections.best(int((detections.scores >= detections.scores[count - 1]).sum()))
 
 
 main = command("predict", output="output")(predict)

@@ -156,5 +156,11 @@ class Detections(_Movable):
         """Only the first `count` detections."""
         return Detections(self.boxes[:count], self.scores[:count], self.phrase_ids[:count])
 
+    def most_likely(self, count: int) -> "Detections":
+        """The first `count` detections, and those that score as much as the last of them."""
+        if len(self) <= count:
+            return self
+        return self.best(int((self.scores >= self.scores[count - 1]).sum()))
+
     def __len__(self) -> int:
         return len(self.scores)

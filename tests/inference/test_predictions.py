@@ -1,27 +1,37 @@
 """Drawings and predictions.json in the output folder of `predict`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
+from glip_pl.inference.image_input import ImageSource
 from glip_pl.inference.predictions import Predictions, listed_pictures
-from glip_pl.types import Detections, Prompt
+from glip_pl.inference.result import Result
+from glip_pl.types import Prompt
 
 PROMPT = Prompt("a cat. two dogs", (((0, 5),), ((7, 15),)))
 
-NOTHING = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
+
+def result(
+    path: Path | str, image: Image.Image, boxes: Sequence[Sequence[float]] = (), score: float = 0.5
+) -> Result:
+    """Boxes of the second phrase."""
+    corners = torch.tensor(boxes).reshape(-1, 4)
+    scores, labels = torch.full((len(boxes),), score), torch.ones(len(boxes), dtype=torch.int64)
+    source = ImageSource(str(path), Path(path), image)
+    size = (image.height, image.width)
+    return Result(source, size, corners, scores, labels, ("a cat", "two dogs"), PROMPT)
 
 
 def test_files_of_the_same_name_do_not_replace_each_other(tmp_path: Path) -> None:
     predictions = Predictions(tmp_path, PROMPT)
-    detections = Detections(
-        torch.tensor([[1.0, 2, 3, 4.004]]), torch.tensor([0.87654]), torch.tensor([1])
-    )
     for parent in ("here", "there"):
-        predictions.add(Path(parent, "x.jpg"), Image.new("RGB", (9, 8)), detections)
+        image = Image.new("RGB", (9, 8))
+        predictions.add(result(Path(parent, "x.jpg"), image, [[1.0, 2, 4, 5.004]], 0.87654))
     first, second = predictions.entries
     assert (first["picture"], second["picture"]) == ("x_jpg.png", "00001_x_jpg.png")
     assert all((tmp_path / image["picture"]).is_file() for image in predictions.entries)
@@ -37,7 +47,7 @@ def test_older_drawings_make_way_for_new_ones_and_nothing_else_does(tmp_path: Pa
     for names in (("a.jpg", "b.jpg"), ("b.jpg", "c.jpg")):
         predictions = Predictions(tmp_path, PROMPT)
         for name in names:
-            predictions.add(Path(name), image, NOTHING)
+            predictions.add(result(name, image))
         predictions.write_report({"threshold": 0.3})
     found = sorted(path.name for path in tmp_path.iterdir())
     assert found == ["b_jpg.png", "c_jpg.png", "mine.png", "predictions.json"]
@@ -48,15 +58,15 @@ def test_pictures_that_are_read_are_neither_removed_nor_replaced(tmp_path: Path)
     """The output folder of an earlier run may be the input of the next one."""
     image = Image.new("RGB", (9, 8))
     first = Predictions(tmp_path, PROMPT)
-    first.add(Path("a.png"), image, NOTHING)
-    first.add(Path("a_png.jpg"), image, NOTHING)
+    first.add(result("a.png", image))
+    first.add(result("a_png.jpg", image))
     first.write_report({})
     inputs = [tmp_path / "a_png.png", tmp_path / "a.png"]
     before = inputs[0].read_bytes()
     image.save(inputs[1])
     second = Predictions(tmp_path, PROMPT, inputs=frozenset(path.resolve() for path in inputs))
     for path in inputs:
-        second.add(path, Image.new("RGB", (5, 5)), NOTHING)
+        second.add(result(path, Image.new("RGB", (5, 5))))
     second.write_report({})
     assert inputs[0].read_bytes() == before
     assert not (tmp_path / "a_png_jpg.png").exists()

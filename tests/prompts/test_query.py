@@ -22,10 +22,9 @@ def test_sound_queries_stay_as_they_are(
     tokenizer: Tokenizer, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert text_query("a red star. TV. ", tokenizer).caption == "a red star. TV. "
-    assert [wording.text for wording in names_query(["bow_(weapon)", "cat"], tokenizer)] == [
-        "bow ",
-        "cat",
-    ]
+    wordings, positions = names_query(["bow_(weapon)", "cat"], tokenizer)
+    assert [wording.text for wording in wordings] == ["bow ", "cat"]
+    assert positions == [0, 1]
     assert not caplog.text
 
 
@@ -34,8 +33,9 @@ def test_repeated_phrases_are_searched_for_once(
 ) -> None:
     assert phrases(text_query("circle. Circle. square. circle", tokenizer)) == ["circle", "square"]
     assert "searched for once: 'Circle', 'circle'" in caplog.text
-    names = names_query(["cat", "dog", "cat_"], tokenizer)
+    names, positions = names_query(["cat", "cat_", "dog"], tokenizer)
     assert [wording.name for wording in names] == ["cat", "dog"]
+    assert positions == [0, 2]
     assert "searched for once: 'cat '" in caplog.text
 
 

@@ -20,12 +20,14 @@ from glip_pl.data.formats import coco, entities, mdetr, odvg, tsv, voc, web_shar
 from glip_pl.data.formats.captions import CaptionTable, CocoCaptions
 from glip_pl.data.indexing import open_index
 from glip_pl.gather import gather
+from glip_pl.inference.image_input import ImageSource
 from glip_pl.inference.predictions import Predictions
+from glip_pl.inference.result import Result
 from glip_pl.models.text_encoder import load_bert
 from glip_pl.pretrained.locations import local_path
 from glip_pl.prompts.descriptions import read_descriptions
 from glip_pl.prompts.tokens import load_tokenizer
-from glip_pl.types import Detections, Prompt
+from glip_pl.types import Prompt
 from tests.data.formats import writers
 from tests.inspection.sweep_folder import write_run
 from tests.reliability.bombs import Bomb, code
@@ -280,10 +282,12 @@ def _write_report(folder: Path, mark: Path) -> Path:
 
 def _predicted(path: Path) -> None:
     """Writes other predictions into the folder, which removes the drawings that are listed."""
-    predictions = Predictions(path.parent, Prompt("x", (((0, 1),),)))
-    nothing = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
+    prompt = Prompt("x", (((0, 1),),))
+    predictions = Predictions(path.parent, prompt)
+    source = ImageSource("a.png", Path("a.png"), Image.new("RGB", (9, 9)))
+    none, labels = torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)
     content = path.read_text()
-    predictions.add(Path("a.png"), Image.new("RGB", (9, 9)), nothing)
+    predictions.add(Result(source, (9, 9), none, torch.zeros(0), labels, ("x",), prompt))
     predictions.write_report({})
     path.write_text(content)
     if not (path.parents[1] / "secret.png").exists():

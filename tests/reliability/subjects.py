@@ -116,7 +116,7 @@ class _Prompted:
 
     def __call__(self) -> object:
         learned = read_prompt(self.prompt)
-        detections = self.predictor(tiny.PICTURE, self.predictor.learned(learned))
+        (detections,) = self.predictor.detect([tiny.PICTURE], self.predictor.encode(learned))
         return learned.prompt, len(detections), detections.scores[:3].tolist()
 
 
@@ -159,7 +159,8 @@ def sources(folder: Path) -> Iterator[Subject]:
 
 def source(kind: str, reader: Any, index_folder: Path) -> Subject:
     """The annotation files of a reader; a cut of a shard must be told."""
-    files = [file for file in reader.files if file.suffix != ".png"]
+    # An empty file, such as that of a YOLO picture without boxes, cannot be damaged.
+    files = [file for file in reader.files if file.suffix != ".png" and file.stat().st_size]
     suffixes = {file.suffix for file in files}
     structures = [STRUCTURES[suffix] for suffix in sorted(suffixes & set(STRUCTURES))]
     if ".tar" in suffixes:

@@ -134,7 +134,7 @@ def write_prompt(path: Path, text_folder: Path) -> Path:
 def detected(path: Path) -> object:
     """The weights of a checkpoint and what it detects."""
     predictor = Predictor.load(path)
-    detections = predictor(PICTURE, TEXT)
+    (detections,) = predictor.detect([PICTURE], predictor.encode(TEXT))
     return digest(predictor.model.state_dict()), len(detections), detections.scores[:3].tolist()
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from glip_pl.boxes import plain
 from glip_pl.files.reading import read_json
 from glip_pl.files.writing import write_json
-from glip_pl.inference.drawing import draw
-from glip_pl.types import Detections, Prompt
+from glip_pl.inference.result import Result
+from glip_pl.types import Prompt
+
+FAST = 1
+"""Compression level of drawings: higher ones take longer than a small model, to save a tenth."""
 
 
 @dataclass
@@ -29,16 +29,16 @@ class Predictions:
         """The path of predictions.json."""
         return self.folder / "predictions.json"
 
-    def add(self, path: Path, image: Image.Image, detections: Detections) -> None:
-        """Draw the detections in the image of the file `path`, and keep its entry."""
-        picture = self.folder / f"{path.stem}_{path.suffix[1:]}.png"
+    def add(self, result: Result) -> None:
+        """Draw the boxes in the picture of a result, and keep its entry."""
+        assert result.path is not None
+        picture = self.folder / f"{result.path.stem}_{result.path.suffix[1:]}.png"
         # Files in different folders may have the same name; the output folder may hold images.
         if picture in self.pictures or picture.resolve() in self.inputs:
             picture = self.folder / f"{len(self.entries):05d}_{picture.name}"
         self.pictures.add(picture)
-        phrases = [self.prompt.phrase_text(phrase) for phrase in detections.phrase_ids.tolist()]
-        draw(image, detections.boxes, phrases, detections.scores).save(picture)
-        self.entries.append(entry(path, picture, image, detections, self.prompt))
+        result.draw().save(picture, compress_level=FAST)
+        self.entries.append(entry(result, picture))
 
     def write_report(self, origin: Mapping[str, Any]) -> None:
         """Write predictions.json, with the settings of `origin`, and remove the older drawings."""
@@ -65,24 +65,26 @@ def listed_pictures(report: Path) -> set[Path]:
     return {report.parent / name for name in names if Path(name).name == name}
 
 
-def entry(
-    path: Path, picture: Path, image: Image.Image, detections: Detections, prompt: Prompt
-) -> dict[str, Any]:
-    """An image's entry in predictions.json; boxes are [x1, y1, x2, y2], x2 - x1 is the width."""
+def entry(result: Result, picture: Path) -> dict[str, Any]:
+    """A result's entry in predictions.json; boxes are [x1, y1, x2, y2], x2 - x1 is the width."""
     return {
-        "file": str(path),
+        "file": str(result.path),
         "picture": picture.name,
-        "width": image.width,
-        "height": image.height,
+        "width": result.size[1],
+        "height": result.size[0],
         "boxes": [
             {
-                "phrase": prompt.phrase_text(int(phrase)),
-                "phrase_id": int(phrase),
-                "score": round(float(score), 4),
-                "box": [round(float(corner), 2) for corner in box],
+                "phrase": name,
+                "phrase_id": label,
+                "score": round(score, 4),
+                "box": [round(corner, 2) for corner in box],
             }
-            for box, score, phrase in zip(
-                plain(detections.boxes), detections.scores, detections.phrase_ids, strict=True
+            for name, label, score, box in zip(
+                result.names,
+                result.labels.tolist(),
+                result.scores.tolist(),
+                result.boxes.tolist(),
+                strict=True,
             )
         ],
     }

@@ -1,7 +1,8 @@
-"""Detects what a text names in a picture, from Python."""
+"""Detects what a text or a list of names says in pictures, from Python."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,26 +11,38 @@ from PIL import Image
 
 from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.data.collate import Collate
-from glip_pl.data.pixels import rgb
-from glip_pl.data.transforms import ResizeFlip
-from glip_pl.devices import chosen_device
+from glip_pl.data.transforms import ResizeFlip, target_size
+from glip_pl.devices import AUTO, chosen_device
+from glip_pl.errors import UserError
+from glip_pl.inference.batching import in_batches, in_windows
 from glip_pl.inference.decoding import Decoder
-from glip_pl.inference.large_vocabulary import Question, detect_categories, read_questions
-from glip_pl.inference.learned_prompt import LearnedPrompt
+from glip_pl.inference.encoded_query import EncodedQuery, What, encoded_query
+from glip_pl.inference.image_input import ImageInput, ImageSource, image_sources, is_single
+from glip_pl.inference.large_vocabulary import detect_categories
+from glip_pl.inference.result import Result
+from glip_pl.inference.results import Results
+from glip_pl.inference.tiles import OVERLAP, Tile, merged, tiles_of
 from glip_pl.models.glip import GLIP
-from glip_pl.prompts.chunking import chunks
-from glip_pl.prompts.prompt_from_text import detection_prompt
-from glip_pl.prompts.query import names_query, text_query
-from glip_pl.prompts.tokens import Tokenizer, load_tokenizer, name_lengths
-from glip_pl.types import Batch, Detections, Prompt, Sample
+from glip_pl.prompts.tokens import Tokenizer, load_tokenizer
+from glip_pl.terminal.progress import with_progress
+from glip_pl.types import SHOWN_SCORE, Batch, Detections, Prompt, Sample
+
+BATCH_PIXELS = {"cpu": 1 << 20, "cuda": 1 << 24, "mps": 1 << 22}
+"""Most pixels of a batch by type of device; on a CPU a batch of large pictures gains nothing."""
+
+NOTHING = Prompt("", ())
+"""The prompt of a batch whose text is encoded already."""
 
 
 @dataclass(frozen=True, eq=False)
-class Vocabulary:
-    """Any number of names, or a learned prompt, as a model has encoded them."""
+class _Part:
+    """A tile of a picture, or all of it, and what to detect in it."""
 
-    prompt: Prompt  # of all names; the phrase ids of detections index its phrases
-    questions: Sequence[Question]
+    image: Image.Image  # RGB
+    query: EncodedQuery
+    source: ImageSource
+    size: tuple[int, int]  # height and width of the whole picture
+    tiles: Sequence[Tile]  # all those of the picture
 
 
 class Predictor:
@@ -49,17 +62,18 @@ class Predictor:
     def load(
         cls,
         checkpoint: str | Path,
-        device: str = "cpu",
+        device: str = AUTO,
         tokenizer: str | None = None,
         **decoding: Any,
     ) -> Self:
         """Build the predictor of a training checkpoint, a converted file or a released one.
 
-        `tokenizer` is a name on the hub or a folder, by default the checkpoint's own; `decoding`
-        are arguments of `Decoder`. Raises UserError if the device or a file cannot be used.
+        `device` is "auto" (a GPU if there is one), "cpu", "cuda" or "mps"; `tokenizer` is a name on
+        the hub or a folder, by default the checkpoint's own; `decoding` are arguments of `Decoder`.
+        Raises UserError if the device or a file cannot be used.
         """
         chosen = chosen_device(device)
-        trained = load_trained(checkpoint)
+        trained = load_trained(Path(checkpoint).expanduser())
         loaded = load_tokenizer(tokenizer or trained.config["tokenizer"])
         transform = ResizeFlip(**trained.config["eval_transform"])
         return cls(trained.model.to(chosen), loaded, transform, Decoder(**decoding))
@@ -69,43 +83,119 @@ class Predictor:
         """The device of the model."""
         return next(self.model.parameters()).device
 
-    def prompt(self, text: str) -> Prompt:
-        """The prompt of a text. Raises UserError if it has no phrases, or too many tokens."""
-        return text_query(text, self.tokenizer)
+    def encode(self, what: What) -> EncodedQuery:
+        """Read what to detect, once for any number of calls.
 
-    def learned(self, learned: LearnedPrompt) -> Vocabulary:
-        """A learned prompt, which replaces the text and needs no text encoder.
-
-        Raises UserError if it was tuned for a model of another shape.
+        A text with full stops between its phrases, a list of names (any number), a LearnedPrompt
+        or the Path of its file. Raises UserError if there is nothing to detect, or too much.
         """
-        return Vocabulary(learned.prompt, [learned.question(self.model)])
+        return encoded_query(what, self.model, self.tokenizer)
+
+    def __call__(
+        self,
+        images: ImageInput,
+        what: What | None = None,
+        *,
+        each: Sequence[What] | None = None,
+        threshold: float = SHOWN_SCORE,
+        max_boxes: int = 100,
+        tiles: int | None = None,
+        overlap: float = OVERLAP,
+        progress: bool = False,
+    ) -> Any:
+        """Detect `what` in a picture, or in each of several: a Result, or Results in their order.
+
+        For the kinds of `images` see `image_input.ImageInput`, for those of `what` see `encode`;
+        `each` has one of these for each picture instead. Boxes score above `threshold`; of more
+        than `max_boxes` the best are kept. With `tiles`, a side in pixels, larger pictures are also
+        searched in overlapping tiles. Raises UserError for what cannot be read.
+        """
+        sources = list(image_sources(images))
+        queries = self._queries(what, each, len(sources))
+        found = self.stream(
+            zip(sources, queries, strict=True), threshold, max_boxes, tiles, overlap
+        )
+        if is_single(images):
+            return next(found)
+        return Results(with_progress(found, len(sources), "picture") if progress else found)
+
+    def _queries(
+        self, what: What | None, each: Sequence[What] | None, count: int
+    ) -> list[EncodedQuery]:
+        """What to detect in each of `count` pictures."""
+        if (what is None) == (each is None):
+            raise UserError(
+                "say what to detect: a text or a list of names for all pictures, or each=[...] "
+                "with one of these for every picture"
+            )
+        if each is None:
+            assert what is not None
+            return [self.encode(what)] * count
+        if len(each) != count:
+            raise UserError(f"each= has {len(each)} members for {count} pictures")
+        known: dict[Any, EncodedQuery] = {}
+        for one in each:
+            key = _key(one)
+            if key not in known:
+                known[key] = self.encode(one)
+        return [known[_key(one)] for one in each]
+
+    def stream(
+        self,
+        pictures: Iterable[tuple[ImageSource, EncodedQuery]],
+        threshold: float = SHOWN_SCORE,
+        max_boxes: int = 100,
+        tiles: int | None = None,
+        overlap: float = OVERLAP,
+    ) -> Iterator[Result]:
+        """Yield the result of each picture in order; few are decoded at a time.
+
+        For the settings see `__call__`. Raises UserError at a picture that cannot be read.
+        """
+        decoder = replace(
+            self.decoder,
+            score_threshold=min(threshold, self.decoder.score_threshold),
+            max_detections=max_boxes + 1,  # one more tells whether boxes are left out
+        )
+        parts = (
+            part
+            for source, query in pictures
+            for part in _parts(source, source.open(), query, tiles, overlap)
+        )
+        found: list[Detections] = []
+        for part, detections in in_batches(
+            in_windows(parts, lambda part: part.image.width * part.image.height),
+            lambda part: (self.input_size(part.image), id(part.query)),
+            lambda part: BATCH_PIXELS[self.device.type] // math.prod(self.input_size(part.image)),
+            lambda alike: self.detect([part.image for part in alike], alike[0].query, decoder),
+        ):
+            found.append(detections)
+            if len(found) == len(part.tiles):
+                every = found[0]
+                if len(found) > 1:
+                    every = merged(part.tiles, found, part.size, decoder.nms_iou)
+                yield Result.of(
+                    part.source, part.size, every.above(threshold), part.query, max_boxes
+                )
+                found = []
+
+    def input_size(self, image: Image.Image) -> tuple[int, int]:
+        """Height and width, in pixels, at which the model sees a picture."""
+        sides = self.transform.short_sides[0], self.transform.max_side
+        return target_size(image.height, image.width, *sides)
 
     @torch.inference_mode()
-    def vocabulary(self, names: Sequence[str]) -> Vocabulary:
-        """Encode any number of names, once for all pictures; repeated names are left out.
+    def detect(
+        self, images: Sequence[Image.Image], query: EncodedQuery, decoder: Decoder | None = None
+    ) -> list[Detections]:
+        """All detections in a batch of RGB pictures, on the CPU, best first.
 
-        Raises UserError if there are none, or if one is empty or too long.
+        Their phrase ids index the phrases of the query's prompt; boxes include both end pixels.
         """
-        wordings = names_query(names, self.tokenizer)
-        lengths = name_lengths(self.tokenizer, [wording.text for wording in wordings])
-        prompts = list(chunks(wordings, lengths))
-        questions = read_questions(self.model, self.tokenizer, prompts, self.device)
-        return Vocabulary(detection_prompt(wordings), questions)
-
-    @torch.inference_mode()
-    def __call__(self, image: Image.Image, text: str | Prompt | Vocabulary) -> Detections:
-        """Detections in a picture, in its pixels, best first.
-
-        Their phrase ids index the phrases of the prompt. Raises UserError for pixel values of
-        unknown range.
-        """
-        pixels = rgb(image, getattr(image, "filename", "") or "given to the predictor")
-        if isinstance(text, Vocabulary):
-            batch = self.batch([pixels], [Prompt("", ())])
-            (detections,) = detect_categories(self.model, self.decoder, text.questions, batch)
-            return detections.best(self.decoder.max_detections).to("cpu")
-        prompt = self.prompt(text) if isinstance(text, str) else text
-        return self.ground(self.batch([pixels], [prompt]))[0]
+        batch = self.batch(images, [NOTHING] * len(images))
+        chosen = decoder or self.decoder
+        found = detect_categories(self.model, chosen, query.questions, batch)
+        return [detections.to("cpu") for detections in found]
 
     @torch.inference_mode()
     def ground(self, batch: Batch) -> list[Detections]:
@@ -122,3 +212,25 @@ class Predictor:
             size = (image.height, image.width)
             samples.append(Sample(pixels, boxes, phrase_ids, prompt, image_id, size))
         return self.collate(samples).to(self.device)
+
+
+def _parts(
+    source: ImageSource,
+    image: Image.Image,
+    query: EncodedQuery,
+    side: int | None,
+    overlap: float,
+) -> Iterator[_Part]:
+    """The tiles of a decoded picture; one with all of it if `side` is None."""
+    whole = (0, 0, image.width, image.height)
+    size = (image.height, image.width)
+    tiles = [whole] if side is None else tiles_of(size, side, overlap)
+    for tile in tiles:
+        yield _Part(image if tile == whole else image.crop(tile), query, source, size, tiles)
+
+
+def _key(what: What) -> Hashable:
+    """Equal for what need be read only once."""
+    if isinstance(what, str | Path):
+        return what
+    return tuple(what) if isinstance(what, list | tuple) else id(what)

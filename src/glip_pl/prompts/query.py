@@ -34,7 +34,7 @@ def text_query(text: str, tokenizer: Tokenizer) -> Prompt:
     prompt = text_prompt(text)
     phrases = [prompt.phrase_text(index) for index in range(len(prompt.phrases))]
     _warn_of_split_words(text, phrases)
-    distinct = _distinct(phrases)
+    distinct = [phrases[position] for position in _first_positions(phrases)]
     if len(distinct) < len(phrases):
         prompt = text_prompt(SEPARATOR.join(distinct))
     check_budget(tokenizer, prompt)
@@ -42,8 +42,8 @@ def text_query(text: str, tokenizer: Tokenizer) -> Prompt:
     return prompt
 
 
-def names_query(names: Sequence[str], tokenizer: Tokenizer) -> list[Wording]:
-    """The wordings of names that a user lists, each once.
+def names_query(names: Sequence[str], tokenizer: Tokenizer) -> tuple[list[Wording], list[int]]:
+    """The wordings of names that a user lists, each once, and the first index of each.
 
     Warns of names that the model cannot read well. Raises UserError if there are none, or if one
     has no words or more than a prompt holds.
@@ -57,7 +57,8 @@ def names_query(names: Sequence[str], tokenizer: Tokenizer) -> list[Wording]:
             f"no words are left of {some(empty)}: text in parentheses is not part of a name. Write "
             "the words without parentheses (setting `names`)"
         )
-    distinct = _distinct(cleaned)
+    positions = _first_positions(cleaned)
+    distinct = [cleaned[position] for position in positions]
     lengths = name_lengths(tokenizer, distinct)
     long = [
         f"{name[:40]!r}... ({length} tokens)"
@@ -70,18 +71,18 @@ def names_query(names: Sequence[str], tokenizer: Tokenizer) -> list[Wording]:
             "(setting `names`)"
         )
     _warn_of_unknown(tokenizer, distinct)
-    return [Wording(name) for name in distinct]
+    return [Wording(name) for name in distinct], positions
 
 
-def _distinct(phrases: Sequence[str]) -> list[str]:
-    """The phrases without repetitions, of which a warning is logged."""
-    first: dict[str, str] = {}
+def _first_positions(phrases: Sequence[str]) -> list[int]:
+    """Where each phrase stands first; a warning names those that are repeated."""
+    first: dict[str, int] = {}
     repeated: list[str] = []
-    for phrase in phrases:
+    for position, phrase in enumerate(phrases):
         key = " ".join(phrase.casefold().split())
         if key in first:
             repeated.append(repr(phrase))
-        first.setdefault(key, phrase)
+        first.setdefault(key, position)
     if repeated:
         _warn(f"named more than once and searched for once: {some(repeated)}")
     return list(first.values())

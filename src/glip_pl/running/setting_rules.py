@@ -139,6 +139,13 @@ RULES: dict[str, Rule] = {
     "image": FILLED,
     "threshold": SHARE,
     "max_boxes": COUNT,
+    "tiles": Rule(int | None, least=32),
+    # label.
+    "images": FILLED,
+    "format": Rule(Literal["coco", "yolo", "voc", "label_studio", "cvat", "odvg"]),
+    "thresholds": OPTIONAL_NODE,
+    "thresholds.*": SHARE,
+    "copy_pictures": SWITCH,
     # convert, gather, interpolate, make_shapes.
     "out|picture|set": OPTIONAL_TEXT,
     "sweep|root|figure|axis": FILLED,
@@ -165,6 +172,13 @@ RULES: dict[str, Rule] = {
     "teacher_decay": OPTIONAL_SHARE,
     "label": NODE,
     "labels": TEXT,
+    # serve and demo.
+    "host": Rule(Literal["127.0.0.1", "0.0.0.0", "::"]),
+    "port": Rule(int, least=1024, most=65535),
+    "workers|batch.size": COUNT,
+    "batch.wait": NOT_NEGATIVE,
+    "limits.megabytes|limits.megapixels|limits.seconds": POSITIVE,
+    "limits.names|limits.*_characters|limits.boxes|limits.waiting": COUNT,
     # data check|stats|browse|convert.
     "sets": Rule(str | list[str] | None, empty=False),
     "check|browse|convert|clean": NODE,

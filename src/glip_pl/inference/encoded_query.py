@@ -1,0 +1,78 @@
+"""What to detect, read once by a model: any number of names, a text or a learned prompt."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from glip_pl.errors import UserError
+from glip_pl.inference.large_vocabulary import Question, read_questions
+from glip_pl.inference.learned_prompt import LearnedPrompt, read_prompt
+from glip_pl.models.glip import GLIP
+from glip_pl.prompts.chunking import Chunk, chunks
+from glip_pl.prompts.prompt_from_text import detection_prompt
+from glip_pl.prompts.query import names_query, text_query
+from glip_pl.prompts.tokens import Tokenizer, name_lengths
+from glip_pl.types import Prompt
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedQuery:
+    """Names as a model has encoded them; valid until its weights change."""
+
+    prompt: Prompt  # of all names; the phrase ids of detections index its phrases
+    questions: Sequence[Question]
+    classes: tuple[str, ...]  # the caller's names, which may repeat, or the phrases of a text
+    positions: Tensor  # (P,) int64, the first of the `classes` that each phrase stands for
+    chunks: Sequence[Chunk] = ()  # the prompts that were encoded; none for a learned prompt
+
+
+What = str | Sequence[str] | Prompt | LearnedPrompt | Path | EncodedQuery
+"""A text, a list of names, a prompt, a learned prompt or its file, or any of these encoded."""
+
+
+@torch.inference_mode()
+def encoded_query(what: What, model: GLIP, tokenizer: Tokenizer) -> EncodedQuery:
+    """Read what to detect: once for all pictures.
+
+    A text's phrases are separated by full stops; a list may have any number of names. Raises
+    UserError if there is nothing to detect, a name is empty or too long, or a learned prompt does
+    not fit the model.
+    """
+    if isinstance(what, EncodedQuery):
+        return what
+    if isinstance(what, LearnedPrompt | Path):
+        learned = read_prompt(what) if isinstance(what, Path) else what
+        return _of_prompt(learned.prompt, [learned.question(model)])
+    if isinstance(what, str | Prompt):
+        prompt = text_query(what, tokenizer) if isinstance(what, str) else what
+        return _read(prompt, [Chunk(0, prompt)], model, tokenizer)
+    if not all(isinstance(name, str) for name in what):
+        raise UserError(f"what to detect is a text or a list of texts, not {what!r:.80}")
+    wordings, positions = names_query(what, tokenizer)
+    lengths = name_lengths(tokenizer, [wording.text for wording in wordings])
+    prompt = detection_prompt(wordings)
+    parts = list(chunks(wordings, lengths))
+    questions = read_questions(model, tokenizer, parts, _device(model))
+    return EncodedQuery(prompt, questions, tuple(what), torch.tensor(positions), parts)
+
+
+def _read(
+    prompt: Prompt, parts: Sequence[Chunk], model: GLIP, tokenizer: Tokenizer
+) -> EncodedQuery:
+    questions = read_questions(model, tokenizer, parts, _device(model))
+    return _of_prompt(prompt, questions, parts)
+
+
+def _of_prompt(
+    prompt: Prompt, questions: Sequence[Question], parts: Sequence[Chunk] = ()
+) -> EncodedQuery:
+    """A query whose classes are the phrases of the prompt."""
+    phrases = tuple(prompt.phrase_text(index) for index in range(len(prompt.phrases)))
+    return EncodedQuery(prompt, questions, phrases, torch.arange(len(phrases)), parts)
+
+
+def _device(model: GLIP) -> torch.device:
+    return next(model.parameters()).device

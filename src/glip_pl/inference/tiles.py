@@ -1,0 +1,84 @@
+"""Detects in overlapping tiles of large pictures, where small objects keep their pixels."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+from glip_pl.boxes import plain
+from glip_pl.errors import UserError
+from glip_pl.types import Detections
+
+MIN_SIDE = 32
+"""Smallest side of a tile, in pixels."""
+
+OVERLAP = 0.2
+"""Share of a tile's side that it has in common with the next one, unless the caller sets it."""
+
+BORDER = 2.0
+"""Pixels from a cut within which a box counts as cut."""
+
+Tile = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels of the picture; right and bottom are outside."""
+
+
+def tiles_of(size: tuple[int, int], side: int, overlap: float = OVERLAP) -> list[Tile]:
+    """The whole picture of this (height, width) first, then tiles of equal size that cover it.
+
+    Only the whole picture if it is no larger than a tile. Raises UserError for impossible settings.
+    """
+    if side < MIN_SIDE or not 0 <= overlap < 0.9:
+        raise UserError(
+            f"tiles={side} with an overlap of {overlap}: a tile has at least {MIN_SIDE} pixels a "
+            "side, and the overlap is at least 0 and below 0.9"
+        )
+    height, width = size
+    if height <= side and width <= side:
+        return [(0, 0, width, height)]
+    high, wide = min(side, height), min(side, width)
+    tops, lefts = _starts(height, high, overlap), _starts(width, wide, overlap)
+    tiles = [(left, top, left + wide, top + high) for top in tops for left in lefts]
+    return [(0, 0, width, height), *tiles]
+
+
+def _starts(length: int, side: int, overlap: float) -> list[int]:
+    """Where tiles start along one side of the picture, evenly, from its start to its end."""
+    if length <= side:
+        return [0]
+    step = max(1.0, side * (1 - overlap))
+    count = 1 + -(-(length - side) // step)
+    return [round(number * (length - side) / (count - 1)) for number in range(int(count))]
+
+
+def merged(
+    tiles: Sequence[Tile], found: Sequence[Detections], size: tuple[int, int], nms_iou: float
+) -> Detections:
+    """The detections of all tiles in pixels of the picture, of each object the best one.
+
+    A box at a tile's cut is left out: the object is whole in the next tile or, if it is larger than
+    their overlap, in the whole picture, whose detections come first in `found`.
+    """
+    if len(found) == 1:
+        return found[0]
+    boxes, scores, phrases = [], [], []
+    for (left, top, right, bottom), detections in zip(tiles, found, strict=True):
+        moved = detections.boxes + detections.boxes.new_tensor([left, top, left, top])
+        whole = ~_cut(moved, (left, top, right, bottom), size)
+        boxes.append(moved[whole])
+        scores.append(detections.scores[whole])
+        phrases.append(detections.phrase_ids[whole])
+    all_boxes, all_scores, all_phrases = torch.cat(boxes), torch.cat(scores), torch.cat(phrases)
+    keep = batched_nms(plain(all_boxes).double(), all_scores.double(), all_phrases, nms_iou)
+    return Detections(all_boxes[keep], all_scores[keep], all_phrases[keep])
+
+
+def _cut(boxes: Tensor, tile: Tile, size: tuple[int, int]) -> Tensor:
+    """Which boxes (N, 4) end at a side of the tile that is no side of the picture, (N,)."""
+    height, width = size
+    left, top, right, bottom = tile
+    at_left = (boxes[:, 0] < left + BORDER) & (left > 0)
+    at_top = (boxes[:, 1] < top + BORDER) & (top > 0)
+    at_right = (boxes[:, 2] > right - 1 - BORDER) & (right < width)
+    at_bottom = (boxes[:, 3] > bottom - 1 - BORDER) & (bottom < height)
+    return at_left | at_top | at_right | at_bottom

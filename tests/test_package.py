@@ -1,0 +1,26 @@
+"""What `import glip_pl` offers, and what it costs."""
+
+import subprocess
+import sys
+
+import pytest
+
+import glip_pl
+
+
+def test_the_public_names_are_there_and_no_others() -> None:
+    from glip_pl.inference.predictor import Predictor
+    from glip_pl.inference.result import Result
+    from glip_pl.inference.results import Results
+
+    assert glip_pl.Predictor is Predictor and glip_pl.load == Predictor.load
+    assert glip_pl.Result is Result and glip_pl.Results is Results
+    assert set(dir(glip_pl)) == {"Predictor", "Result", "Results", "load", "__version__"}
+    with pytest.raises(AttributeError, match="has no attribute 'predictor_of'"):
+        glip_pl.predictor_of  # noqa: B018
+
+
+def test_importing_the_package_imports_no_other_one() -> None:
+    code = "import sys, glip_pl; print(sorted({'torch', 'PIL', 'numpy', 'hydra'} & set(sys.modules)))"
+    words = [sys.executable, "-c", code]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "[]\n"
