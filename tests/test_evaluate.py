@@ -26,7 +26,7 @@ from tests.training.commands import Command, Place, start
 QUIET = [
     *("data.prepare=null", "data.workers=0", "data.batch_size=1", "callbacks.pictures=null"),
     *("callbacks.progress=null", "+trainer.enable_progress_bar=false", "trainer.precision=32-true"),
-    "data.eval_transform.short_sides=[96]",
+    *("data.eval_transform.short_sides=[96]", "data.eval_transform.max_side=128"),
 ]
 
 SEEN_AND_RARE = ["data.test.unseen=null", "data.test.synonyms=null"]
@@ -75,6 +75,8 @@ def test_other_programs_compute_the_same_of_the_detections(run: Any, world: Path
     assert results(output)["checkpoint"]["sha256"]
     assert results(output)["sets"]["seen"]["images"] == 4
     assert "0.50:0.95" in results(output)["sets"]["seen"]["protocol"]
+    second = results(output)["sets"]["seen"]["pycocotools"]
+    assert second["agrees"] and second["largest_difference"] < 1e-9 and second["version"]
     assert list((output / "misses" / "seen").glob("00_*_missed_*.png"))
 
 
@@ -82,7 +84,7 @@ def test_images_have_the_size_that_the_checkpoint_was_trained_with(
     settings: Compose, custom: Path, finding: Path
 ) -> None:
     """`data=custom` has a size of its own, for trainings: what `predict` finds is evaluated."""
-    words = ["data=custom", f"data.root={custom}", f"ckpt={finding}", *QUIET[1:-1]]
+    words = ["data=custom", f"data.root={custom}", f"ckpt={finding}", *QUIET[1:-2]]
     config = settings(words, "evaluate")
     evaluate.evaluate(config)
     output = config.paths.output
@@ -94,7 +96,7 @@ def test_images_have_the_size_that_the_checkpoint_was_trained_with(
     first = annotations["images"][0]
     predictor = Predictor.load(finding)
     with Image.open(custom / "val" / first["file_name"]) as picture:
-        predicted = predictor(picture, predictor.vocabulary(names))
+        predicted = predictor(picture, names, threshold=0)
     found = json.loads(Path(output, "detections_custom.json").read_text())
     scores = sorted((one["score"] for one in found if one["image_id"] == first["id"]), reverse=True)
     assert scores[:20] == pytest.approx(predicted.scores[:20].tolist(), abs=1e-5)
@@ -154,6 +156,7 @@ def test_many_categories_by_the_protocol_of_lvis(run: Any, world: Path, tmp_path
     )  # fmt: skip
     found = figures(config.paths.output)["unseen"]
     assert {"AP", "APr", "APc", "APf", "AP_standard"} <= found.keys()
+    assert "pycocotools" not in results(config.paths.output)["sets"]["unseen"]
     entries = json.loads((Path(config.paths.output) / "detections_unseen.json").read_text())
     assert {one["category_id"] for one in entries} == set(range(1, 9))
 

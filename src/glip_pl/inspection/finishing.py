@@ -1,5 +1,6 @@
 """Writes the results of a test; training and evaluation end with it."""
 
+import logging
 import re
 from dataclasses import replace
 from math import nan
@@ -13,8 +14,10 @@ from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.inspection.final_report import write_page
 from glip_pl.inspection.misses import Miss, worst_misses
 from glip_pl.metrics.detections_file import write_detections
-from glip_pl.running.results import image_size, reports_of, show, write_results
+from glip_pl.running.results import SetReport, image_size, reports_of, show, write_results
 from glip_pl.training.module import GroundingModule
+
+log = logging.getLogger(__name__)
 
 MISSES = 16
 """Pictures that are drawn of each set, those with the most missed boxes."""
@@ -37,12 +40,8 @@ def finish_test(
     """
     score = float(trainer.callback_metrics.get("test/AP", nan))
     if trainer.is_global_zero:
-        sizes = {
-            name: image_size(one.transform, module.config["eval_transform"])
-            for name, one in data.test.items()
-        }
         reports = [
-            replace(report, image_size=sizes[report.name])
+            _completed(report, data, module)
             for report in reports_of(module.results, module.test, published or {})
         ]
         show(reports, f"test of {title}")
@@ -60,6 +59,18 @@ def finish_test(
             key = ""  # the same command again must not take these results for complete ones
         write_results(reports, score, checkpoint, results, key)
     return score
+
+
+def _completed(report: SetReport, data: GroundingDataModule, module: GroundingModule) -> SetReport:
+    """A report with the size of the images, and whether pycocotools finds the same figures."""
+    kept = module.config["eval_transform"]
+    metric = module.test.sets[report.name].metric
+    count = metric.counted_again(report.figures, *metric.truth_and_detections())
+    if count is not None:
+        level = logging.WARNING if count.differing else logging.INFO
+        log.log(level, "%s: %s", report.name, count)
+    size = image_size(data.test[report.name].transform, kept)
+    return replace(report, image_size=size, second_count=count)
 
 
 def _write_misses(misses: list[Miss], folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Collects the detections of a set over all batches and processes, for any protocol."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from glip_pl.data.truth import PhraseTruth, Truth
 from glip_pl.metrics.detections_table import DetectionsTable, rows_of_ids
+from glip_pl.metrics.second_count import SecondCount
 from glip_pl.types import Detections
 
 AnyTruth = TypeVar("AnyTruth", Truth, PhraseTruth)
@@ -80,6 +81,12 @@ class DetectionMetric(Metric, Generic[AnyTruth]):
     @abstractmethod
     def figures(self, truth: AnyTruth, detections: DetectionsTable) -> dict[str, float]:
         """Figures in 0..1 by name; NaN where there are no ground-truth boxes."""
+
+    def counted_again(
+        self, figures: Mapping[str, float], truth: AnyTruth, detections: DetectionsTable
+    ) -> SecondCount | None:
+        """Whether another implementation of the protocol finds these figures; None without one."""
+        return None
 
     @abstractmethod
     def missed_per_image(self, truth: AnyTruth, detections: DetectionsTable) -> NDArray[np.int64]:

@@ -1,5 +1,6 @@
 """The twelve figures of COCO's box evaluation."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from glip_pl.metrics.average_precision import (
 from glip_pl.metrics.base import DetectionMetric
 from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.matching import SIZES, match, missed_boxes
+from glip_pl.metrics.second_count import SecondCount, second_count
 
 LIMITS = (1, 10, 100)
 """Largest numbers of detections per image and category in AR1, AR10, AR100; AP takes the last."""
@@ -51,6 +53,12 @@ class COCOAveragePrecision(DetectionMetric[Truth]):
     def figures(self, truth: Truth, detections: DetectionsTable) -> dict[str, float]:
         """COCO's twelve figures and AP/<category>."""
         return coco_figures(truth, detections)
+
+    def counted_again(
+        self, figures: Mapping[str, float], truth: Truth, detections: DetectionsTable
+    ) -> SecondCount:
+        """Whether pycocotools finds the same figures."""
+        return second_count(figures, truth, detections)
 
     def missed_per_image(self, truth: Truth, detections: DetectionsTable) -> NDArray[np.int64]:
         """(I,) number of ground-truth boxes that no detection of SHOWN_SCORE or more matches."""

@@ -15,6 +15,7 @@ from glip_pl.data.transforms import ResizeFlip
 from glip_pl.files.hashing import sha256_of
 from glip_pl.files.reading import read_json
 from glip_pl.files.writing import write_json
+from glip_pl.metrics.second_count import SecondCount
 from glip_pl.running.settings import given_overrides
 from glip_pl.training.evaluation import Evaluator
 
@@ -34,6 +35,7 @@ class SetReport:
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # percent, by model
     unreadable: Sequence[str] = ()  # why images could not be read, whose objects count as missed
     image_size: Mapping[str, Any] = field(default_factory=dict)  # of `image_size`
+    second_count: SecondCount | None = None  # None if there is no other implementation
 
 
 def reports_of(
@@ -108,21 +110,25 @@ def write_results(
         "checkpoint": None,
         "overrides": given_overrides(),
         "versions": {name: version(name) for name in LIBRARIES},
-        "sets": {
-            report.name: {
-                "protocol": report.protocol,
-                "images": report.images,
-                "image_size": dict(report.image_size),
-                "unreadable": list(report.unreadable),
-                "figures": {name: _number(value) for name, value in report.figures.items()},
-            }
-            for report in reports
-        },
+        "sets": {report.name: _entry(report) for report in reports},
     }
     if checkpoint is not None:
         content["checkpoint"] = {"file": str(checkpoint), "sha256": sha256_of(checkpoint)}
     write_json(path, content)
     print(f"all figures: {path}")
+
+
+def _entry(report: SetReport) -> dict[str, Any]:
+    """What results.json says about a set."""
+    second = {} if report.second_count is None else {"pycocotools": report.second_count.entry()}
+    return {
+        "protocol": report.protocol,
+        "images": report.images,
+        "image_size": dict(report.image_size),
+        "unreadable": list(report.unreadable),
+        **second,
+        "figures": {name: _number(value) for name, value in report.figures.items()},
+    }
 
 
 def _number(value: float) -> float | None:
