@@ -52,7 +52,7 @@ def matching(pattern: str) -> list[Path]:
     return sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207
 
 
-def find_images(pattern: str) -> list[Path]:
+def find_images(pattern: str, setting: str = "image") -> list[Path]:
     """Sorted picture files: one file, the files directly in a folder, or those of a glob pattern.
 
     Warns of pictures in formats that are not read. Raises UserError if there is none.
@@ -75,7 +75,7 @@ def find_images(pattern: str) -> list[Path]:
         similar = FolderNames().similar(path.parent, path.name)
         hint = f"; did you mean {path.parent / similar}?" if similar else ""
         raise UserError(
-            f"image={pattern} names no picture (a file, a folder or a glob; {kinds}){hint}"
+            f"{setting}={pattern} names no picture (a file, a folder or a glob; {kinds}){hint}"
         )
     return images
 
