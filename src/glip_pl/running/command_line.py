@@ -18,7 +18,7 @@ from glip_pl.running.home import NOT_PATHS, expanded, expanded_list
 
 LITERAL = frozenset(
     {
-        *("text", "image", "names", "output", "ckpt", "prompt", "name", "picture"),
+        *("text", "image", "images", "names", "output", "ckpt", "prompt", "name", "picture"),
         *("official", "out", "before", "after", "teacher", "resume", "sweep", "root"),
         *("data.root", "data.captions", "data.descriptions"),
         *("paths.data", "paths.index", "paths.shards", "paths.runs", "paths.output"),
