@@ -1,0 +1,39 @@
+import base64
+import json
+
+import pytest
+from fastapi import HTTPException
+
+from glip_pl.serving.fields import Defaults, Fields, JsonRequest
+from glip_pl.serving.limits import Limits
+
+LIMITS = Limits(1, 1, 3, 10, 20, 50, 4, 5.0)
+DEFAULTS = Defaults(0.3, 40)
+
+
+def read(image: str) -> JsonRequest:
+    """A request with this picture."""
+    return JsonRequest.of_json(json.dumps({"image": image, "text": "a cat"}).encode())
+
+
+def test_texts_of_a_form_become_numbers_and_the_rest_has_defaults() -> None:
+    fields = Fields.of_form({"names": ["cat"], "max_boxes": "7"})
+    query = fields.query(b"picture", DEFAULTS, LIMITS)
+    assert (query.picture, query.what) == (b"picture", ("cat",))
+    assert (query.threshold, query.max_boxes) == (0.3, 7)
+
+
+def test_a_data_url_is_a_picture() -> None:
+    picture = base64.b64encode(b"picture").decode()
+    for image in (picture, f"data:image/png;base64,{picture}"):
+        assert read(image).picture() == b"picture"
+    with pytest.raises(HTTPException, match="base64"):
+        read("file:///etc/passwd").picture()
+
+
+def test_messages_do_not_repeat_what_was_sent() -> None:
+    long = "x" * 5000
+    for body in (f'{{"image": {{"{long}": 1}}}}', f'{{"image": "", "{long}": 1}}'):
+        with pytest.raises(HTTPException) as raised:
+            JsonRequest.of_json(body.encode())
+        assert len(raised.value.detail) < 200
