@@ -39,7 +39,7 @@ def test_predictions_are_drawn_and_written(checkpoint: Path, tmp_path: Path, wor
     ]
     assert "4 pictures" in finished.stdout
     for image in report["images"]:
-        assert (tmp_path / "predictions" / f"{Path(image['file']).stem}_png.png").is_file()
+        assert (tmp_path / "predictions" / f"{Path(image['file']).stem}_png.jpg").is_file()
         for box in image["boxes"]:
             assert box["phrase"] in ("a red star", "two blue rings")
             x1, y1, x2, y2 = box["box"]
@@ -96,7 +96,7 @@ def test_unreadable_pictures_are_named_after_the_others_are_done(
     with pytest.raises(UserError, match=r"1 pictures could not be read: .*broken\.jpg"):
         predict.predict(settings_of(folder, finding, f"names={names}", "threshold=0.1"))
     report = json.loads((folder.parent / "out" / "predictions.json").read_text())
-    assert [image["picture"] for image in report["images"]] == ["a_png.png", "b_PNG.png"]
+    assert [image["picture"] for image in report["images"]] == ["a_png.jpg", "b_PNG.jpg"]
     boxes = [box for image in report["images"] for box in image["boxes"]]
     assert boxes and {box["phrase"] for box in boxes} <= {"red star", "blue ring"}
     assert all(box["score"] >= 0.1 for box in boxes)

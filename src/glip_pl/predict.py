@@ -54,7 +54,7 @@ def predict(config: DictConfig) -> None:
     predictions = Predictions(folder, query.prompt, inputs)
     unreadable: list[Path] = []
     try:
-        _detect(predictor, query, _readable(paths, unreadable), config, predictions)
+        detect(predictor, query, readable(paths, unreadable), config, predictions)
     finally:  # Ctrl-C keeps the predictions made so far
         if predictions.entries:
             predictions.write_report(_origin(config, checkpoint, digest.result()))
@@ -127,7 +127,7 @@ def _origin(config: DictConfig, checkpoint: Path, digest: str) -> dict[str, Any]
     }
 
 
-def _readable(paths: Sequence[Path], unreadable: list[Path]) -> Iterator[ImageSource]:
+def readable(paths: Sequence[Path], unreadable: list[Path]) -> Iterator[ImageSource]:
     """The pictures that can be read, decoded, with progress; the others join `unreadable`.
 
     Raises UserError if the only picture cannot be read.
@@ -142,7 +142,7 @@ def _readable(paths: Sequence[Path], unreadable: list[Path]) -> Iterator[ImageSo
             unreadable.append(path)
 
 
-def _detect(
+def detect(
     predictor: Predictor,
     query: EncodedQuery,
     sources: Iterable[ImageSource],

@@ -32,8 +32,9 @@ def test_files_of_the_same_name_do_not_replace_each_other(tmp_path: Path) -> Non
     for parent in ("here", "there"):
         image = Image.new("RGB", (9, 8))
         predictions.add(result(Path(parent, "x.jpg"), image, [[1.0, 2, 4, 5.004]], 0.87654))
+    predictions.finish_drawing()
     first, second = predictions.entries
-    assert (first["picture"], second["picture"]) == ("x_jpg.png", "00001_x_jpg.png")
+    assert (first["picture"], second["picture"]) == ("x_jpg.jpg", "00001_x_jpg.jpg")
     assert all((tmp_path / image["picture"]).is_file() for image in predictions.entries)
     assert first["boxes"] == [
         {"phrase": "two dogs", "phrase_id": 1, "score": 0.8765, "box": [1.0, 2.0, 4.0, 5.0]}
@@ -50,7 +51,7 @@ def test_older_drawings_make_way_for_new_ones_and_nothing_else_does(tmp_path: Pa
             predictions.add(result(name, image))
         predictions.write_report({"threshold": 0.3})
     found = sorted(path.name for path in tmp_path.iterdir())
-    assert found == ["b_jpg.png", "c_jpg.png", "mine.png", "predictions.json"]
+    assert found == ["b_jpg.jpg", "c_jpg.jpg", "mine.png", "predictions.json"]
     assert json.loads(predictions.report.read_text())["threshold"] == 0.3
 
 
@@ -59,9 +60,9 @@ def test_pictures_that_are_read_are_neither_removed_nor_replaced(tmp_path: Path)
     image = Image.new("RGB", (9, 8))
     first = Predictions(tmp_path, PROMPT)
     first.add(result("a.png", image))
-    first.add(result("a_png.jpg", image))
+    first.add(result("b.jpg", image))
     first.write_report({})
-    inputs = [tmp_path / "a_png.png", tmp_path / "a.png"]
+    inputs = [tmp_path / "a_png.jpg", tmp_path / "a.png"]
     before = inputs[0].read_bytes()
     image.save(inputs[1])
     second = Predictions(tmp_path, PROMPT, inputs=frozenset(path.resolve() for path in inputs))
@@ -69,7 +70,14 @@ def test_pictures_that_are_read_are_neither_removed_nor_replaced(tmp_path: Path)
         second.add(result(path, Image.new("RGB", (5, 5))))
     second.write_report({})
     assert inputs[0].read_bytes() == before
-    assert not (tmp_path / "a_png_jpg.png").exists()
+    assert not (tmp_path / "b_jpg.jpg").exists()
+
+
+def test_a_drawing_that_cannot_be_written_is_no_silence(tmp_path: Path) -> None:
+    predictions = Predictions(tmp_path / "gone", PROMPT)
+    predictions.add(result("a.png", Image.new("RGB", (9, 8))))
+    with pytest.raises(FileNotFoundError):
+        predictions.finish_drawing()
 
 
 @pytest.mark.parametrize(

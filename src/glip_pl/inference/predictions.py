@@ -1,6 +1,7 @@
 """The output of `predict`: pictures with boxes, and predictions.json."""
 
 from collections.abc import Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from glip_pl.files.writing import write_json
 from glip_pl.inference.result import Result
 from glip_pl.types import Prompt
 
-FAST = 1
-"""Compression level of drawings: higher ones take longer than a small model, to save a tenth."""
+QUALITY = 92
+"""JPEG quality of drawings; writing PNG would take longer than a small model does."""
 
 
 @dataclass
@@ -23,6 +24,8 @@ class Predictions:
     inputs: frozenset[Path] = frozenset()  # resolved paths of the images, which are not replaced
     entries: list[dict[str, Any]] = field(default_factory=list)  # of predictions.json
     pictures: set[Path] = field(default_factory=set)  # files written so far
+    drawer: Executor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    drawing: Future[None] | None = None  # the last drawing, which may not be written yet
 
     @property
     def report(self) -> Path:
@@ -30,18 +33,31 @@ class Predictions:
         return self.folder / "predictions.json"
 
     def add(self, result: Result) -> None:
-        """Draw the boxes in the picture of a result, and keep its entry."""
+        """Keep the entry of a result, and draw its boxes beside the detection in the next picture.
+
+        Raises OSError if the drawing before could not be written.
+        """
         assert result.path is not None
-        picture = self.folder / f"{result.path.stem}_{result.path.suffix[1:]}.png"
+        self.finish_drawing()
+        picture = self.folder / f"{result.path.stem}_{result.path.suffix[1:]}.jpg"
         # Files in different folders may have the same name; the output folder may hold images.
         if picture in self.pictures or picture.resolve() in self.inputs:
             picture = self.folder / f"{len(self.entries):05d}_{picture.name}"
         self.pictures.add(picture)
-        result.draw().save(picture, compress_level=FAST)
+        self.drawing = self.drawer.submit(_write_drawing, result, picture)
         self.entries.append(entry(result, picture))
 
+    def finish_drawing(self) -> None:
+        """Wait for the last drawing. Raises OSError if it could not be written."""
+        if self.drawing is not None:
+            self.drawing.result()
+
     def write_report(self, origin: Mapping[str, Any]) -> None:
-        """Write predictions.json, with the settings of `origin`, and remove the older drawings."""
+        """Write predictions.json, with the settings of `origin`, and remove the older drawings.
+
+        Raises OSError if a file cannot be written.
+        """
+        self.finish_drawing()
         for picture in listed_pictures(self.report) - self.pictures:
             if picture.resolve() not in self.inputs:
                 picture.unlink(missing_ok=True)
@@ -52,6 +68,10 @@ class Predictions:
         """The number of boxes and pictures, and where they are."""
         boxes = sum(len(image_entry["boxes"]) for image_entry in self.entries)
         return f"{boxes} boxes in {len(self.entries)} pictures: {self.folder} and {self.report}"
+
+
+def _write_drawing(result: Result, picture: Path) -> None:
+    result.draw().save(picture, quality=QUALITY)
 
 
 def listed_pictures(report: Path) -> set[Path]:
