@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -9,6 +10,10 @@ from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.formats.own_folder import own_folder
 from glip_pl.data.formats.yolo import YoloFolder
 from glip_pl.errors import UserError
+from glip_pl.inspection.conversion import Conversion
+from glip_pl.inspection.named_set import NamedSet
+from glip_pl.running.build import build_data
+from tests.conftest import MINILM, Compose
 
 
 @pytest.fixture
@@ -49,3 +54,29 @@ def test_a_folder_with_neither_says_what_it_holds(yolo: Path) -> None:
         own_folder(yolo, ["train"])
     with pytest.raises(UserError, match="no such folder"):
         own_folder(yolo / "absent", ["train"])
+
+
+def test_the_settings_of_a_folder_of_ones_own_read_yolo(
+    custom: Path, settings: Compose, tmp_path: Path
+) -> None:
+    """The same pictures and boxes as from COCO JSON, and one picture more that shows nothing."""
+    words = [f"tokenizer.source={MINILM}", f"paths.index={tmp_path}/index", "data=custom"]
+    coco = build_data(settings([*words, f"data.root={custom}"]), train=True)
+    sets = [
+        (NamedSet(name, dataset.reader), dataset.index)
+        for name, dataset in (
+            ("train/own", coco.train["custom"].dataset),
+            ("val/own", coco.val["custom"]),
+        )
+    ]
+    assert len(list(Conversion("yolo", tmp_path, 1, None, True, 0).run(sets))) == 1
+    Image.new("RGB", (96, 96)).save(tmp_path / "own/images/train/nothing.png")
+    yolo = build_data(settings([*words, f"data.root={tmp_path}/own"]), train=True)
+    assert len(yolo.train["custom"].dataset) == len(coco.train["custom"].dataset) + 1
+    for (_, before), after in zip(
+        sets, (yolo.train["custom"].dataset.index, yolo.val["custom"].index), strict=True
+    ):
+        assert after.names == before.names
+        np.testing.assert_allclose(after.boxes.values, before.boxes.values, atol=1e-4)
+        assert after.targets.values.tolist() == before.targets.values.tolist()
+    assert yolo.test["custom"].reader == yolo.val["custom"].reader
