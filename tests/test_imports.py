@@ -16,6 +16,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": set(),
     "terminal": set(),
     "annotations": {"files"},
+    "fetching": set(),
     "pretrained": {"files"},
     "prompts": {"files", "pretrained"},
     "models": {"pretrained"},
@@ -41,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("inference", "inspection", "running"),
     },
     "serving": {"data", "inference"},
+    "page": {"annotations", "data", "inference", "serving"},
 }
 """Folders of the package, and what of the package they may know beside themselves."""
 

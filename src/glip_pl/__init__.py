@@ -3,6 +3,7 @@
 `glip_pl.load(checkpoint)` gives a `Predictor`, which detects what a text names in pictures.
 """
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = ["Predictor", "Result", "Results", "__version__", "load"]
+
+
+def _started_as_command() -> bool:
+    """Whether this process is `python -m glip_pl.<command>`."""
+    words = sys.orig_argv
+    return "-m" in words[:-1] and words[words.index("-m") + 1].startswith("glip_pl.")
+
+
+if _started_as_command():  # before the command imports PyTorch; a program that imports us decides
+    from glip_pl.processors import settle_threads
+
+    settle_threads()
 
 
 def __getattr__(name: str) -> Any:

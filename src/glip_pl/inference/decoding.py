@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
-from glip_pl.boxes import clip, decode, plain, scale_to
+from glip_pl.boxes import clip, decode, scale_to
+from glip_pl.inference.suppression import kept_boxes
 from glip_pl.types import Batch, Detections, Output
 
 
@@ -59,9 +59,7 @@ class Decoder:
         boxes = decode(output.deltas[index, anchors].float(), output.anchors[anchors])
         height, width = (int(side) for side in size)
         boxes = clip(boxes, height, width)
-        # Widths are x2 - x1 + 1 in the official code and x2 - x1 in torchvision: `plain` converts.
-        # Double precision, because batched_nms separates phrases by adding large offsets.
-        keep = batched_nms(plain(boxes).double(), score.double(), phrases, self.nms_iou)
+        keep = kept_boxes(boxes, score, phrases, self.nms_iou)
         if len(keep) > self.max_detections:  # boxes that score as much as the last one stay
             keep = keep[score[keep] >= score[keep[self.max_detections - 1]]]
         original = (int(original_size[0]), int(original_size[1]))

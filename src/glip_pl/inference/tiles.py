@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
-from glip_pl.boxes import plain
 from glip_pl.errors import UserError
+from glip_pl.inference.suppression import kept_boxes
 from glip_pl.types import Detections
 
 MIN_SIDE = 32
@@ -69,7 +68,7 @@ def merged(
         scores.append(detections.scores[whole])
         phrases.append(detections.phrase_ids[whole])
     all_boxes, all_scores, all_phrases = torch.cat(boxes), torch.cat(scores), torch.cat(phrases)
-    keep = batched_nms(plain(all_boxes).double(), all_scores.double(), all_phrases, nms_iou)
+    keep = kept_boxes(all_boxes, all_scores, all_phrases, nms_iou)
     return Detections(all_boxes[keep], all_scores[keep], all_phrases[keep])
 
 

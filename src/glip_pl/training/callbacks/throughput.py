@@ -1,6 +1,5 @@
 """Images per second and memory use, in the progress bar and in every logger."""
 
-import resource
 import sys
 import time
 from typing import Any
@@ -67,8 +66,15 @@ class Throughput(pl.Callback):
 
 
 def peak_memory_gb() -> float:
-    """Largest memory of this process so far: of its GPU if it has one, else main memory."""
+    """Largest memory of this process so far: of its GPU if it has one, else main memory.
+
+    NaN on Windows without a GPU, where Python does not tell it.
+    """
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e9
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

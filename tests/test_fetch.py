@@ -10,13 +10,13 @@ import pytest
 import yaml
 from rich.progress import Progress
 
+from glip_pl import fetch as script
 from glip_pl.errors import UserError
-from scripts import fetch as script
-from scripts.downloads import File
-from scripts.fetch import fetch, fetch_datasets, files_of, read_sources
-from tests.scripts.publisher import Site, checksums, offer, zipped
+from glip_pl.fetch import fetch, fetch_datasets, files_of, read_sources
+from glip_pl.fetching.downloads import File
+from tests.fetching.publisher import Site, checksums, offer, zipped
 
-CONF = Path(__file__).parents[2] / "conf"
+CONF = Path(__file__).parents[1] / "conf"
 PRIMARY = {
     *("images.cocodataset.org", "dl.fbaipublicfiles.com", "zenodo.org", "huggingface.co"),
     *("downloads.cs.stanford.edu", "host.robots.ox.ac.uk"),

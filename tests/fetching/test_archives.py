@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from glip_pl.errors import UserError
-from scripts.fetch import fetch
-from tests.scripts.publisher import Site, offer, tarred, zipped
+from glip_pl.fetch import fetch
+from tests.fetching.publisher import Site, offer, tarred, zipped
 
 
 @pytest.mark.parametrize("flat", [False, True])

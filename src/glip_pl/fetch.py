@@ -1,4 +1,4 @@
-"""Fetch public datasets from their publishers: `python -m scripts.fetch coco lvis --to data`.
+"""Fetch public datasets from their publishers: `python -m glip_pl.fetch coco lvis --to data`.
 
 An interrupted download is resumed where it stopped, and finished files are not fetched again.
 """
@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from glip_pl.errors import UserError
-from scripts.archives import unpack
-from scripts.downloads import File, download, fault_of
+from glip_pl.fetching.archives import unpack
+from glip_pl.fetching.downloads import File, download, fault_of
 
-SOURCES = Path(__file__).with_name("sources.yaml")
+SOURCES = Path(__file__).with_name("fetching") / "sources.yaml"
 
 
 def read_sources(listing: Path = SOURCES) -> dict[str, Any]:
@@ -90,6 +90,7 @@ def list_datasets(sources: dict[str, Any]) -> None:
 
 
 def main() -> None:
+    """Fetch the datasets that the command line names, or list all."""
     sources = read_sources()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=", ".join(sources))

@@ -35,7 +35,7 @@ DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EISD
 
 @dataclass(frozen=True)
 class File:
-    """A file of a dataset, as scripts/sources.yaml describes it."""
+    """A file of a dataset, as fetching/sources.yaml describes it."""
 
     url: str
     to: str  # a folder below the data folder
@@ -47,6 +47,7 @@ class File:
 
     @property
     def name(self) -> str:
+        """The file's own name, the last part of its address."""
         return PurePosixPath(self.url).name
 
 
@@ -69,7 +70,7 @@ def download(file: File, path: Path, pause: float) -> None:
     if fault := fault_of(file, part):
         part.unlink()
         raise UserError(
-            f"{file.url} is not the file that scripts/sources.yaml describes: {fault}. It was "
+            f"{file.url} is not the file that fetching/sources.yaml describes: {fault}. It was "
             "removed; run the command again, and look at the publisher's page if it repeats"
         )
     part.replace(path)
@@ -84,7 +85,7 @@ def _check_worth_retrying(
     if isinstance(error, HTTPError) and error.code < 500 and error.code not in RETRY_STATUS:
         raise UserError(
             f"{file.url} answers {error.code} {error.reason}. See where its publisher has "
-            "it now, and correct scripts/sources.yaml"
+            "it now, and correct fetching/sources.yaml"
         ) from error
     if failures == TRIES:
         raise UserError(

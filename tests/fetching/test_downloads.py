@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from glip_pl.errors import UserError
-from scripts import downloads
-from scripts.downloads import File
-from scripts.fetch import fetch
-from tests.scripts.publisher import Site, checksums, offer, zipped
+from glip_pl.fetch import fetch
+from glip_pl.fetching import downloads
+from glip_pl.fetching.downloads import File
+from tests.fetching.publisher import Site, checksums, offer, zipped
 
 
 def test_an_interrupted_download_is_resumed_where_it_stopped(site: Site, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_file_with_a_wrong_checksum_is_removed_and_named(
 
 
 def test_a_missing_file_is_named_after_one_request(site: Site, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"answers 404 .* correct scripts/sources\.yaml"):
+    with pytest.raises(UserError, match=r"answers 404 .* correct fetching/sources\.yaml"):
         fetch(File(f"{site.address}/none.zip", "here"), tmp_path)
     assert len(site.requested_ranges) == 1
 

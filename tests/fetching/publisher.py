@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from scripts.downloads import File
+from glip_pl.fetching.downloads import File
 
 
 @dataclass

@@ -1,0 +1,85 @@
+"""How many processor cores this process may use, and how its threads wait for each other.
+
+It is read before PyTorch, whose OpenMP library looks at the environment when it is loaded.
+"""
+
+import math
+import os
+from pathlib import Path
+
+CGROUPS = Path("/sys/fs/cgroup")
+"""Where Linux shows the limits of containers and services."""
+
+MEMBERSHIP = Path("/proc/self/cgroup")
+"""Where Linux shows the groups of this process."""
+
+DEFAULTS = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Threads that wait sleep instead of spinning: on a busy machine those that spin take the cores
+from the others, which makes all of them many times slower (docs/results.md)."""
+
+
+def settle_threads() -> None:
+    """Set thread number and wait policy by variables of the environment that are not set yet."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    quota = quota_of_cores()
+    if quota is not None and quota < cores():
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, math.ceil(quota))))
+
+
+def cores() -> int:
+    """Cores on which this process may run."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def quota_of_cores(root: Path = CGROUPS, membership: Path = MEMBERSHIP) -> float | None:
+    """Cores' worth of time that the container or service may use; None if it is not limited."""
+    try:
+        groups = membership.read_text().splitlines()
+    except OSError:  # no Linux
+        return None
+    quotas = [
+        quota
+        for line in groups
+        for folder in _folders(root, line)
+        for quota in (_second_version(folder), _first_version(folder))
+        if quota is not None
+    ]
+    return min(quotas, default=None)
+
+
+def _folders(root: Path, line: str) -> list[Path]:
+    """The folders of a group and of those that hold it; a line is "number:controllers:/path"."""
+    _, _, rest = line.partition(":")
+    controllers, _, path = rest.partition(":")
+    if controllers and "cpu" not in controllers.split(","):
+        return []
+    base = root / controllers if controllers else root
+    parts = [part for part in path.split("/") if part not in ("", "..")]
+    return [base.joinpath(*parts[:count]) for count in range(len(parts) + 1)]
+
+
+def _second_version(folder: Path) -> float | None:
+    """The limit of a cgroup of version 2: "200000 100000", or "max 100000"."""
+    quota, _, period = _text(folder / "cpu.max").partition(" ")
+    return _share(quota, period)
+
+
+def _first_version(folder: Path) -> float | None:
+    """The limit of a cgroup of version 1; -1 stands for none."""
+    return _share(_text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us"))
+
+
+def _share(quota: str, period: str) -> float | None:
+    if not quota.isdecimal() or not period.isdecimal() or not int(period):
+        return None
+    return int(quota) / int(period)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
