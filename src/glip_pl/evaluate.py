@@ -20,6 +20,8 @@ from glip_pl.running.results import score_of
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.running.settings import plain
 from glip_pl.training.callbacks.resumed_evaluation import ResumedTest
+from glip_pl.training.loggers import close_loggers
+from glip_pl.training.trackers.tracked_runs import start_tracked_runs
 
 
 def evaluate(config: DictConfig) -> float:
@@ -53,10 +55,17 @@ def evaluate(config: DictConfig) -> float:
     module = build_module(config, trained.model, data, trained.config)
     for evaluation in module.test.sets.values():
         evaluation.metric.read_truth()  # reports errors in the annotations now, not at the end
+    start_tracked_runs(Path(config.paths.output), None)
     trainer = build_trainer(config, train=False, extra_callbacks=[resumed])
-    trainer.test(module, data, verbose=False)
-    published = plain(config.published)
-    score = finish_test(trainer, module, data, results, str(checkpoint), checkpoint, published, key)
+    try:
+        trainer.test(module, data, verbose=False)
+        score = finish_test(
+            *(trainer, module, data, results, str(checkpoint), checkpoint),
+            plain(config.published),
+            key,
+        )
+    finally:
+        close_loggers(trainer.loggers)
     if trainer.is_global_zero and not module.test.any_unreadable:
         _remove(caches)
     return score

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from glip_pl.data.datamodule import GroundingDataModule
@@ -29,9 +28,11 @@ from glip_pl.running.resuming import (
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.training.freezing import train_only
 from glip_pl.training.interruption import stopped_at_batch_end
+from glip_pl.training.loggers import close_loggers
 from glip_pl.training.lora import add_lora
 from glip_pl.training.module import GroundingModule
 from glip_pl.training.restoring import restored
+from glip_pl.training.trackers.tracked_runs import start_tracked_runs
 
 # Frozen parts and batch norms are in evaluation mode on purpose; the table at the start lists them.
 warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")
@@ -57,9 +58,12 @@ def train(config: DictConfig) -> float | None:
             return None
     with hold_run_folder(config):
         run = prepare(config, weights)
-        with restored(run.trainer, run.resumed), stopped_at_batch_end(run.trainer):
-            run.trainer.fit(run.module, run.data, ckpt_path=run.resumed, weights_only=True)
-        return finish(run)
+        try:
+            with restored(run.trainer, run.resumed), stopped_at_batch_end(run.trainer):
+                run.trainer.fit(run.module, run.data, ckpt_path=run.resumed, weights_only=True)
+            return finish(run)
+        finally:
+            close_loggers(run.trainer.loggers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +95,7 @@ def prepare(config: DictConfig, weights: Path | None) -> Run:
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise UserError("tuning.trains names no part of the model, so that nothing would train")
     module = build_module(config, model, data)
+    start_tracked_runs(Path(config.paths.output), resumed)
     trainer = build_trainer(config, train=True, extra_callbacks=[resumed_settings(config, module)])
     if trainer.is_global_zero:
         write_settings(config)
@@ -111,9 +116,6 @@ def finish(run: Run) -> float | None:
         trainer.test(module, data, verbose=False)
         title = f"{config.name}, {best or 'the last weights'}"
         finish_test(trainer, module, data, output / "results.json", title, best)
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()  # so that the next job of a sweep starts a new W&B run
     if trainer.is_global_zero:
         print(f"pictures: {output}/pictures")
         print(f"checkpoints: {output}/checkpoints")

@@ -1,19 +1,46 @@
+"""Trackers get pictures and figures; loggers that show none are left out."""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pytest
+from PIL import Image
+from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.loggers.logger import DummyLogger
 
-from glip_pl.training.loggers import csv_logger, wandb_logger
+from glip_pl.training.loggers import close_loggers, csv_logger, log_figures, log_pictures
 
 
-def test_without_an_account_weights_and_biases_records_offline(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.setenv("NETRC", str(tmp_path / "nobody"))
-    logger = wandb_logger(str(tmp_path), offline=None, project="glip_pl", name="test")
-    logger.log_metrics({"train/loss": 1.0}, step=1)
-    logger.experiment.finish()
-    assert list(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))
+class Recorder(DummyLogger):
+    """A tracker of a user's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[object, ...]] = []
+
+    def log_pictures(
+        self, key: str, pictures: Sequence[Image.Image], captions: Sequence[str], step: int
+    ) -> None:
+        self.calls.append((key, len(pictures), list(captions), step))
+
+    def log_figures(self, key: str, figures: Mapping[str, float], step: int) -> None:
+        self.calls.append((key, dict(figures), step))
+
+    def close(self) -> None:
+        self.calls.append(("close",))
+
+
+def test_trackers_get_pictures_and_figures(tmp_path: Path) -> None:
+    tracker = Recorder()
+    loggers = [CSVLogger(str(tmp_path)), tracker]
+    log_pictures(loggers, "val/seen", [Image.new("RGB", (4, 4))], ["a star"], 3)
+    log_pictures(loggers, "val/seen", [], [], 3)  # there is nothing to show
+    log_figures(loggers, "test/seen", {"AP": 0.5}, 3)
+    close_loggers(loggers)
+    assert tracker.calls == [
+        ("val/seen", 1, ["a star"], 3),
+        ("test/seen", {"AP": 0.5}, 3),
+        ("close",),
+    ]
 
 
 def test_the_table_of_an_interrupted_run_stays(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.loggers import WandbLogger
 
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.inspection.final_report import write_page
 from glip_pl.inspection.misses import Miss, worst_misses
 from glip_pl.metrics.detections_file import write_detections
 from glip_pl.running.results import SetReport, image_size, reports_of, show, write_results
+from glip_pl.training.loggers import log_figures, log_pictures
 from glip_pl.training.module import GroundingModule
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def finish_test(
             print(f"detections: {path}")
             misses = list(worst_misses(data.test[name], evaluation.metric, MISSES))
             _write_misses(misses, results.parent / "misses" / name)
-            _log_to_wandb(trainer, name, module.results[name], misses)
+            _log(trainer, name, module.results[name], misses)
         metrics = {name: evaluation.metric for name, evaluation in module.test.sets.items()}
         page = results.with_name("report.html")
         write_page(page, title, data.test, metrics, reports)
@@ -82,12 +82,9 @@ def _write_misses(misses: list[Miss], folder: Path) -> None:
         print(f"images with the most missed boxes: {folder}")
 
 
-def _log_to_wandb(
-    trainer: pl.Trainer, name: str, figures: dict[str, float], misses: list[Miss]
-) -> None:
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            logger.log_table(f"test/{name}", ["figure", "value"], list(map(list, figures.items())))
-            pictures = [miss.picture for miss in misses]
-            captions = [f"{miss.name}: {miss.missed} missed" for miss in misses]
-            logger.log_image(f"misses/{name}", pictures, caption=captions)
+def _log(trainer: pl.Trainer, name: str, figures: dict[str, float], misses: list[Miss]) -> None:
+    """Log a set's figures, and its pictures with the most missed boxes."""
+    log_figures(trainer.loggers, f"test/{name}", figures, trainer.global_step)
+    pictures = [miss.picture for miss in misses]
+    captions = [f"{miss.name}: {miss.missed} missed" for miss in misses]
+    log_pictures(trainer.loggers, f"misses/{name}", pictures, captions, trainer.global_step)

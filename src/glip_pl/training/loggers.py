@@ -1,11 +1,13 @@
-"""Experiment trackers: CSV files, and Weights & Biases."""
+"""What a run logs to: a CSV file, and trackers of experiments (training/trackers)."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
 
-import wandb
-from pytorch_lightning.loggers import CSVLogger, WandbLogger
+from PIL import Image
+from pytorch_lightning.loggers import CSVLogger, Logger
+
+from glip_pl.training.trackers.tracker import Tracker
 
 
 def csv_logger(save_dir: str) -> CSVLogger:
@@ -15,11 +17,30 @@ def csv_logger(save_dir: str) -> CSVLogger:
     return CSVLogger(save_dir, name="", version=version)
 
 
-def wandb_logger(save_dir: str, offline: bool | None, **options: Any) -> WandbLogger:
-    """Logs to Weights & Biases; by default offline if nobody is logged in on this machine."""
-    Path(save_dir).mkdir(parents=True, exist_ok=True)
-    if offline is None:
-        offline = not wandb.login(prompt=False)
-    # Lightning switches to offline by an environment variable, which wandb has already read.
-    mode = "offline" if offline else "online"
-    return WandbLogger(save_dir=save_dir, offline=offline, mode=mode, **options)
+def log_pictures(
+    loggers: Iterable[Logger],
+    key: str,
+    pictures: Sequence[Image.Image],
+    captions: Sequence[str],
+    step: int,
+) -> None:
+    """Log RGB pictures with a caption for each to every logger that shows pictures."""
+    for logger in loggers:
+        if isinstance(logger, Tracker) and pictures:
+            logger.log_pictures(key, pictures, captions, step)
+
+
+def log_figures(
+    loggers: Iterable[Logger], key: str, figures: Mapping[str, float], step: int
+) -> None:
+    """Log figures as a table to every logger that shows tables."""
+    for logger in loggers:
+        if isinstance(logger, Tracker):
+            logger.log_figures(key, figures, step)
+
+
+def close_loggers(loggers: Iterable[Logger]) -> None:
+    """End the runs of trackers, so that the next job of a sweep starts its own."""
+    for logger in loggers:
+        if isinstance(logger, Tracker):
+            logger.close()

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytorch_lightning as pl
-from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from glip_pl.inference.drawing import comparison
+from glip_pl.training.loggers import log_pictures
 from glip_pl.training.module import DETECTIONS, GroundingModule
 from glip_pl.types import SHOWN_SCORE, Batch, Detections
 
@@ -14,7 +14,7 @@ from glip_pl.types import SHOWN_SCORE, Batch, Detections
 class Pictures(pl.Callback):
     """Saves pictures of the first images of every set in each evaluation.
 
-    They are also sent to Weights & Biases if it logs the run.
+    They are also logged to the trackers that show pictures.
     """
 
     def __init__(self, folder: str, count: int = 8, threshold: float = SHOWN_SCORE) -> None:
@@ -75,7 +75,6 @@ class Pictures(pl.Callback):
             picture.save(path)
             pictures.append(picture)
         self.drawn[stage, name] = done + len(pictures)
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger) and pictures:
-                first = batch.prompts[0].caption
-                logger.log_image(f"{stage}/{name}", list(pictures), caption=[first] * len(pictures))
+        captions = [prompt.caption for prompt in batch.prompts[: len(pictures)]]
+        names = f"{stage}/{name}"
+        log_pictures(trainer.loggers, names, pictures, captions, trainer.global_step)

@@ -1,0 +1,1 @@
+"""Trackers of experiments, with pictures, tables and the runs of resumed trainings."""
