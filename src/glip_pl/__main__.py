@@ -44,7 +44,7 @@ def overview() -> str:
             *lines,
             "",
             'glip-pl predict image=photo.jpg text="a cat. two dogs"',
-            "glip-pl <command> --help lists groups of settings, --cfg job prints every setting;",
+            "glip-pl <command> --help lists groups of settings, --cfg job every setting;",
             "quote a text once for the shell, or read it from a file: text=@file",
         ]
     )

@@ -1,10 +1,13 @@
 """Words of a command line arrive in the settings as they were typed."""
 
+import re
 import shlex
 from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
 
 from glip_pl.errors import UserError
 from glip_pl.running.command_line import readable_words
@@ -43,6 +46,31 @@ def test_ordinary_words_are_taken_as_typed(value: str) -> None:
     for key in ("text", "image", "names", "output", "ckpt", "prompt", "data.root", "+image"):
         (word,) = readable_words([f"{key}={value}"])
         assert OverridesParser.create().parse_override(word).value() == value
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), min_size=1))
+def test_any_text_that_the_shell_passes_on_arrives(text: str) -> None:
+    """Texts in quotes or brackets of their own keep Hydra's meaning, and null and ~ theirs."""
+    if text.strip() != text or text[0] in "'\"[@" or text == "null":
+        return
+    (word,) = readable_words([f"text={text}"])
+    value = OverridesParser.create().parse_override(word).value()
+    assert value == text or (not isinstance(value, str) and NUMBER.fullmatch(text))
+
+
+NUMBER = re.compile(r"[-+]?([\d_.]+(e[-+]?[\d_]+)?|inf|nan)|true|false", re.IGNORECASE)
+"""Texts that Hydra reads as a number or a truth value; commands turn these into texts again."""
+
+
+def test_a_text_may_be_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "a b.txt"
+    file.write_text('a "red", [round] {thing}=1.\n two dogs\n', encoding="utf-8")
+    assert setting(f"text=@{file}", "text") == 'a "red", [round] {thing}=1. two dogs'
+    with pytest.raises(UserError, match=r"text=@none\.txt: cannot read the text of this file"):
+        readable_words(["text=@none.txt"])
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="cannot read the text of this file"):
+        readable_words([f"text=@{file}"])
 
 
 def test_the_settings_receive_what_was_typed() -> None:

@@ -7,12 +7,13 @@ ASCII are special, so that ordinary sentences and file names need quotes inside 
 import re
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
-from glip_pl.errors import UserError, some
+from glip_pl.errors import UserError, first_line, some
 from glip_pl.files.shipped_settings import CONF_DIR
 from glip_pl.running.home import NOT_PATHS, expanded, expanded_list
 
@@ -31,6 +32,9 @@ PHRASES = frozenset({"text", "names"})
 
 MEMBER = re.compile(r"""\s*("[^"]*"|'[^']*')\s*(?=,|$)|[^,]*[^,\s][^,]*""")
 """A member of a list: a text in quotes, or all up to the next comma."""
+
+FROM_FILE = "@"
+"""Beginning of a text that is in a file: text=@prompt.txt."""
 
 SWEEP = frozenset({"-m", "--multirun"})
 """Options that start a sweep, in which commas separate the values of a setting."""
@@ -65,6 +69,8 @@ def _readable(word: str, sweep: bool) -> str:
     if not equal or not key or key.startswith("-"):
         return word
     name = key.lstrip("+")
+    if name == "text" and typed.startswith(FROM_FILE):
+        return _word(key, _text_of(Path(expanded(typed.removeprefix(FROM_FILE)))))
     if name in PHRASES and not _is_unicode(typed):
         raise UserError(f"{name}={typed!r} is no text in UTF-8: set the terminal to this encoding")
     if name in LITERAL and not sweep:
@@ -81,6 +87,16 @@ def _readable(word: str, sweep: bool) -> str:
         f"the setting {word!r} has characters that are special to Hydra: quote its value "
         f"inside the word, {form}"
     )
+
+
+def _text_of(path: Path) -> str:
+    """The text of a file in one line. Raises UserError if there is none or it is not UTF-8."""
+    try:
+        return " ".join(path.read_text(encoding="utf-8").split())
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"text={FROM_FILE}{path}: cannot read the text of this file: {first_line(error)}"
+        ) from error
 
 
 def _is_unicode(text: str) -> bool:
