@@ -8,7 +8,7 @@ from glip_pl.processors import settle_threads
 
 COMMANDS = {
     "predict": "detect what a text names in pictures or a video",
-    "label": "label a folder: COCO, YOLO, VOC, Label Studio, CVAT or ODVG files",
+    "label": "label a folder as COCO, YOLO, VOC, Label Studio, CVAT or ODVG",
     "demo": "try a model in the browser",
     "serve": "answer requests over HTTP",
     "train": "train, fine-tune (experiment=finetune_custom) or pre-train",
