@@ -24,7 +24,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"files", "prompts"},
     "metrics": {"files", "data"},
     "checkpoints": {"files", "models"},
-    "inference": {"files", "terminal", "annotations", "prompts", "data", "models", "checkpoints"},
+    "inference": {
+        *("files", "terminal", "annotations", "pretrained"),
+        *("prompts", "data", "models", "checkpoints"),
+    },
     "training": {
         *("files", "terminal", "prompts", "losses", "models"),
         *("inference", "metrics", "checkpoints"),

@@ -1,10 +1,7 @@
 import socket
 from pathlib import Path
 
-import pytest
-
-from glip_pl.errors import UserError
-from glip_pl.serve import check_port, main
+from glip_pl.serve import main
 from tests.conftest import Failing
 
 
@@ -21,15 +18,7 @@ def test_a_port_that_is_taken_is_one_line(failing: Failing, tmp_path: Path) -> N
 
 
 def test_faults_are_found_before_a_model_is_loaded(failing: Failing, tmp_path: Path) -> None:
-    assert "no such checkpoint" in failing(main, "ckpt=absent.ckpt")
+    assert "no such checkpoint" in failing(main, "ckpt=absent.ckpt", "port=48123")
     assert "host=example.org" in failing(main, "ckpt=absent.ckpt", "host=example.org")
     assert "port=80" in failing(main, "ckpt=absent.ckpt", "port=80")
     assert "limits.names=0" in failing(main, "ckpt=absent.ckpt", "limits.names=0")
-
-
-def test_a_port_must_be_free() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        with pytest.raises(UserError, match="Set another: port="):
-            check_port("127.0.0.1", taken.getsockname()[1])

@@ -1,11 +1,10 @@
 """Serve a model over HTTP: `python -m glip_pl.serve ckpt=best.ckpt`."""
 
-import socket
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from glip_pl.errors import UserError, require_extra
+from glip_pl.errors import require_extra
 from glip_pl.running.cli import command
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.running.settings import plain
@@ -17,14 +16,15 @@ def serve(config: DictConfig) -> None:
     Raises UserError if litserve is missing, the port is taken or the model cannot be loaded.
     """
     require_extra("litserve", "server", "the server")
+    from glip_pl.serving.address import Address
     from glip_pl.serving.fields import Defaults
     from glip_pl.serving.limits import Limits
-    from glip_pl.serving.server import Address, DetectionServer, run
+    from glip_pl.serving.server import DetectionServer, run
     from glip_pl.serving.worker import DetectionAPI, ModelSource
 
-    checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     address = Address(config.host, config.port)
-    check_port(address.host, address.port)
+    address.check()
+    checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     limits = Limits(**plain(config.limits))
     source = ModelSource(
         str(checkpoint), config.device, config.tokenizer.source, workers=config.workers
@@ -41,20 +41,6 @@ def serve(config: DictConfig) -> None:
     print("loading the model ...", flush=True)
     run(server, address)
     print("stopped", flush=True)
-
-
-def check_port(host: str, port: int) -> None:
-    """Raise UserError if a program cannot listen there: the port is taken or not allowed."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise UserError(
-                f"cannot listen on port {port} of {host}: {reason}. Set another: port={port + 1}"
-            ) from error
 
 
 main = command("serve")(serve)

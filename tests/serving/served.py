@@ -1,4 +1,4 @@
-"""Starts the server as people do, in processes of its own."""
+"""Starts the server or the page as people do, in processes of its own."""
 
 import contextlib
 import os
@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+
+HEALTH = {"serve": "/health", "demo": "/"}
+"""Where each command answers when it is ready."""
 
 PATIENCE = 120
 """Seconds until a server must answer; the machine may be busy."""
@@ -23,13 +26,16 @@ def free_port() -> int:
 
 
 class Served:
-    """A running server."""
+    """A running server, or page."""
 
-    def __init__(self, checkpoint: Path, *settings: str, port: int | None = None) -> None:
+    def __init__(
+        self, checkpoint: Path, *settings: str, port: int | None = None, command: str = "serve"
+    ) -> None:
         self.port = port or free_port()
+        self.health = HEALTH[command]
         words = [f"ckpt={checkpoint}", f"port={self.port}", "device=cpu", *settings]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "glip_pl.serve", *words],
+            [sys.executable, "-m", f"glip_pl.{command}", *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -42,7 +48,7 @@ class Served:
         for _ in range(PATIENCE * 10):
             assert self.process.poll() is None, self.output()
             with contextlib.suppress(httpx.TransportError):
-                if self.client.get("/health").status_code == 200:
+                if self.client.get(self.health).status_code == 200:
                     return
             time.sleep(0.1)
         raise AssertionError("the server does not answer")
@@ -58,9 +64,11 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(checkpoint: Path, *settings: str, port: int | None = None) -> Iterator[Served]:
+def serving(
+    checkpoint: Path, *settings: str, port: int | None = None, command: str = "serve"
+) -> Iterator[Served]:
     """A server that is ready; it is killed at the end if the test has not ended it."""
-    served = Served(checkpoint, *settings, port=port)
+    served = Served(checkpoint, *settings, port=port, command=command)
     try:
         served.wait_until_ready()
         yield served

@@ -7,7 +7,6 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.managers import SyncManager
 from typing import Any
@@ -18,6 +17,7 @@ from litserve import LitServer
 from litserve.utils import ResponseBufferItem
 
 from glip_pl.errors import UserError
+from glip_pl.serving.address import Address
 from glip_pl.serving.description import REQUEST_BODY, RESPONSES, page
 from glip_pl.serving.fields import Defaults
 from glip_pl.serving.limits import Limits
@@ -30,19 +30,6 @@ FAILED, BUSY, UNANSWERED = 500, 503, 504
 
 DEFAULT_PAGES = ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json", "/")
 """Pages of FastAPI and litserve that are replaced: two load programs from the internet."""
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a server listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        """The address as a browser takes it."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
-        return f"http://{host}:{self.port}"
 
 
 class DetectionServer(LitServer):

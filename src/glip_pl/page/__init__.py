@@ -1,0 +1,1 @@
+"""The page on which people try a model in a browser."""

@@ -1,0 +1,175 @@
+"""What the page shows and what its parts do, by gradio."""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from glip_pl.data.images import load_image, upright
+from glip_pl.errors import UserError
+from glip_pl.inference.predictor import Predictor
+from glip_pl.page.finding import LEAST_SCORE, Finding, rows_of
+
+MOST_SLIDERS = 12
+"""Phrases up to which each has a slider; beyond, one slider is for all."""
+
+COLUMNS = ["phrase", "score", "x1", "y1", "x2", "y2"]
+
+DAY = 24 * 3600
+"""Seconds after which uploaded pictures are deleted, and between two looks for them."""
+
+PRIVATE: Any = {"api_visibility": "private"}
+"""Events are for this page; programs have the server."""
+
+
+class Page:
+    """The page for one model."""
+
+    def __init__(self, predictor: Predictor, threshold: float, max_boxes: int) -> None:
+        """`threshold` is where the sliders start."""
+        self.predictor = predictor
+        self.threshold = max(threshold, LEAST_SCORE)
+        self.max_boxes = max_boxes
+
+    def blocks(self, examples: Sequence[Sequence[str]]) -> gr.Blocks:
+        """The page with examples: a picture file and a text each."""
+        with gr.Blocks(
+            title="glip_pl", analytics_enabled=False, delete_cache=(DAY, DAY), fill_width=True
+        ) as blocks:
+            gr.Markdown("# Find what a text names\nEach box is scored against every phrase.")
+            found = gr.State(None, time_to_live=DAY)
+            with gr.Row():
+                with gr.Column(scale=2):
+                    picture = gr.Image(
+                        label="Picture",
+                        type="filepath",
+                        image_mode=None,  # the file is read by our own checked reader
+                        sources=["upload", "clipboard"],
+                        elem_id="picture",
+                    )
+                    text = gr.Textbox(
+                        label="What to find",
+                        info="Phrases, with full stops between them.",
+                        placeholder="a cat. two dogs",
+                        elem_id="text",
+                    )
+                    button = gr.Button("Detect", variant="primary", elem_id="detect")
+                    at_examples = gr.Column()
+                with gr.Column(scale=3):
+                    outputs = self._outputs(found)
+            with at_examples:
+                gr.Examples(
+                    [list(example) for example in examples],
+                    [picture, text],
+                    [found, *outputs],
+                    self.detect,
+                    run_on_click=True,
+                    cache_examples=False,
+                    api_visibility="private",
+                )
+            gr.on(
+                [button.click, text.submit],
+                self.detect,
+                [picture, text],
+                [found, *outputs],
+                concurrency_limit=1,
+                **PRIVATE,
+            )
+        return blocks
+
+    def _outputs(self, found: gr.State) -> list[Any]:
+        """The column of results, whose sliders follow the phrases of what was found."""
+        drawing = gr.Image(
+            label="Found",
+            format="png",
+            interactive=False,
+            buttons=["download", "fullscreen"],
+            elem_id="found",
+        )
+        sliders = gr.Column()
+        table = gr.Dataframe(
+            headers=COLUMNS,
+            datatype=["str", *["number"] * 5],
+            interactive=False,
+            label="Boxes",
+            elem_id="boxes",
+        )
+        with gr.Row():
+            coco = gr.DownloadButton("Download as COCO", interactive=False, elem_id="coco")
+            yolo = gr.DownloadButton("Download as YOLO", interactive=False, elem_id="yolo")
+        outputs = [drawing, table, coco, yolo]
+        with sliders:
+
+            @gr.render(inputs=[found])
+            def render(finding: Finding | None) -> None:
+                self._sliders(finding, found, outputs)
+
+        return outputs
+
+    def _sliders(self, finding: Finding | None, found: gr.State, outputs: list[Any]) -> None:
+        """A slider for each phrase."""
+        if finding is None:
+            return
+        classes = finding.result.classes
+        labels = list(classes) if len(classes) <= MOST_SLIDERS else ["all phrases"]
+        with gr.Row():
+            sliders = [
+                gr.Slider(
+                    LEAST_SCORE,
+                    1,
+                    self.threshold,
+                    step=0.01,
+                    label=label,
+                    min_width=200,
+                    interactive=True,
+                    buttons=[],
+                )
+                for label in labels
+            ]
+        for slider in sliders:
+            slider.change(
+                self.show,
+                [found, *sliders],
+                outputs,
+                show_progress="hidden",
+                trigger_mode="always_last",
+                **PRIVATE,
+            )
+
+    def detect(self, upload: str | None, text: str) -> tuple[Any, ...]:
+        """Look for the text in an uploaded picture; fills all outputs. Raises gr.Error."""
+        try:
+            if upload is None:
+                raise UserError("choose a picture first")
+            image = upright(load_image(Path(upload)))
+            result = self.predictor(
+                image, self.predictor.encode(text), threshold=LEAST_SCORE, max_boxes=self.max_boxes
+            )
+            finding = Finding.of(result, Path(upload))
+        except UserError as error:
+            raise _shown(error, upload) from error
+        return finding, *self.show(finding, self.threshold)
+
+    def show(self, finding: Finding, *thresholds: float) -> tuple[Any, ...]:
+        """The drawing, the table and the files of what reaches the thresholds."""
+        result = finding.shown(thresholds)
+        try:
+            coco, yolo = finding.write(result)
+        except UserError as error:
+            raise _shown(error, None) from error
+        return (
+            result.draw(),
+            rows_of(result),
+            gr.update(value=str(coco), interactive=True),
+            gr.update(value=str(yolo), interactive=True),
+        )
+
+
+def _shown(error: UserError, upload: str | None) -> gr.Error:
+    """The error as the page shows it: as text, without the folders of this machine."""
+    message = str(error)
+    if upload is not None:
+        message = message.replace(upload, Path(upload).name)
+    return gr.Error(escape(message), print_exception=False)
