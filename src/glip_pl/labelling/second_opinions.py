@@ -10,6 +10,7 @@ from torch import Tensor
 
 from glip_pl.boxes import iou_plus_one
 from glip_pl.data.transforms import flip_boxes, is_sided
+from glip_pl.devices import AUTO, chosen_device
 from glip_pl.errors import UserError
 from glip_pl.types import Detections, Prompt
 
@@ -65,12 +66,13 @@ class ClipScorer:
         self.processor = processor
 
     @classmethod
-    def load(cls, source: str = "openai/clip-vit-base-patch32", device: str = "cpu") -> Self:
+    def load(cls, source: str = "openai/clip-vit-base-patch32", device: str = AUTO) -> Self:
         """Load CLIP from a folder or the hub. Raises UserError if that fails."""
         from transformers import CLIPModel, CLIPProcessor
 
+        chosen = chosen_device(device)
         try:
-            model = CLIPModel.from_pretrained(source, trust_remote_code=False).to(device)
+            model = CLIPModel.from_pretrained(source, trust_remote_code=False).to(chosen)
             return cls(model, CLIPProcessor.from_pretrained(source, trust_remote_code=False))
         except (OSError, ValueError) as error:
             raise UserError(
