@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from glip_pl.boxes import scale_to
+from glip_pl.inference.fonts import label_font
 from glip_pl.types import Batch, Detections
 
 MINIMUM_SIDE = 480
@@ -39,7 +40,7 @@ def draw(
         (image.width * factor, image.height * factor), Image.Resampling.BILINEAR
     )
     pen = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(max(12, min(picture.size) // 32))
+    letters = max(12, min(picture.size) // 32)
     thick = max(2, min(picture.size) // 240)
     order = list(range(len(boxes))) if scores is None else scores.argsort().tolist()
     for index in order:  # the best is drawn last, on top
@@ -52,6 +53,7 @@ def draw(
         if scores is not None:
             label += f" {float(scores[index]):.2f}"
         corner = (float(boxes[index, 0]) * factor, float(boxes[index, 1]) * factor)
+        font = label_font(label, letters)
         _label(pen, label, corner, font, colour_of(phrases[index]), picture.size, labels)
     return picture
 
@@ -60,7 +62,7 @@ def _label(
     pen: ImageDraw.ImageDraw,
     text: str,
     corner: tuple[float, float],
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    font: ImageFont.FreeTypeFont,
     colour: Colour,
     limit: tuple[int, int],
     labels: list[Rectangle],
@@ -97,7 +99,7 @@ def side_by_side(
     left: Image.Image, right: Image.Image, titles: tuple[str, str], caption: str
 ) -> Image.Image:
     """Two pictures of equal size, with a title above each and the wrapped caption below."""
-    font = ImageFont.load_default(16)
+    font = label_font(titles[0] + titles[1] + caption, 16)
     width = left.width + right.width + 6
     lines = _wrap(caption, font, width - 12)
     sheet = Image.new("RGB", (width, left.height + 28 + 22 * len(lines) + 6), "white")
@@ -126,7 +128,7 @@ def comparison(batch: Batch, index: int, detections: Detections, threshold: floa
     return side_by_side(left, right, ("truth", "found"), prompt.caption)
 
 
-def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:
+def _wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
     """The first six lines of a text whose lines are at most `width` pixels wide."""
     lines = [""]
     for word in text.split():

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
+from glip_pl.inference.fonts import plot_fonts
+
 COLOURS = 10
 """Number of colours in matplotlib's cycle; lines beyond it repeat them with another marker."""
 
@@ -21,6 +23,7 @@ def without_formulas(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+@plot_fonts()
 def line_plot(
     values: Mapping[str, Sequence[float]],
     ticks: Sequence[str],

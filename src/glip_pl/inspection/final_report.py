@@ -13,6 +13,7 @@ from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.truth import Truth
 from glip_pl.errors import some
 from glip_pl.files.writing import write_whole
+from glip_pl.inference.fonts import plot_fonts
 from glip_pl.inspection.charts import plain_label
 from glip_pl.inspection.html_page import document, photograph, plot, table, table_of_rows
 from glip_pl.inspection.misses import worst_misses
@@ -133,6 +134,7 @@ def _percent(value: float) -> str:
     return "" if np.isnan(value) else f"{100 * value:.1f}"
 
 
+@plot_fonts()
 def _precision_plot(curves: Mapping[str, NDArray[np.float64]]) -> Figure:
     """Precision over recall, a curve per category."""
     figure = Figure(figsize=(7, 4.5), dpi=120, layout="tight")
