@@ -125,6 +125,16 @@ class Output(_Movable):
     anchors: Tensor  # (A, 4)
     level_sizes: tuple[int, ...]  # anchors per level, summing to A
 
+    def rows(self, first: int, count: int) -> "Output":
+        """The predictions for `count` images from `first` on."""
+        chosen = slice(first, first + count)
+        return replace(
+            self,
+            alignment=self.alignment[chosen],
+            deltas=self.deltas[chosen],
+            centerness=self.centerness[chosen],
+        )
+
 
 class LossTerms(NamedTuple):
     """The three terms of the grounding loss; the total is their plain sum."""
@@ -146,21 +156,25 @@ class Detections(_Movable):
     boxes: Tensor  # (K, 4)
     scores: Tensor  # (K,)
     phrase_ids: Tensor  # (K,) int64, index of a phrase of the prompt, or of a category
+    anchors: Tensor | None = None  # (K,) int64, index of the anchor that gave each, if it is known
 
     def above(self, threshold: float) -> "Detections":
         """Only the detections that score higher than `threshold`."""
-        higher = self.scores > threshold
-        return Detections(self.boxes[higher], self.scores[higher], self.phrase_ids[higher])
+        return self.rows(self.scores > threshold)
 
     def best(self, count: int) -> "Detections":
         """Only the first `count` detections."""
-        return Detections(self.boxes[:count], self.scores[:count], self.phrase_ids[:count])
+        return self.rows(slice(count))
 
     def most_likely(self, count: int) -> "Detections":
         """The first `count` detections, and those that score as much as the last of them."""
         if len(self) <= count:
             return self
         return self.best(int((self.scores >= self.scores[count - 1]).sum()))
+
+    def rows(self, chosen: Tensor | slice) -> "Detections":
+        """The detections that an index, a mask or a slice chooses, in its order."""
+        return self._map(lambda tensor: tensor[chosen])
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -10,6 +10,16 @@ from glip_pl.inference.suppression import kept_boxes
 from glip_pl.types import Batch, Detections, Output
 
 
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Pairs of an anchor and a phrase in one image that score best, before suppression."""
+
+    anchors: Tensor  # (N,) int64
+    phrases: Tensor  # (N,) int64
+    scores: Tensor  # (N,)
+    boxes: Tensor  # (N, 4) within the image, in pixels of the model's input
+
+
 @dataclass(frozen=True)
 class Decoder:
     """Post-processing of the released models; the defaults are those of the official GLIP code."""
@@ -39,6 +49,19 @@ class Decoder:
 
         `phrase_masks` is (P, T) with T at most the output's; sizes are (height, width).
         """
+        found = self.candidates(output, index, phrase_masks, size)
+        keep = self.unsuppressed(found)
+        if len(keep) > self.max_detections:  # boxes that score as much as the last one stay
+            keep = keep[found.scores[keep] >= found.scores[keep[self.max_detections - 1]]]
+        height, width = (int(side) for side in size)
+        original = (int(original_size[0]), int(original_size[1]))
+        scaled = scale_to(found.boxes[keep], (height, width), original)
+        return Detections(scaled, found.scores[keep], found.phrases[keep], found.anchors[keep])
+
+    def candidates(
+        self, output: Output, index: int, phrase_masks: Tensor, size: Tensor
+    ) -> Candidates:
+        """The best pairs of each level whose phrase is likely enough; arguments as for `decode`."""
         words = phrase_masks.shape[1]
         scores = phrase_scores(output.alignment[index, :, :words].float(), phrase_masks)
         centerness = output.centerness[index].float().sigmoid()
@@ -56,15 +79,18 @@ class Decoder:
         anchors, phrases, score = (
             torch.cat(levels) for levels in (anchor_index, phrase_index, level_scores)
         )
-        boxes = decode(output.deltas[index, anchors].float(), output.anchors[anchors])
-        height, width = (int(side) for side in size)
-        boxes = clip(boxes, height, width)
-        keep = kept_boxes(boxes, score, phrases, self.nms_iou)
-        if len(keep) > self.max_detections:  # boxes that score as much as the last one stay
-            keep = keep[score[keep] >= score[keep[self.max_detections - 1]]]
-        original = (int(original_size[0]), int(original_size[1]))
-        scaled = scale_to(boxes[keep], (height, width), original)
-        return Detections(scaled, score[keep], phrases[keep])
+        return Candidates(anchors, phrases, score, anchor_boxes(output, index, anchors, size))
+
+    def unsuppressed(self, candidates: Candidates) -> Tensor:
+        """Indices (K,) of candidates that no better one of their phrase overlaps, best first."""
+        found = candidates
+        return kept_boxes(found.boxes, found.scores, found.phrases, self.nms_iou)
+
+
+def anchor_boxes(output: Output, index: int, anchors: Tensor, size: Tensor) -> Tensor:
+    """Boxes (N, 4) that some anchors (N,) predict, within an image of `size` (height, width)."""
+    boxes = decode(output.deltas[index, anchors].float(), output.anchors[anchors])
+    return clip(boxes, int(size[0]), int(size[1]))
 
 
 def phrase_scores(alignment: Tensor, phrase_masks: Tensor) -> Tensor:

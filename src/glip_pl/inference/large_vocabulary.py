@@ -3,8 +3,8 @@
 The official GLIP code runs the whole model for each of LVIS's 31 prompts.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -60,12 +60,13 @@ def detect_categories(
     questions: Sequence[Question],
     batch: Batch,
     memory_gb: float | None = None,
+    watch: Callable[[Question, Output], None] | None = None,
 ) -> list[Detections]:
     """Detections of all categories in each image of a batch, best first.
 
     As in the official GLIP code, the decoder limits the detections of each prompt, not of the
     image. `memory_gb` is the memory for the prompts of one pass; None: half of a GPU's free
-    memory, and on a CPU one prompt per pass.
+    memory, and on a CPU one prompt per pass. `watch` is called with each prompt and its output.
     """
     levels = model.encode_image(batch.images, batch.sizes)
     if model.shallow:
@@ -74,6 +75,8 @@ def detect_categories(
     for group in _groups(questions, levels, memory_gb):
         output = _grounded(model, levels, group)
         for number, question in enumerate(group):
+            if watch is not None:
+                watch(question, output.rows(number * len(batch), len(batch)))
             for image in range(len(batch)):
                 row = number * len(batch) + image
                 of_question = decoder.decode(
@@ -81,9 +84,7 @@ def detect_categories(
                     batch.original_sizes[image],
                 )  # fmt: skip
                 categories = of_question.phrase_ids + question.first
-                detections[image].append(
-                    Detections(of_question.boxes, of_question.scores, categories)
-                )
+                detections[image].append(replace(of_question, phrase_ids=categories))
     return [_merged(of_image) for of_image in detections]
 
 
@@ -132,5 +133,6 @@ def _merged(by_question: Sequence[Detections]) -> Detections:
     boxes = torch.cat([detections.boxes for detections in by_question])
     scores = torch.cat([detections.scores for detections in by_question])
     phrase_ids = torch.cat([detections.phrase_ids for detections in by_question])
+    anchors = torch.cat([one.anchors for one in by_question if one.anchors is not None])
     order = scores.argsort(descending=True, stable=True)
-    return Detections(boxes[order], scores[order], phrase_ids[order])
+    return Detections(boxes, scores, phrase_ids, anchors).rows(order)
