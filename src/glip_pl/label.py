@@ -35,8 +35,9 @@ def label(config: DictConfig) -> None:
     output = Path(config.output)
     pictures = Pictures.of(config.images, output)
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
-    of_name = {} if config.thresholds is None else plain(config.thresholds)
-    thresholds = Thresholds(config.threshold, of_name)
+    of_name = config.thresholds
+    of_name = plain(of_name) if isinstance(of_name, DictConfig) else of_name
+    thresholds = Thresholds.of(config.threshold, of_name)
     job = _identity(config, what, checkpoint, pictures, thresholds)
     claim(output / "job.json", job, ELSEWHERE)
     with exclusive(output, ELSEWHERE):

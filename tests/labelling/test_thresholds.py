@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from glip_pl.errors import UserError
@@ -15,6 +17,20 @@ def test_names_have_thresholds_of_their_own() -> None:
 def test_a_name_that_is_not_searched_for_is_told() -> None:
     with pytest.raises(UserError, match=r"has 'dig' \(did you mean 'dog'\?\).*are cat, dog"):
         Thresholds(0.3, {"dig": 0.5}).by_label(["cat", "dog"])
+
+
+def test_they_may_be_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "thresholds.json"
+    path.write_text('{"dog, (red)": 0.5}')
+    assert Thresholds.of(0.3, str(path)) == Thresholds(0.3, {"dog, (red)": 0.5})
+    assert Thresholds.of(0.3, {"dog": 0.5}) == Thresholds(0.3, {"dog": 0.5})
+    assert Thresholds.of(0.3, None) == Thresholds(0.3)
+    for text in ("[]", "{", '{"dog": "x"}', '{"dog": null}', '{"dog": 1.5}', '{"dog": NaN}'):
+        path.write_text(text)
+        with pytest.raises(UserError, match=r"no JSON file|of dog must be from 0 to 1"):
+            Thresholds.of(0.3, str(path))
+    with pytest.raises(UserError, match="no JSON file"):
+        Thresholds.of(0.3, str(tmp_path / "absent"))
 
 
 def test_boxes_must_score_above_the_threshold_of_their_label() -> None:

@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from glip_pl.annotations.annotated_image import AnnotatedImage
 from glip_pl.errors import UserError, some
+from glip_pl.files.reading import read_json
 
 
 @dataclass(frozen=True)
@@ -17,12 +20,32 @@ class Thresholds:
     common: float
     of_name: Mapping[str, float] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, common: float, of_name: Mapping[str, float] | str | None) -> Self:
+        """Those of the settings, where `of_name` may be a JSON file {"name": threshold}.
+
+        Raises UserError if the file is something else.
+        """
+        if not isinstance(of_name, str):
+            return cls(common, of_name or {})
+        try:
+            content = read_json(Path(of_name).expanduser())
+            values = {str(name): float(value) for name, value in content.items()}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise UserError(
+                f'thresholds={of_name} is no JSON file such as {{"cat": 0.5}}: {error}'
+            ) from error
+        wrong = [name for name, value in values.items() if not 0 <= value <= 1]
+        if wrong:
+            raise UserError(f"{of_name}: the threshold of {some(wrong)} must be from 0 to 1")
+        return cls(common, values)
+
     @property
     def lowest(self) -> float:
         """The lowest of all."""
         return min(self.common, *self.of_name.values(), 1.0)
 
-    def by_label(self, classes: Sequence[str]) -> "list[float]":
+    def by_label(self, classes: Sequence[str]) -> list[float]:
         """The threshold of each class. Raises UserError for a name that is no class."""
         by_spelling = {_spelling(name): value for name, value in self.of_name.items()}
         spellings = [_spelling(name) for name in classes]

@@ -143,7 +143,7 @@ RULES: dict[str, Rule] = {
     # label.
     "images": FILLED,
     "format": Rule(Literal["coco", "yolo", "voc", "label_studio", "cvat", "odvg"]),
-    "thresholds": OPTIONAL_NODE,
+    "thresholds": Rule(dict[str, Any] | str | None),
     "thresholds.*": SHARE,
     "copy_pictures": SWITCH,
     # convert, gather, interpolate, make_shapes.
