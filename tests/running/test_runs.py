@@ -36,3 +36,10 @@ def test_the_newest_run_wins(tmp_path: Path) -> None:
 def test_what_is_no_file_is_called_so(wanted: str | None, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         find_checkpoint(wanted, tmp_path, "before")
+
+
+def test_a_folder_with_one_model_is_a_checkpoint(tmp_path: Path) -> None:
+    """As `save_pretrained` writes it."""
+    file = tmp_path / "model.safetensors"
+    file.touch()
+    assert find_checkpoint(str(tmp_path), tmp_path) == file

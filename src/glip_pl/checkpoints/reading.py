@@ -25,6 +25,7 @@ from glip_pl.checkpoints.file_kinds import (
     torch_fault,
 )
 from glip_pl.checkpoints.low_rank import merged
+from glip_pl.checkpoints.model_folder import checkpoint_file, located
 from glip_pl.checkpoints.numpy_scalars import NUMPY_SCALARS
 from glip_pl.checkpoints.recipes import released_settings
 from glip_pl.checkpoints.trust import check_input_settings
@@ -58,6 +59,7 @@ class Checkpoint:
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a file of any kind. Raises UserError if it is missing, broken, or of no known kind."""
+    path = checkpoint_file(path)
     if not path.exists():
         raise UserError(f"no such checkpoint: {path}")
     if path.suffix == ".safetensors":
@@ -159,4 +161,4 @@ def _read_converted(path: Path) -> Checkpoint:
         ) from error
     check_weights(weights, path)
     check_input_settings(settings, path)
-    return Checkpoint(weights, settings)
+    return Checkpoint(weights, located(settings, path))

@@ -17,6 +17,7 @@ from glip_pl.errors import UserError
 from glip_pl.inference.batching import in_batches, in_windows
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.encoded_query import EncodedQuery, What, encoded_query
+from glip_pl.inference.hub_model import HubModel
 from glip_pl.inference.image_input import ImageInput, ImageSource, image_sources, is_single
 from glip_pl.inference.large_vocabulary import detect_categories
 from glip_pl.inference.result import Result
@@ -45,7 +46,7 @@ class _Part:
     tiles: Sequence[Tile]  # all those of the picture
 
 
-class Predictor:
+class Predictor(HubModel):
     """A model with its tokenizer and image size; `Predictor.load(checkpoint)` builds one."""
 
     def __init__(
@@ -76,7 +77,9 @@ class Predictor:
         trained = load_trained(Path(checkpoint).expanduser())
         loaded = load_tokenizer(tokenizer or trained.config["tokenizer"])
         transform = ResizeFlip(**trained.config["eval_transform"])
-        return cls(trained.model.to(chosen), loaded, transform, Decoder(**decoding))
+        predictor = cls(trained.model.to(chosen), loaded, transform, Decoder(**decoding))
+        predictor.config, predictor.checkpoint = trained.config, Path(checkpoint).expanduser()
+        return predictor
 
     @property
     def device(self) -> torch.device:

@@ -3,14 +3,17 @@
 import re
 import socket
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from huggingface_hub import constants, hf_hub_download
+from huggingface_hub import constants, hf_hub_download, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, first_line
 from glip_pl.files.hashing import sha256_of
 
 SCHEME = "hf://"
@@ -18,6 +21,16 @@ SCHEME = "hf://"
 
 ADDRESS = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<file>.+)")
 """Form of such an address; the revision is a branch, a tag or a commit."""
+
+
+MODEL_ADDRESS = re.compile(r"hf://(?P<name>[^/@]+/[^/@]+(@[^/]+)?)")
+"""Form of the address of a model's folder."""
+
+MODEL_FILES = (
+    *("model.safetensors", "config.json", "README.md", "text_encoder/config.json"),
+    *("tokenizer/*.json", "tokenizer/*.txt", "tokenizer/*.model"),
+)
+"""Files of a model's folder that are downloaded."""
 
 
 def download(address: str) -> Path:
@@ -31,10 +44,41 @@ def download(address: str) -> Path:
     if match is None:
         raise UserError(f"{address} is no address on the hub: write hf://owner/repository/file")
     repo, file, revision = match["repo"], match["file"], match["revision"]
-    try:
+    with told(address):
         path = Path(
             hf_hub_download(repo, file, revision=revision, local_files_only=is_unreachable())
         )
+    _verify(path, address)
+    return path
+
+
+def download_model(name: str, revision: str | None = None, **options: Any) -> Path:
+    """The local copy of a model's folder, `owner/repository[@revision]`, verified as a file is.
+
+    Only tensors and the text files of a tokenizer are downloaded; `options` are those of
+    huggingface_hub's snapshot_download. Raises UserError if it cannot be downloaded.
+    """
+    repo, _, tag = name.partition("@")
+    if options.get("local_files_only") is not True:
+        options["local_files_only"] = is_unreachable()
+    with told(f"{SCHEME}{name}"):
+        files = list(MODEL_FILES)
+        folder = snapshot_download(
+            repo, revision=revision or tag or None, allow_patterns=files, **options
+        )
+    for file in Path(folder).rglob("*"):
+        if file.is_file():
+            _verify(file, f"{SCHEME}{name}/{file.relative_to(folder)}")
+    return Path(folder)
+
+
+@contextmanager
+def told(address: str, done: str = "downloaded") -> Iterator[None]:
+    """Turn what the hub's client raises about an address, which is `done`, into a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
     except LocalEntryNotFoundError as error:
         raise UserError(
             f"{address} is not in the cache of this machine, and the hub is not reachable. "
@@ -46,10 +90,9 @@ def download(address: str) -> Path:
         raise UserError(f"the hub refuses {address}: {str(error).splitlines()[0]}") from error
     except Exception as error:  # network, disk, or the HTTP client that the library uses
         raise UserError(
-            f"{address} could not be downloaded: {error}. The same command continues the download"
+            f"{address} could not be {done}: {first_line(error)}. The same command tries again, "
+            "and continues what was interrupted"
         ) from error
-    _verify(path, address)
-    return path
 
 
 def _verify(path: Path, address: str) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from glip_pl.checkpoints.model_folder import checkpoint_file
 from glip_pl.errors import UserError
 from glip_pl.pretrained import hub
 
@@ -16,6 +17,9 @@ def find_checkpoint(wanted: str | None, runs: Path, setting: str = "ckpt") -> Pa
         raise UserError(
             f"{setting}={shown} names no checkpoint: give a file, hf://..., best or last"
         )
+    model = hub.MODEL_ADDRESS.fullmatch(wanted)
+    if model is not None:
+        return checkpoint_file(hub.download_model(model["name"]))
     if wanted.startswith(hub.SCHEME):
         return hub.download(wanted)
     if wanted not in ("last", "best"):
@@ -35,7 +39,7 @@ def _existing(wanted: str, setting: str) -> Path:
             f"{setting}={wanted} is an address from which nothing is downloaded: download the file "
             "and give its path; only hf://owner/repository/file is fetched"
         )
-    path = Path(wanted).expanduser()
+    path = checkpoint_file(Path(wanted).expanduser())
     if path.is_dir():
         inside = next((str(file) for file in sorted(path.rglob("*.ckpt"))), None)
         example = f", such as {inside}" if inside else ""
