@@ -14,6 +14,9 @@ from glip_pl.types import Batch, Detections
 MINIMUM_SIDE = 480
 """Pixels of the longer side; smaller pictures are enlarged, so that labels stay legible."""
 
+TITLE = 28
+"""Height of the strip with a title, in pixels."""
+
 Colour = tuple[int, int, int]
 """Red, green and blue in 0..255."""
 
@@ -35,10 +38,8 @@ def draw(
 
     `boxes` are (N, 4) corners in pixels of the picture; `scores` (N,) are added to the labels.
     """
-    factor = max(1, -(-MINIMUM_SIDE // max(image.size)))
-    picture = image.convert("RGB").resize(
-        (image.width * factor, image.height * factor), Image.Resampling.BILINEAR
-    )
+    picture = enlarged(image)
+    factor = picture.width // image.width
     pen = ImageDraw.Draw(picture)
     letters = max(12, min(picture.size) // 32)
     thick = max(2, min(picture.size) // 240)
@@ -56,6 +57,21 @@ def draw(
         font = label_font(label, letters)
         _label(pen, label, corner, font, colour_of(phrases[index]), picture.size, labels)
     return picture
+
+
+def enlarged(image: Image.Image) -> Image.Image:
+    """A copy as RGB whose longer side has MINIMUM_SIDE pixels or more: a multiple of its size."""
+    factor = max(1, -(-MINIMUM_SIDE // max(image.size)))
+    size = (image.width * factor, image.height * factor)
+    return image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
+
+
+def titled(image: Image.Image, title: str) -> Image.Image:
+    """An RGB picture with a title on a white strip above it."""
+    sheet = Image.new("RGB", (image.width, image.height + TITLE), "white")
+    ImageDraw.Draw(sheet).text((6, 4), title, fill="black", font=label_font(title, 16))
+    sheet.paste(image, (0, TITLE))
+    return sheet
 
 
 def _label(
@@ -99,16 +115,30 @@ def side_by_side(
     left: Image.Image, right: Image.Image, titles: tuple[str, str], caption: str
 ) -> Image.Image:
     """Two pictures of equal size, with a title above each and the wrapped caption below."""
-    font = label_font(titles[0] + titles[1] + caption, 16)
-    width = left.width + right.width + 6
-    lines = _wrap(caption, font, width - 12)
-    sheet = Image.new("RGB", (width, left.height + 28 + 22 * len(lines) + 6), "white")
+    pictures = [titled(left, titles[0]), titled(right, titles[1])]
+    return captioned(row(pictures), caption)
+
+
+def row(pictures: Sequence[Image.Image]) -> Image.Image:
+    """RGB pictures beside each other, from the top."""
+    width = sum(picture.width for picture in pictures) + 6 * (len(pictures) - 1)
+    sheet = Image.new("RGB", (width, max(picture.height for picture in pictures)), "white")
+    x = 0
+    for picture in pictures:
+        sheet.paste(picture, (x, 0))
+        x += picture.width + 6
+    return sheet
+
+
+def captioned(image: Image.Image, *texts: str) -> Image.Image:
+    """An RGB picture with wrapped texts below it."""
+    lines = [line for text in texts for line in _wrap(text, image.width - 12)]
+    sheet = Image.new("RGB", (image.width, image.height + 22 * len(lines) + 6), "white")
+    sheet.paste(image, (0, 0))
     pen = ImageDraw.Draw(sheet)
-    for picture, title, x in ((left, titles[0], 0), (right, titles[1], left.width + 6)):
-        pen.text((x + 6, 4), title, fill="black", font=font)
-        sheet.paste(picture, (x, 28))
-    for row, line in enumerate(lines):
-        pen.text((6, left.height + 32 + 22 * row), line, fill="black", font=font)
+    for number, line in enumerate(lines):
+        place = (6, image.height + 4 + 22 * number)
+        pen.text(place, line, fill="black", font=label_font(line, 16))
     return sheet
 
 
@@ -128,8 +158,9 @@ def comparison(batch: Batch, index: int, detections: Detections, threshold: floa
     return side_by_side(left, right, ("truth", "found"), prompt.caption)
 
 
-def _wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
+def _wrap(text: str, width: float) -> list[str]:
     """The first six lines of a text whose lines are at most `width` pixels wide."""
+    font = label_font(text, 16)
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()

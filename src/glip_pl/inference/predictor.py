@@ -17,6 +17,7 @@ from glip_pl.errors import UserError
 from glip_pl.inference.batching import in_batches, in_windows
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.encoded_query import EncodedQuery, What, encoded_query
+from glip_pl.inference.explanation import Explainer, Explanation
 from glip_pl.inference.hub_model import HubModel
 from glip_pl.inference.image_input import ImageInput, ImageSource, image_sources, is_single
 from glip_pl.inference.large_vocabulary import detect_categories
@@ -155,11 +156,7 @@ class Predictor(HubModel):
 
         For the settings see `__call__`. Raises UserError at a picture that cannot be read.
         """
-        decoder = replace(
-            self.decoder,
-            score_threshold=min(threshold, self.decoder.score_threshold),
-            max_detections=max_boxes + 1,  # one more tells whether boxes are left out
-        )
+        decoder = self._decoder(threshold, max_boxes)
         parts = (
             part
             for source, query in pictures
@@ -181,6 +178,35 @@ class Predictor(HubModel):
                     part.source, part.size, every.above(threshold), part.query, max_boxes
                 )
                 found = []
+
+    def explain(
+        self,
+        image: ImageInput,
+        what: What,
+        *,
+        threshold: float = SHOWN_SCORE,
+        max_boxes: int = 100,
+    ) -> Explanation:
+        """Detect `what` in one picture, with the evidence for each word (see `Explanation`).
+
+        For the arguments see `__call__`. Raises UserError for several pictures, or what cannot be
+        read.
+        """
+        sources = list(image_sources(image))
+        if len(sources) != 1:
+            raise UserError(f"explain takes one picture, not {len(sources)}")
+        query, decoder = self.encode(what), self._decoder(threshold, max_boxes)
+        batch = self.batch([sources[0].open()], [NOTHING])
+        explainer = Explainer(self.model, self.tokenizer, decoder, threshold, max_boxes)
+        return explainer(sources[0], query, batch)
+
+    def _decoder(self, threshold: float, max_boxes: int) -> Decoder:
+        """The decoder for these settings of a call."""
+        return replace(
+            self.decoder,
+            score_threshold=min(threshold, self.decoder.score_threshold),
+            max_detections=max_boxes + 1,  # one more tells whether boxes are left out
+        )
 
     def input_size(self, image: Image.Image) -> tuple[int, int]:
         """Height and width, in pixels, at which the model sees a picture."""
