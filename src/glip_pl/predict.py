@@ -14,10 +14,12 @@ from glip_pl.data.images import find_images, load_image, upright
 from glip_pl.errors import UserError, some
 from glip_pl.files.hashing import sha256_of
 from glip_pl.inference.encoded_query import EncodedQuery, What
+from glip_pl.inference.fonts import use_font
 from glip_pl.inference.image_input import ImageSource
 from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.inference.predictions import Predictions
 from glip_pl.inference.predictor import Predictor
+from glip_pl.inference.result import Result
 from glip_pl.prompts.names_file import read_names
 from glip_pl.prompts.prompt_from_text import text_prompt
 from glip_pl.running.cli import command
@@ -42,6 +44,7 @@ def predict(config: DictConfig) -> None:
     """
     what = what_to_detect(config)
     paths = find_images(config.image)
+    _check_explaining(config, paths)
     folder = Path(config.output)
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     digest = _digest(checkpoint)
@@ -156,6 +159,8 @@ def detect(
         if result.limited and result.path is not None:
             limited.append(result.path.name)
         predictions.add(result)
+        if config.explain or config.why_not is not None:
+            explain(predictor, query, result, config, predictions)
     if limited:
         log.warning(
             "%s has more than %d boxes, of which only the best are kept (setting `max_boxes`, or "
@@ -163,6 +168,40 @@ def detect(
             some(limited),
             config.max_boxes,
         )
+
+
+def explain(
+    predictor: Predictor,
+    query: EncodedQuery,
+    result: Result,
+    config: DictConfig,
+    predictions: Predictions,
+) -> None:
+    """Detect in the picture of a result again: write the evidence by word, answer `why_not`.
+
+    Raises UserError if the box or phrase of `why_not` does not fit.
+    """
+    explanation = predictor.explain(
+        [result.source], query, threshold=config.threshold, max_boxes=config.max_boxes
+    )
+    if config.explain:
+        drawing = Path(predictions.entries[-1]["picture"])
+        explanation.save(predictions.folder, drawing.stem)
+    if config.why_not is not None:
+        print(explanation.why_not(plain(config.why_not), str(config.why_not_phrase)))
+
+
+def _check_explaining(config: DictConfig, paths: Sequence[Path]) -> None:
+    """Take the font, and raise UserError if it or the question `why_not` cannot be used."""
+    if config.font is not None:
+        use_font(config.font)
+    if (config.why_not is None) != (config.why_not_phrase is None):
+        raise UserError(
+            "why_not and why_not_phrase belong together: "
+            "'why_not=[10,20,110,220]' why_not_phrase=\"a cat\""
+        )
+    if config.why_not is not None and len(paths) != 1:
+        raise UserError(f"why_not asks about a box in one picture, but image= has {len(paths)}")
 
 
 main = command("predict", output="output")(predict)

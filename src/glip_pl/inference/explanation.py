@@ -27,7 +27,7 @@ from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import Batch, Detections, Output
 
 LONGEST_NAME = 60
-"""Most characters that a picture's name or a word adds to the name of a file."""
+"""Most characters that a word adds to the name of a file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +156,7 @@ class Explanation:
         heat_maps, and the boxes, scores and labels of the result.
         """
         path = self.result.path
-        stem = _safe(name or ("picture" if path is None else path.stem))
+        stem = Path(name or ("picture" if path is None else path.stem)).name
         written = [Path(folder) / f"{stem}_explain.npz"]
         with write_whole(written[0]) as partial, partial.open("wb") as file:
             np.savez_compressed(

@@ -140,6 +140,9 @@ RULES: dict[str, Rule] = {
     "threshold": SHARE,
     "max_boxes": COUNT,
     "tiles": Rule(int | None, least=32),
+    "explain": SWITCH,
+    "why_not": Rule(list[float] | None),
+    "why_not_phrase|font": OPTIONAL_TEXT,
     # label.
     "images": FILLED,
     "format": Rule(Literal["coco", "yolo", "voc", "label_studio", "cvat", "odvg"]),
