@@ -156,10 +156,8 @@ def _candidates(root: Path, bases: Sequence[Path], entry: str) -> Iterator[Path]
 def _pictures_at(root: Path, settings: YoloSettings, place: Path) -> Iterator[str]:
     """The pictures in a folder and all below it, or those of a list, as paths below `root`."""
     if place.is_dir():
-        for folder, _, files in os.walk(place):
-            for name in files:
-                if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
-                    yield (Path(folder) / name).relative_to(root).as_posix()
+        files = (Path(folder) / name for folder, _, names in os.walk(place) for name in names)
+        yield from (file.relative_to(root).as_posix() for file in files if _is_picture(file))
         return
     try:
         lines = place.read_text(encoding="utf-8-sig").splitlines()
@@ -171,6 +169,10 @@ def _pictures_at(root: Path, settings: YoloSettings, place: Path) -> Iterator[st
         if path is None:
             raise UserError(f"{place} names a picture that is not in {root}: {line:.200}")
         yield path.relative_to(root).as_posix()
+
+
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
 
 
 def label_file(root: Path, picture: str) -> Path | None:
