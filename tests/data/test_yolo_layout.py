@@ -1,11 +1,13 @@
 """Where YOLO's programs put settings, pictures and labels, and that nothing leads elsewhere."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from glip_pl.data import yolo_layout
 from glip_pl.data.yolo_layout import find_pictures, find_settings, label_file, read_settings
 from glip_pl.errors import UserError
 
@@ -76,6 +78,20 @@ def test_lists_of_pictures(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("images/train/absent.jpg")
     with pytest.raises(UserError, match=r"train\.txt names a picture that is not in .*absent\.jpg"):
         found(tmp_path, "train", train="train.txt")
+
+
+@pytest.mark.timeout(20)
+def test_lists_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, ULTRALYTICS)
+    os.mkfifo(tmp_path / "pipe.txt")
+    assert found(tmp_path, "train", train="pipe.txt")[1] == TRAIN  # the usual folder
+    (tmp_path / "list.txt").write_bytes(b"\xff\xff")
+    with pytest.raises(UserError, match=r"cannot read the list of pictures \S+list\.txt"):
+        found(tmp_path, "train", train="list.txt")
+    (tmp_path / "list.txt").write_text("images/train/b.jpg")
+    monkeypatch.setattr(yolo_layout, "MAX_LIST", 5)
+    with pytest.raises(UserError, match="it has more than 5 bytes"):
+        found(tmp_path, "train", train="list.txt")
 
 
 @pytest.mark.parametrize(

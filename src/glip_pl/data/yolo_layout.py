@@ -21,6 +21,10 @@ USUAL = ("data", "dataset")
 """Names of the file of settings that are preferred to others."""
 
 
+MAX_LIST = 256 << 20
+"""Bytes of a list of pictures that is read; the lists of a million pictures have some 50 MB."""
+
+
 @dataclass(frozen=True)
 class YoloSettings:
     """What a data.yaml says."""
@@ -121,10 +125,15 @@ def _places(root: Path, settings: YoloSettings, split: str) -> Iterator[Path]:
     names = ALIASES.get(split, (split,))
     entries = [entry for name in names for entry in settings.entries.get(name, ())]
     bases = _bases(root, settings)
-    found = [next(filter(Path.exists, _candidates(root, bases, entry)), None) for entry in entries]
+    found = [next(filter(_is_place, _candidates(root, bases, entry)), None) for entry in entries]
     existing = [path for path in found if path is not None]
     usual = [root / path for name in names for path in (f"images/{name}", f"{name}/images", name)]
     yield from existing or [path for path in usual if path.is_dir()][:1]
+
+
+def _is_place(path: Path) -> bool:
+    """Whether it is a folder or a regular file: reading a pipe would block for ever."""
+    return path.is_dir() or is_file(path)
 
 
 def _bases(root: Path, settings: YoloSettings) -> list[Path]:
@@ -160,6 +169,8 @@ def _pictures_at(root: Path, settings: YoloSettings, place: Path) -> Iterator[st
         yield from (file.relative_to(root).as_posix() for file in files if _is_picture(file))
         return
     try:
+        if place.stat().st_size > MAX_LIST:
+            raise ValueError(f"it has more than {MAX_LIST} bytes")
         lines = place.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read the list of pictures {place}: {error}") from error
