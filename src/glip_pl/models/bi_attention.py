@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from glip_pl.models.plain_forms import wants_plain
 from glip_pl.models.pointwise import paired
 from glip_pl.models.recomputing import recomputed
 
@@ -98,6 +99,9 @@ class BiAttention(nn.Module):
         """
         # Below any logit of a real token, yet finite: the softmax of a padded token is not 0 / 0.
         bias = bias.masked_fill(~mask, torch.finfo(bias.dtype).min / 2)
+        if wants_plain():
+            update, _, *sums = self._attend_chunk(pixels, keys, bias, values)
+            return update, sums[2] / sums[0][..., None], sums[1] / sums[0]
         on_cpu = pixels.device.type == "cpu"
         size = max(1, CHUNK // len(pixels)) if on_cpu else pixels.shape[1]
         top = torch.full_like(bias, float("-inf"))
@@ -135,5 +139,5 @@ class BiAttention(nn.Module):
         normaliser = weights.sum(1)
         weights = F.dropout(weights, self.dropout, self.training)
         total = weights.sum(1) if self.training else normaliser
-        update = paired(over_words, values.mT, self.image_out.bias.expand(len(values), -1))
+        update = paired(over_words, values.mT, self.image_out.bias.expand(values.shape[0], -1))
         return update, highest, normaliser, total, paired(weights.mT, pixels.mT)

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import deform_conv2d
 
+from glip_pl.models.plain_forms import wants_plain
 from glip_pl.models.pointwise import pointwise
 from glip_pl.models.recomputing import recomputed
 
@@ -35,27 +36,40 @@ class DeformConv(nn.Module):
         height, width = ((side - 1) // self.stride + 1 for side in features.shape[-2:])
         offsets = read_linearly(offsets, (height, width))
         masks = read_linearly(masks, (height, width))
+        if wants_plain():
+            return self._normed(self._by_kernel(features, offsets, masks))
         # In full precision even under autocast: 8 bits of mantissa are too few for positions.
         with torch.autocast(features.device.type, enabled=False):
             features, offsets, masks = features.float(), offsets.float(), masks.float()
             if features.is_cuda:
-                convolved = deform_conv2d(
-                    features, offsets, self.weight, self.bias, self.stride, padding=1, mask=masks
-                )
+                convolved = self._by_kernel(features, offsets, masks)
             else:
                 convolved = gather_convolution(
                     features, offsets, masks, self.weight, self.bias, self.stride
                 )
+        return self._normed(convolved)
+
+    def _by_kernel(self, features: Tensor, offsets: Tensor, masks: Tensor) -> Tensor:
+        """The convolution by torchvision's kernel, an operation that other libraries have too."""
+        convolved: Tensor = deform_conv2d(
+            features, offsets, self.weight, self.bias, self.stride, padding=1, mask=masks
+        )
+        return convolved
+
+    def _normed(self, convolved: Tensor) -> Tensor:
         normed: Tensor = self.norm(convolved)
         return normed
 
 
 def read_linearly(buffer: Tensor, size: tuple[int, int]) -> Tensor:
     """The first c*h*w numbers of each image of a buffer (B, c, H, W), viewed as (B, c, h, w)."""
-    if buffer.shape[-2:] == size:
-        return buffer
     batch, channels = buffer.shape[:2]
     height, width = size
+    if wants_plain():  # an exported graph does not know which sides are equal
+        first = torch.arange(channels * height * width, device=buffer.device)
+        return buffer.flatten(1).index_select(1, first).view(batch, channels, height, width)
+    if buffer.shape[-2:] == size:
+        return buffer
     return buffer.flatten(1)[:, : channels * height * width].view(batch, channels, height, width)
 
 
