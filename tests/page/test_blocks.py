@@ -17,8 +17,9 @@ def page(tiny_finding: Path) -> Page:
 def test_a_detection_fills_all_outputs(page: Page, tmp_path: Path) -> None:
     upload = tmp_path / "photo.png"
     PICTURE.save(upload)
-    finding, drawing, rows, *_ = page.detect(str(upload), "a square")
+    finding, words, drawing, rows, *_ = page.detect(str(upload), "a square")
     assert len(finding.result) == len(rows) == 3
+    assert len(words) == 2  # a, square
     assert len(rows[0]) == len(COLUMNS)
     assert drawing.width >= PICTURE.width
     assert page.threshold == LEAST_SCORE  # the sliders begin no lower

@@ -73,6 +73,7 @@ def test_upload_type_click_and_boxes_are_seen(tab: Page, picture: Path) -> None:
     before = drawn(tab)
     changed = ImageChops.difference(before, Image.open(picture)).getbbox()
     assert before.size == (600, 450) and changed is not None
+    expect(tab.locator("#words .thumbnail-item img")).to_have_count(4)  # a, red, circle, squares
     found = scores(tab)
     assert {phrase for phrase, _ in found} == {"a red circle", "squares"}
     tab.locator("input[type=range]").first.press("End")

@@ -11,6 +11,7 @@ from glip_pl.data.images import load_image, upright
 from glip_pl.errors import UserError
 from glip_pl.inference.predictor import Predictor
 from glip_pl.page.finding import LEAST_SCORE, Finding, rows_of
+from glip_pl.page.word_maps import word_maps
 
 MOST_SLIDERS = 12
 """Phrases up to which each has a slider; beyond, one slider is for all."""
@@ -59,11 +60,23 @@ class Page:
                     at_examples = gr.Column()
                 with gr.Column(scale=3):
                     outputs = self._outputs(found)
+            gr.Markdown("### Where each word is found")
+            words = gr.Gallery(
+                show_label=False,
+                columns=4,
+                format="jpeg",
+                interactive=False,
+                object_fit="contain",
+                height="max-content",
+                buttons=["fullscreen"],
+                elem_id="words",
+            )
+            everything = [found, words, *outputs]
             with at_examples:
                 gr.Examples(
                     [list(example) for example in examples],
                     [picture, text],
-                    [found, *outputs],
+                    everything,
                     self.detect,
                     run_on_click=True,
                     cache_examples=False,
@@ -73,7 +86,7 @@ class Page:
                 [button.click, text.submit],
                 self.detect,
                 [picture, text],
-                [found, *outputs],
+                everything,
                 concurrency_limit=1,
                 **PRIVATE,
             )
@@ -144,13 +157,13 @@ class Page:
             if upload is None:
                 raise UserError("choose a picture first")
             image = upright(load_image(Path(upload)))
-            result = self.predictor(
-                image, self.predictor.encode(text), threshold=LEAST_SCORE, max_boxes=self.max_boxes
+            explanation = self.predictor.explain(
+                image, text, threshold=LEAST_SCORE, max_boxes=self.max_boxes
             )
-            finding = Finding.of(result, Path(upload))
+            finding = Finding.of(explanation.result, Path(upload))
         except UserError as error:
             raise _shown(error, upload) from error
-        return finding, *self.show(finding, self.threshold)
+        return finding, word_maps(explanation), *self.show(finding, self.threshold)
 
     def show(self, finding: Finding, *thresholds: float) -> tuple[Any, ...]:
         """The drawing, the table and the files of what reaches the thresholds."""
