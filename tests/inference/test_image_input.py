@@ -72,7 +72,11 @@ def test_a_photograph_is_turned_upright_however_it_is_given(tmp_path: Path) -> N
     ("images", "message"),
     [
         ("http://example.org/a.jpg", "is an address: download the picture"),
-        ("none.jpg", "names no picture"),
+        (["https://example.org/a.jpg"], "is an address: download the picture"),
+        (Path("http://example.org/a.jpg"), "is an address: download the picture"),
+        (b"none.jpg", "bytes is no picture"),
+        (torch.zeros(3, 0, 4, dtype=torch.uint8), "has no pixels"),
+        ("none.jpg", "images=none.jpg names no picture"),
         (7, "int is no picture: give a path"),
         ([None], "number 0 given to the predictor is a NoneType"),
         (PIXELS.astype(np.float32), r"array of float32 with shape \(6, 4, 3\)"),

@@ -144,6 +144,13 @@ def test_every_picture_may_have_a_query_of_its_own(
         predictor(pictures[0])
     with pytest.raises(UserError, match="say what to detect"):
         predictor(pictures[0], "square", each=["square"])
+    with pytest.raises(UserError, match="each= takes a list"):
+        predictor(pictures, each="four")
+    with pytest.raises(UserError, match="a text or a list of texts, not"):
+        predictor(pictures[:1], each=[["square", ["circle"]]])  # type: ignore[list-item]
+    number: Any = 7
+    with pytest.raises(UserError, match="a text or a list of texts, not 7"):
+        predictor(pictures[0], number)
     nested: Any = [["square"]]
     with pytest.raises(UserError, match="a text or a list of texts, not"):
         predictor(pictures[0], nested)
@@ -156,6 +163,10 @@ def test_threshold_and_limit_choose_boxes(
     some = predictor(pictures[0], NAMES, threshold=float(every.scores[3]), max_boxes=1000)
     assert len(some) < len(every) and not every.limited
     assert some.scores.equal(every.scores[: len(some)])
+    with pytest.raises(UserError, match="threshold=30 is no score"):
+        predictor(pictures[0], NAMES, threshold=30)
+    with pytest.raises(UserError, match="max_boxes=0 leaves no box"):
+        predictor(pictures[0], NAMES, max_boxes=0)
     few = predictor(pictures[0], NAMES, threshold=0, max_boxes=2)
     assert few.limited and few.scores[:2].equal(every.scores[:2])
 

@@ -55,3 +55,15 @@ def test_the_better_of_two_equal_boxes_stays() -> None:
     found = [detections(), detections((90, 40, 110, 60, 0.6)), detections((10, 40, 31, 60, 0.7))]
     result = merged(tiles, found, (100, 200), 0.6)
     assert result.boxes.tolist() == [[90, 40, 111, 60]]
+
+
+def test_a_cut_box_stays_where_no_whole_box_has_it() -> None:
+    tiles = [(0, 0, 200, 100), (0, 0, 120, 100), (80, 0, 200, 100)]
+    cut = (70, 40, 119, 60, 0.8)  # wider than the overlap: the next tile has only its right half
+    rest = (0, 40, 60, 60, 0.6)
+    alone = merged(tiles, [detections(), detections(cut), detections(rest)], (100, 200), 0.6)
+    assert alone.boxes.tolist() == [[70, 40, 119, 60], [80, 40, 140, 60]]
+    for score, kept in ((0.5, 1), (0.1, 3)):  # of a box that has all of the object
+        whole = detections((70, 40, 140, 60, score))
+        found = merged(tiles, [whole, detections(cut), detections(rest)], (100, 200), 0.95)
+        assert len(found) == kept

@@ -1,6 +1,6 @@
 """What to detect, read once by a model: any number of names, a text or a learned prompt."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def encoded_query(what: What, model: GLIP, tokenizer: Tokenizer) -> EncodedQuery
     if isinstance(what, str | Prompt):
         prompt = text_query(what, tokenizer) if isinstance(what, str) else what
         return _read(prompt, [Chunk(0, prompt)], model, tokenizer)
-    if not all(isinstance(name, str) for name in what):
+    if not isinstance(what, Sequence) or not all(isinstance(name, str) for name in what):
         raise UserError(f"what to detect is a text or a list of texts, not {what!r:.80}")
     wordings, positions = names_query(what, tokenizer)
     lengths = name_lengths(tokenizer, [wording.text for wording in wordings])
@@ -57,6 +57,46 @@ def encoded_query(what: What, model: GLIP, tokenizer: Tokenizer) -> EncodedQuery
     parts = list(chunks(wordings, lengths))
     questions = read_questions(model, tokenizer, parts, _device(model))
     return EncodedQuery(prompt, questions, tuple(what), torch.tensor(positions), parts)
+
+
+def encoded_queries(
+    what: What | None,
+    each: Sequence[What] | None,
+    count: int,
+    encode: Callable[[What], EncodedQuery],
+) -> list[EncodedQuery]:
+    """What to detect in each of `count` pictures: `what` in all, or its own member of `each`.
+
+    What is equal is encoded once. Raises UserError unless exactly one of both is given, `each` has
+    a member for every picture, and all can be read.
+    """
+    if (what is None) == (each is None):
+        raise UserError(
+            "say what to detect: a text or a list of names for all pictures, or each=[...] "
+            "with one of these for every picture"
+        )
+    if what is not None:
+        return [encode(what)] * count
+    if not isinstance(each, list | tuple):
+        raise UserError(
+            f"each= takes a list with a text or a list of names for every picture, not {each!r:.80}"
+        )
+    if len(each) != count:
+        raise UserError(f"each= has {len(each)} members for {count} pictures")
+    known: dict[Hashable, EncodedQuery] = {}
+    for one in each:
+        if _key(one) not in known:
+            known[_key(one)] = encode(one)
+    return [known[_key(one)] for one in each]
+
+
+def _key(what: What) -> Hashable:
+    """Equal for what need be read only once."""
+    if isinstance(what, str | Path):
+        return what
+    if isinstance(what, list | tuple) and all(isinstance(name, str) for name in what):
+        return tuple(what)
+    return id(what)
 
 
 def _read(

@@ -60,7 +60,8 @@ def image_sources(images: ImageInput) -> Iterator[ImageSource]:
         if isinstance(one, ImageSource):
             yield one
         elif isinstance(one, str | Path):
-            yield from (ImageSource(str(path), path) for path in find_images(str(one)))
+            _refuse_address(str(one))
+            yield from (ImageSource(str(path), path) for path in find_images(str(one), "images"))
         else:
             name = getattr(one, "filename", "") or f"number {number} given to the predictor"
             path = Path(one.filename) if getattr(one, "filename", "") else None
@@ -70,12 +71,16 @@ def image_sources(images: ImageInput) -> Iterator[ImageSource]:
 def _listed(images: ImageInput) -> Iterable[Any]:
     """The members of a list; a folder or pattern is a list of its own."""
     if isinstance(images, str | Path):
-        if str(images).startswith(("http://", "https://")):
-            raise UserError(f"{images} is an address: download the picture and give its path")
         return [images]
-    if not isinstance(images, Iterable):
+    if not isinstance(images, Iterable) or isinstance(images, bytes | dict):
         raise UserError(f"{type(images).__name__} is no picture: {_ACCEPTED}")
     return images
+
+
+def _refuse_address(path: str) -> None:
+    # A Path has one slash after the colon.
+    if path.startswith(("http:/", "https:/")):
+        raise UserError(f"{path} is an address: download the picture and give its path")
 
 
 _ACCEPTED = (
@@ -92,6 +97,7 @@ def _pillow(image: Any, name: str) -> Image.Image:
         if image.dim() != 3 or image.shape[0] not in (1, 3) or str(image.dtype) != "torch.uint8":
             shape = tuple(image.shape)
             raise UserError(f"the picture {name} is a {image.dtype} tensor {shape}: {_ACCEPTED}")
+        _refuse_empty(image.numel(), name, tuple(image.shape))
         array = image.permute(1, 2, 0).cpu().numpy()
         return Image.fromarray(np.ascontiguousarray(array[..., 0] if len(image) == 1 else array))
     if not isinstance(image, np.ndarray):
@@ -102,6 +108,10 @@ def _pillow(image: Any, name: str) -> Image.Image:
         raise UserError(
             f"the picture {name} is an array of {image.dtype} with shape {image.shape}: {_ACCEPTED}"
         )
-    if not image.size:
-        raise UserError(f"the picture {name} has no pixels: its shape is {image.shape}")
+    _refuse_empty(image.size, name, image.shape)
     return Image.fromarray(np.ascontiguousarray(image))
+
+
+def _refuse_empty(numbers: int, name: str, shape: tuple[int, ...]) -> None:
+    if not numbers:
+        raise UserError(f"the picture {name} has no pixels: its shape is {shape}")

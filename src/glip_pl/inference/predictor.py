@@ -1,7 +1,7 @@
 """Detects what a text or a list of names says in pictures, from Python."""
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +16,7 @@ from glip_pl.devices import AUTO, chosen_device
 from glip_pl.errors import UserError
 from glip_pl.inference.batching import in_batches, in_windows
 from glip_pl.inference.decoding import Decoder
-from glip_pl.inference.encoded_query import EncodedQuery, What, encoded_query
+from glip_pl.inference.encoded_query import EncodedQuery, What, encoded_queries, encoded_query
 from glip_pl.inference.explanation import Explainer, Explanation
 from glip_pl.inference.hub_model import HubModel
 from glip_pl.inference.image_input import ImageInput, ImageSource, image_sources, is_single
@@ -115,34 +115,13 @@ class Predictor(HubModel):
         searched in overlapping tiles. Raises UserError for what cannot be read.
         """
         sources = list(image_sources(images))
-        queries = self._queries(what, each, len(sources))
+        queries = encoded_queries(what, each, len(sources), self.encode)
         found = self.stream(
             zip(sources, queries, strict=True), threshold, max_boxes, tiles, overlap
         )
         if is_single(images):
             return next(found)
         return Results(with_progress(found, len(sources), "picture") if progress else found)
-
-    def _queries(
-        self, what: What | None, each: Sequence[What] | None, count: int
-    ) -> list[EncodedQuery]:
-        """What to detect in each of `count` pictures."""
-        if (what is None) == (each is None):
-            raise UserError(
-                "say what to detect: a text or a list of names for all pictures, or each=[...] "
-                "with one of these for every picture"
-            )
-        if each is None:
-            assert what is not None
-            return [self.encode(what)] * count
-        if len(each) != count:
-            raise UserError(f"each= has {len(each)} members for {count} pictures")
-        known: dict[Any, EncodedQuery] = {}
-        for one in each:
-            key = _key(one)
-            if key not in known:
-                known[key] = self.encode(one)
-        return [known[_key(one)] for one in each]
 
     def stream(
         self,
@@ -154,8 +133,13 @@ class Predictor(HubModel):
     ) -> Iterator[Result]:
         """Yield the result of each picture in order; few are decoded at a time.
 
-        For the settings see `__call__`. Raises UserError at a picture that cannot be read.
+        For the settings see `__call__`. Raises UserError for settings out of range, and at a
+        picture that cannot be read.
         """
+        if not 0 <= threshold <= 1:
+            raise UserError(f"threshold={threshold} is no score: give a number from 0 to 1")
+        if max_boxes < 1:
+            raise UserError(f"max_boxes={max_boxes} leaves no box: give at least 1")
         decoder = self._decoder(threshold, max_boxes)
         parts = (
             part
@@ -169,14 +153,10 @@ class Predictor(HubModel):
             lambda part: BATCH_PIXELS[self.device.type] // math.prod(self.input_size(part.image)),
             lambda alike: self.detect([part.image for part in alike], alike[0].query, decoder),
         ):
-            found.append(detections)
+            found.append(detections.above(threshold))
             if len(found) == len(part.tiles):
-                every = found[0]
-                if len(found) > 1:
-                    every = merged(part.tiles, found, part.size, decoder.nms_iou)
-                yield Result.of(
-                    part.source, part.size, every.above(threshold), part.query, max_boxes
-                )
+                every = merged(part.tiles, found, part.size, decoder.nms_iou)
+                yield Result.of(part.source, part.size, every, part.query, max_boxes)
                 found = []
 
     def explain(
@@ -256,10 +236,3 @@ def _parts(
     tiles = [whole] if side is None else tiles_of(size, side, overlap)
     for tile in tiles:
         yield _Part(image if tile == whole else image.crop(tile), query, source, size, tiles)
-
-
-def _key(what: What) -> Hashable:
-    """Equal for what need be read only once."""
-    if isinstance(what, str | Path):
-        return what
-    return tuple(what) if isinstance(what, list | tuple) else id(what)

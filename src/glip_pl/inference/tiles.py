@@ -18,6 +18,15 @@ OVERLAP = 0.2
 BORDER = 2.0
 """Pixels from a cut within which a box counts as cut."""
 
+COVERED = 0.5
+"""Share of a cut box that a whole box must have, so that the cut box is left out."""
+
+WORSE = 0.5
+"""Share of the cut box's score that the whole box must have: a poor box replaces no good one."""
+
+PAIRS = 1 << 21
+"""Pairs of boxes that are compared at a time, in about 100 MB."""
+
 Tile = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels of the picture; right and bottom are outside."""
 
@@ -55,21 +64,52 @@ def merged(
 ) -> Detections:
     """The detections of all tiles in pixels of the picture, of each object the best one.
 
-    A box at a tile's cut is left out: the object is whole in the next tile or, if it is larger than
-    their overlap, in the whole picture, whose detections come first in `found`.
+    A box at a tile's cut may hold a part of an object. It is left out if a whole box has most of
+    it: from the next tile or, if the object is larger than their overlap, from the whole picture,
+    whose detections come first in `found`.
     """
     if len(found) == 1:
         return found[0]
-    boxes, scores, phrases = [], [], []
+    parts, cuts = [], []
     for (left, top, right, bottom), detections in zip(tiles, found, strict=True):
         moved = detections.boxes + detections.boxes.new_tensor([left, top, left, top])
-        whole = ~_cut(moved, (left, top, right, bottom), size)
-        boxes.append(moved[whole])
-        scores.append(detections.scores[whole])
-        phrases.append(detections.phrase_ids[whole])
-    all_boxes, all_scores, all_phrases = torch.cat(boxes), torch.cat(scores), torch.cat(phrases)
-    keep = kept_boxes(all_boxes, all_scores, all_phrases, nms_iou)
-    return Detections(all_boxes[keep], all_scores[keep], all_phrases[keep])
+        parts.append(Detections(moved, detections.scores, detections.phrase_ids))
+        cuts.append(_cut(moved, (left, top, right, bottom), size))
+    every, cut = _joined(parts), torch.cat(cuts)
+    whole = _unsuppressed(every.rows(~cut), nms_iou)
+    pieces = every.rows(cut)
+    pieces = pieces.rows(~_explained(pieces, whole))
+    return _unsuppressed(_joined([whole, pieces]), nms_iou)
+
+
+def _joined(parts: Sequence[Detections]) -> Detections:
+    return Detections(
+        torch.cat([part.boxes for part in parts]),
+        torch.cat([part.scores for part in parts]),
+        torch.cat([part.phrase_ids for part in parts]),
+    )
+
+
+def _unsuppressed(found: Detections, nms_iou: float) -> Detections:
+    return found.rows(kept_boxes(found.boxes, found.scores, found.phrase_ids, nms_iou))
+
+
+def _explained(pieces: Detections, whole: Detections) -> Tensor:
+    """Of which pieces (N,) a whole box of the same phrase covers most, and is not much worse."""
+    rows = max(1, PAIRS // max(1, len(whole)))
+    starts = range(0, max(1, len(pieces)), rows)
+    return torch.cat([_covered(pieces.rows(slice(start, start + rows)), whole) for start in starts])
+
+
+def _covered(pieces: Detections, whole: Detections) -> Tensor:
+    low = torch.maximum(pieces.boxes[:, None, :2], whole.boxes[None, :, :2])
+    high = torch.minimum(pieces.boxes[:, None, 2:], whole.boxes[None, :, 2:])
+    common = (high - low + 1).clamp(min=0).prod(2)
+    area = (pieces.boxes[:, 2:] - pieces.boxes[:, :2] + 1).prod(1)
+    covers = common > COVERED * area[:, None]
+    alike = pieces.phrase_ids[:, None] == whole.phrase_ids[None]
+    good = whole.scores[None] > WORSE * pieces.scores[:, None]
+    return (covers & alike & good).any(1)
 
 
 def _cut(boxes: Tensor, tile: Tile, size: tuple[int, int]) -> Tensor:
