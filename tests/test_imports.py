@@ -45,6 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("inference", "inspection", "running"),
     },
     "serving": {"data", "inference"},
+    "video": {"files", "terminal", "data", "inference"},
+    "exporting": {"prompts", "data", "models", "inference"},
     "page": {"annotations", "data", "inference", "serving"},
 }
 """Folders of the package, and what of the package they may know beside themselves."""

@@ -27,6 +27,8 @@ from glip_pl.running.runs import find_checkpoint
 from glip_pl.running.settings import plain
 from glip_pl.terminal.progress import with_progress
 from glip_pl.types import Prompt
+from glip_pl.video.annotating import VideoOptions, annotate_video, check_video
+from glip_pl.video.frames import is_video
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ def predict(config: DictConfig) -> None:
     what = what_to_detect(config)
     paths = find_images(config.image)
     _check_explaining(config, paths)
+    video = _video_options(config, paths[0])
     folder = Path(config.output)
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     digest = _digest(checkpoint)
@@ -53,6 +56,10 @@ def predict(config: DictConfig) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     print(f"checkpoint: {checkpoint}")
     print(_listing(query.prompt))
+    if video is not None:
+        origin = _origin(config, checkpoint, digest.result())
+        annotate_video(predictor, query, paths[0], folder, video, origin)
+        return
     inputs = frozenset(path.resolve() for path in paths)
     predictions = Predictions(folder, query.prompt, inputs)
     unreadable: list[Path] = []
@@ -202,6 +209,17 @@ def _check_explaining(config: DictConfig, paths: Sequence[Path]) -> None:
         )
     if config.why_not is not None and len(paths) != 1:
         raise UserError(f"why_not asks about a box in one picture, but image= has {len(paths)}")
+
+
+def _video_options(config: DictConfig, path: Path) -> VideoOptions | None:
+    """How to search a video; None for a picture. Raises UserError if it cannot be read."""
+    if not is_video(path):
+        return None
+    if config.explain or config.why_not is not None:
+        raise UserError("explain and why_not are for pictures: save the frame of the video as one")
+    options = VideoOptions(config.threshold, config.max_boxes, config.tiles, **config.video)
+    check_video(path, options)
+    return options
 
 
 main = command("predict", output="output")(predict)

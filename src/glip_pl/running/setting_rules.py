@@ -139,16 +139,35 @@ RULES: dict[str, Rule] = {
     "image": FILLED,
     "threshold": SHARE,
     "max_boxes": COUNT,
+    "video": NODE,
+    "video.rate": OPTIONAL_POSITIVE,
+    "video.track": SWITCH,
     "tiles": Rule(int | None, least=32),
     "explain": SWITCH,
     "why_not": Rule(list[float] | None),
     "why_not_phrase|font": OPTIONAL_TEXT,
     # label.
     "images": FILLED,
-    "format": Rule(Literal["coco", "yolo", "voc", "label_studio", "cvat", "odvg"]),
+    "format": Rule(  # of label and of export, each of which refuses those of the other
+        Literal[
+            "coco",
+            "yolo",
+            "voc",
+            "label_studio",
+            "cvat",
+            "odvg",
+            "onnx",
+            "openvino",
+            "torch_export",
+        ]
+    ),
     "thresholds": Rule(dict[str, Any] | str | None),
     "thresholds.*": SHARE,
     "copy_pictures": SWITCH,
+    # export.
+    "decode": SWITCH,
+    "check_images": OPTIONAL_TEXT,
+    "check_count": COUNT,
     # convert, gather, interpolate, make_shapes.
     "out|picture|set": OPTIONAL_TEXT,
     "sweep|root|figure|axis": FILLED,

@@ -1,0 +1,1 @@
+"""Videos: their frames, what is detected in them, and the annotated copy."""
