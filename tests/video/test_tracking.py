@@ -1,5 +1,7 @@
 """Objects keep their numbers through the frames."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from PIL import Image
@@ -50,3 +52,17 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(errors, "find_spec", lambda module: None)
     with pytest.raises(UserError, match=r"needs trackers: pip install 'glip_pl\[tracking\]'"):
         Tracker(10, 0.3)
+
+
+def test_names_at_the_same_place_are_not_confused() -> None:
+    """The order of two boxes at one place changes with their scores."""
+    tracker = Tracker(rate=10, threshold=0.3)
+    box = [20.0, 20.0, 60.0, 60.0]
+    seen: dict[int, set[int | None]] = {0: set(), 1: set()}
+    for step in range(8):
+        labels = [0, 1] if step % 2 else [1, 0]
+        frame = replace(found(box, box), labels=torch.tensor(labels), classes=("star", "ring"))
+        for label, number in zip(labels, tracker.numbers(frame), strict=True):
+            seen[label].add(number)
+    assert [len(numbers - {None}) for numbers in seen.values()] == [1, 1]
+    assert seen[0] & seen[1] == {None}
