@@ -64,6 +64,21 @@ def test_duplicates_are_suppressed_within_a_phrase_only() -> None:
     assert detections.phrase_ids.tolist() == [0, 1]
 
 
+def test_detections_know_their_anchor_and_candidates_show_what_was_suppressed() -> None:
+    out = output(words=2)
+    box = torch.tensor([8.0, 4.0, 27.0, 31.0])
+    for anchor in (9, 10, 70):  # the last one on the second level
+        out.deltas[0, anchor] = encode(box, out.anchors[anchor])
+        out.alignment[0, anchor, 1] = anchor / 10
+    single = batch(torch.eye(2, dtype=torch.bool))
+    (detections,) = Decoder()(out, single)
+    assert detections.anchors is not None and detections.anchors.tolist() == [70]
+    found = Decoder().candidates(out, 0, single.phrase_masks[0], single.sizes[0])
+    assert found.anchors.tolist() == [10, 9, 70] and found.phrases.tolist() == [1, 1, 1]
+    torch.testing.assert_close(found.boxes, box.expand(3, 4))
+    assert Decoder().unsuppressed(found).tolist() == [2]
+
+
 def test_permuting_phrases_permutes_detections() -> None:
     torch.manual_seed(0)
     out = output(words=6)

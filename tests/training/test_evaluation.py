@@ -92,6 +92,26 @@ def test_prompts_are_encoded_once_until_the_weights_change(
     assert evaluator.questions["seen"] is not first
 
 
+def test_the_outputs_of_watched_images_are_kept_until_the_next_batch(
+    data: GroundingDataModule, model: GLIP
+) -> None:
+    evaluator = evaluator_of(data)
+    batch = data.collate([data.test["seen"][0], data.test["seen"][1]])
+    evaluator.watched = 1
+    (found, _) = evaluator.step(model, Decoder(), batch, 0)
+    (kept,) = evaluator.outputs
+    assert found.anchors is not None and len(found)
+    phrase = int(found.phrase_ids[0])
+    probability = kept.phrase_scores(phrase)[found.anchors[0]]
+    score = (probability * kept.centerness()[found.anchors[0]]).sqrt()
+    torch.testing.assert_close(score, found.scores[0])
+    name = batch.prompts[0].phrase_text(phrase)
+    assert [kept.words[word] for word in kept.words_of(found.phrase_ids[:1])] == name.split()
+    evaluator.watched = 0
+    evaluator.step(model, Decoder(), batch, 0)
+    assert evaluator.outputs == []
+
+
 def test_the_mean_leaves_out_retention_and_sets_without_ground_truth(
     data: GroundingDataModule,
 ) -> None:

@@ -144,18 +144,23 @@ def captioned(image: Image.Image, *texts: str) -> Image.Image:
 
 def comparison(batch: Batch, index: int, detections: Detections, threshold: float) -> Image.Image:
     """An image of a batch: ground truth on the left, detections above `threshold` on the right."""
-    height, width = (int(side) for side in batch.sizes[index])
-    pixels = batch.images[index, :, :height, :width].permute(1, 2, 0).cpu().numpy()
-    image = Image.fromarray(pixels)
+    image = image_of(batch, index)
     prompt = batch.prompts[index]
     truth = [prompt.phrase_text(int(phrase)) for phrase in batch.phrase_ids[index]]
     detections = detections.above(threshold)
     original = (int(batch.original_sizes[index, 0]), int(batch.original_sizes[index, 1]))
-    boxes = scale_to(detections.boxes, original, (height, width))
+    boxes = scale_to(detections.boxes, original, (image.height, image.width))
     names = [prompt.phrase_text(int(phrase)) for phrase in detections.phrase_ids]
     left = draw(image, batch.boxes[index], truth)
     right = draw(image, boxes, names, detections.scores)
     return side_by_side(left, right, ("truth", "found"), prompt.caption)
+
+
+def image_of(batch: Batch, index: int) -> Image.Image:
+    """An image of a batch without padding."""
+    height, width = (int(side) for side in batch.sizes[index])
+    pixels = batch.images[index, :, :height, :width].permute(1, 2, 0).cpu().numpy()
+    return Image.fromarray(pixels)
 
 
 def _wrap(text: str, width: float) -> list[str]:

@@ -14,8 +14,9 @@ from torch import Tensor
 from glip_pl.errors import UserError, some
 from glip_pl.files.writing import write_whole
 from glip_pl.inference.decoding import Decoder
+from glip_pl.inference.drawing import titled
 from glip_pl.inference.encoded_query import EncodedQuery
-from glip_pl.inference.heat_maps import cell_side, heat_maps, overlay
+from glip_pl.inference.heat_maps import cell_side, heat_maps, map_title, overlay
 from glip_pl.inference.image_input import ImageSource
 from glip_pl.inference.large_vocabulary import Question, detect_categories
 from glip_pl.inference.prompt_output import PromptOutput
@@ -63,7 +64,8 @@ def _outputs(
 
     def watch(question: Question, output: Output) -> None:
         prompt = prompts[question.first]
-        outputs.append(PromptOutput.of(prompt, question, output, explainer.tokenizer))
+        masks, tokenizer = question.phrase_masks, explainer.tokenizer
+        outputs.append(PromptOutput.of(prompt, question.first, masks, output, tokenizer))
 
     model, decoder = explainer.model, explainer.decoder
     (found,) = detect_categories(model, decoder, query.questions, batch, watch=watch)
@@ -116,7 +118,8 @@ class Explanation:
         cell = cell_side(self.outputs[0].output)
         covered = self.search.size[0] / cell, self.search.size[1] / cell
         best = self.heat_maps[rows].amax(0)
-        return overlay(self.result.image, best, covered, self.words[rows[0]])
+        title = map_title(self.words[rows[0]], best)
+        return titled(overlay(self.result.image, best, covered), title)
 
     def _rows(self, word: str) -> list[int]:
         rows = [row for row, other in enumerate(self.words) if other.casefold() == word.casefold()]

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from glip_pl.inference.drawing import enlarged, titled
+from glip_pl.inference.drawing import enlarged
 from glip_pl.types import Output
 
 FAINT = 0.1
@@ -63,10 +63,13 @@ def _spread(level: Tensor, shape: Sequence[int]) -> Tensor:
     return repeated[:, : shape[0], : shape[1]]
 
 
-def overlay(
-    image: Image.Image, heat_map: Tensor, covered: tuple[float, float], word: str
-) -> Image.Image:
-    """An RGB picture under the colours of a word's map (h, w), with the word and its best score.
+def map_title(word: str, heat_map: Tensor) -> str:
+    """The word and its best score."""
+    return f"{word}, up to {float(heat_map.max()):.2f}"
+
+
+def overlay(image: Image.Image, heat_map: Tensor, covered: tuple[float, float]) -> Image.Image:
+    """A grey picture under the colours of a word's map (h, w), enlarged if it is small.
 
     `covered` are the (height, width) of the picture, in cells of the map. The warmest colour is the
     highest score of this map, but at least FAINT.
@@ -84,4 +87,4 @@ def overlay(
     colours = Image.fromarray((colormaps["turbo"](share)[..., :3] * 255).astype("uint8"))
     mask = Image.fromarray((share * OPACITY * 255).astype("uint8"))
     grey = picture.convert("L").convert("RGB")
-    return titled(Image.composite(colours, grey, mask), f"{word}, up to {peak:.2f}")
+    return Image.composite(colours, grey, mask)

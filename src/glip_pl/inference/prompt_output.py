@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from glip_pl.inference.decoding import phrase_scores
-from glip_pl.inference.large_vocabulary import Question
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.prompts.words import prompt_words
 from glip_pl.types import Output, Prompt
@@ -24,12 +23,18 @@ class PromptOutput:
 
     @classmethod
     def of(
-        cls, prompt: Prompt, question: Question, output: Output, tokenizer: Tokenizer
+        cls, prompt: Prompt, first: int, phrase_masks: Tensor, output: Output, tokenizer: Tokenizer
     ) -> "PromptOutput":
-        """The words of an encoded prompt with its output for one image."""
-        masks = question.phrase_masks.cpu()
+        """The words of a prompt, whose phrases have these masks, with its output for one image."""
         words, word_masks = prompt_words(prompt, tokenizer)
-        return cls(output.to("cpu"), question.first, masks, tuple(words), word_masks)
+        return cls(output.to("cpu"), first, phrase_masks.cpu(), tuple(words), word_masks)
+
+    def words_of(self, phrases: Tensor) -> list[int]:
+        """The words, in order, that have a token in one of these phrases of the prompt."""
+        width = min(self.word_masks.shape[1], self.phrase_masks.shape[1])
+        tokens = self.phrase_masks[phrases].any(0)[:width]
+        found = (self.word_masks[:, :width] & tokens).any(1).nonzero()[:, 0]
+        return [int(word) for word in found]
 
     def word_scores(self, anchors: Tensor | None = None) -> Tensor:
         """The scores (N, W), 0 to 1, of every word at some anchors (N,) or at all of them.

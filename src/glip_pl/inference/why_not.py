@@ -1,5 +1,6 @@
 """Why a box that a person expects was not detected: what became of the best anchor for it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -89,7 +90,8 @@ def expected_box(box: Sequence[float], size: tuple[int, int]) -> Tensor:
     height, width = size
     numbers = [float(side) for side in box]
     if len(numbers) != 4 or not (
-        max(0.0, numbers[0]) < min(width, numbers[2])
+        all(map(math.isfinite, numbers))
+        and max(0.0, numbers[0]) < min(width, numbers[2])
         and max(0.0, numbers[1]) < min(height, numbers[3])
     ):
         raise UserError(
@@ -115,9 +117,8 @@ def why_not(part: PromptOutput, phrase: int, name: str, expected: Tensor, search
         return scaled[0], scaled[1], scaled[2], scaled[3]
 
     scores = part.word_scores(torch.tensor([anchor.index]))[0].tolist()
-    inside = (part.word_masks & part.phrase_masks[phrase]).any(1).tolist()
     words = tuple(
-        (word, score) for word, score, has in zip(part.words, scores, inside, strict=True) if has
+        (part.words[word], scores[word]) for word in part.words_of(torch.tensor([phrase]))
     )
     reason = Reason(
         rule, "", anchor.index, corners(anchor.box), anchor.iou, anchor.score,

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.large_vocabulary import Question, detect_categories, read_questions
 from glip_pl.inference.learned_prompt import LearnedPrompt
+from glip_pl.inference.prompt_output import PromptOutput
 from glip_pl.metrics.base import DetectionMetric
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.chunking import Chunk
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.training.unreadable_images import UnreadableImages
-from glip_pl.types import Batch, Detections
+from glip_pl.types import Batch, Detections, Output, Prompt
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,8 @@ class Evaluator:
         self.sets = dict(sets)
         self.questions: dict[str, list[Question]] = {}  # of each set, encoded once per evaluation
         self.unreadable = {name: UnreadableImages(name) for name in self.sets}
+        self.watched = 0  # images of the next batch whose outputs are kept, the first ones
+        self.outputs: list[PromptOutput] = []  # of the watched images of the last batch
 
     def start(self) -> None:
         """Begin an evaluation: the weights may have changed since the last one."""
@@ -49,15 +53,26 @@ class Evaluator:
     ) -> list[Detections]:
         """The detections in each image of a batch; they are added to the metric of its set.
 
-        There are none in an image that cannot be read, so that its objects count as missed. Raises
+        There are none in an image that cannot be read, so that its objects count as missed. The
+        outputs of watched images are kept unless the names of the set need several prompts. Raises
         UserError if most images cannot be read.
         """
         name, evaluation = list(self.sets.items())[loader_index]
+        self.outputs = []
         if evaluation.vocabulary:
             questions = self._questions(name, model, batch.images.device)
-            detections = detect_categories(model, decoder, questions, batch, evaluation.memory_gb)
+
+            def watch(question: Question, output: Output) -> None:
+                if len(questions) == 1:
+                    prompts = [evaluation.vocabulary[0].prompt] * len(batch)
+                    masks = [question.phrase_masks] * len(batch)
+                    self._keep(evaluation.tokenizer, prompts, masks, output)
+
+            memory = evaluation.memory_gb
+            detections = detect_categories(model, decoder, questions, batch, memory, watch)
         else:
             output = model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
+            self._keep(evaluation.tokenizer, batch.prompts, batch.phrase_masks, output)
             detections = decoder(output, batch)
         detections = [
             found.best(0) if image_id in batch.unreadable else found
@@ -66,6 +81,18 @@ class Evaluator:
         evaluation.metric.update(detections, batch.image_ids)
         self.unreadable[name].add(batch.unreadable, len(batch))
         return detections
+
+    def _keep(
+        self,
+        tokenizer: Tokenizer,
+        prompts: Sequence[Prompt],
+        masks: Sequence[Tensor],
+        output: Output,
+    ) -> None:
+        """Keep the outputs of the watched images on the CPU, with their prompts."""
+        for index, prompt in enumerate(prompts[: self.watched]):
+            of_image = output.rows(index, 1)
+            self.outputs.append(PromptOutput.of(prompt, 0, masks[index], of_image, tokenizer))
 
     def _questions(self, name: str, model: GLIP, device: torch.device) -> list[Question]:
         """The encoded prompts of a set, encoded when they are first needed."""

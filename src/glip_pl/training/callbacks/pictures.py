@@ -1,11 +1,15 @@
-"""Evaluation pictures: ground truth beside detections."""
+"""Evaluation pictures: ground truth beside detections, and the evidence by word."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_only
 
 from glip_pl.inference.drawing import comparison
+from glip_pl.inference.evidence_sheet import with_evidence
+from glip_pl.inference.prompt_output import PromptOutput
+from glip_pl.training.evaluation import Evaluator
 from glip_pl.training.loggers import log_pictures
 from glip_pl.training.module import DETECTIONS, GroundingModule
 from glip_pl.types import SHOWN_SCORE, Batch, Detections
@@ -32,6 +36,36 @@ class Pictures(pl.Callback):
         """Start again with the first image of each set."""
         self.drawn = {}
 
+    def on_validation_batch_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Have the evidence kept for the images that will be drawn."""
+        assert isinstance(pl_module, GroundingModule)
+        wanted = 0 if trainer.sanity_checking else self.count
+        self._watch("val", pl_module.val, dataloader_idx, wanted)
+
+    def on_test_batch_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Have the evidence kept for the images that will be drawn."""
+        assert isinstance(pl_module, GroundingModule)
+        self._watch("test", pl_module.test, dataloader_idx, self.count)
+
+    @rank_zero_only
+    def _watch(self, stage: str, evaluator: Evaluator, loader: int, wanted: int) -> None:
+        name = list(evaluator.sets)[loader]
+        evaluator.watched = max(0, wanted - self.drawn.get((stage, name), 0))
+
     def on_validation_batch_end(
         self,
         trainer: pl.Trainer,
@@ -43,9 +77,9 @@ class Pictures(pl.Callback):
     ) -> None:
         """Draw the images of a batch until `count` are drawn."""
         assert isinstance(pl_module, GroundingModule)
-        name = list(pl_module.val.sets)[dataloader_idx]
         if not trainer.sanity_checking:
-            self._draw(trainer, "val", name, outputs[DETECTIONS], batch)
+            name = list(pl_module.val.sets)[dataloader_idx]
+            self._draw(trainer, ("val", name), outputs[DETECTIONS], batch, pl_module.val.outputs)
 
     def on_test_batch_end(
         self,
@@ -59,22 +93,30 @@ class Pictures(pl.Callback):
         """Draw the images of a batch until `count` are drawn."""
         assert isinstance(pl_module, GroundingModule)
         name = list(pl_module.test.sets)[dataloader_idx]
-        self._draw(trainer, "test", name, outputs[DETECTIONS], batch)
+        self._draw(trainer, ("test", name), outputs[DETECTIONS], batch, pl_module.test.outputs)
 
     @rank_zero_only
     def _draw(
-        self, trainer: pl.Trainer, stage: str, name: str, detections: list[Detections], batch: Batch
+        self,
+        trainer: pl.Trainer,
+        key: tuple[str, str],  # stage and set
+        detections: list[Detections],
+        batch: Batch,
+        outputs: Sequence[PromptOutput],
     ) -> None:
-        done = self.drawn.get((stage, name), 0)
+        stage, name = key
+        done = self.drawn.get(key, 0)
         pictures = []
         for index in range(min(len(batch), self.count - done)):
             picture = comparison(batch, index, detections[index], self.threshold)
+            if index < len(outputs):
+                found, threshold = detections[index], self.threshold
+                picture = with_evidence(picture, batch, index, found, threshold, outputs[index])
             step = f"step_{trainer.global_step:06d}" if stage == "val" else "test"
             path = self.folder / step / f"{name}_{done + index:02d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             picture.save(path)
             pictures.append(picture)
-        self.drawn[stage, name] = done + len(pictures)
+        self.drawn[key] = done + len(pictures)
         captions = [prompt.caption for prompt in batch.prompts[: len(pictures)]]
-        names = f"{stage}/{name}"
-        log_pictures(trainer.loggers, names, pictures, captions, trainer.global_step)
+        log_pictures(trainer.loggers, "/".join(key), pictures, captions, trainer.global_step)
