@@ -32,6 +32,9 @@ from glip_pl.data.shapes.scenes import SEEN, scene  # noqa: E402
 from glip_pl.inference.predictor import Predictor  # noqa: E402
 
 NAMES = ["circle", "square", "triangle", "star"]
+LISTED = 8
+"""Pictures of a call with a list; as many requests as the server answers together."""
+
 SCORES, PIXELS = 1e-5, 0.01
 """How much answers may differ: in a batch, sums have another order."""
 
@@ -57,6 +60,14 @@ def picture_file(number: int, side: int) -> bytes:
     return file.getvalue()
 
 
+def answers(port: int) -> bool:
+    """Whether a server is ready there."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 @contextmanager
 def server(options: argparse.Namespace) -> Iterator[str]:
     """The address of a running server."""
@@ -66,12 +77,7 @@ def server(options: argparse.Namespace) -> Iterator[str]:
     words = [f"ckpt={options.ckpt}", f"port={port}", f"device={options.device}", *options.settings]
     process = subprocess.Popen([sys.executable, "-m", "glip_pl.serve", *words])
     try:
-        while process.poll() is None:
-            try:
-                if httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200:
-                    break
-            except httpx.TransportError:
-                pass
+        while process.poll() is None and not answers(port):
             time.sleep(0.2)
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -118,26 +124,33 @@ def main() -> None:
     predictor = Predictor.load(options.ckpt, options.device)
     names = predictor.encode(NAMES)
 
+    def decoded(number: int) -> Image.Image:
+        return Image.open(io.BytesIO(files[number % len(files)])).convert("RGB")
+
     def plain_call(number: int) -> Any:
-        picture = Image.open(io.BytesIO(files[number % len(files)])).convert("RGB")
-        return predictor(picture, names).to_dict()
+        return predictor(decoded(number), names).to_dict()
 
     expected = [plain_call(number) for number in range(len(files))]  # and warms up
     started = time.perf_counter()
     for number in range(options.requests):
         plain_call(number)
     plain = time.perf_counter() - started
+    started = time.perf_counter()
+    for first in range(0, options.requests, LISTED):
+        predictor([decoded(number) for number in range(first, first + LISTED)], names)
+    listed = time.perf_counter() - started
     with server(options) as address:
         ask(address, files, argparse.Namespace(**{**vars(options), "requests": options.clients}))
         started = time.perf_counter()
-        answers, seconds = ask(address, files, options)
+        received, seconds = ask(address, files, options)
         served = time.perf_counter() - started
     wrong = sum(
-        differs(answer, expected[number % len(files)]) for number, answer in enumerate(answers)
+        differs(answer, expected[number % len(files)]) for number, answer in enumerate(received)
     )
     ordered = sorted(seconds)
     print(f"{options.requests} pictures of {options.side} pixels, {predictor.device}")
     print(f"plain calls      {options.requests / plain:7.1f} pictures/s")
+    print(f"lists of {LISTED}       {options.requests / listed:7.1f} pictures/s")
     print(
         f"server           {options.requests / served:7.1f} requests/s, {options.clients} clients"
     )
@@ -146,7 +159,7 @@ def main() -> None:
         f"latency          {median(ordered) * 1e3:7.0f} ms, 95 % within "
         f"{ordered[int(0.95 * len(ordered))] * 1e3:.0f} ms"
     )
-    print(f"lost {options.requests - len(answers)}, other answers {wrong}")
+    print(f"lost {options.requests - len(received)}, other answers {wrong}")
 
 
 if __name__ == "__main__":

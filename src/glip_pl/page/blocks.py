@@ -43,36 +43,11 @@ class Page:
             found = gr.State(None, time_to_live=DAY)
             with gr.Row():
                 with gr.Column(scale=2):
-                    picture = gr.Image(
-                        label="Picture",
-                        type="filepath",
-                        image_mode=None,  # the file is read by our own checked reader
-                        sources=["upload", "clipboard"],
-                        elem_id="picture",
-                    )
-                    text = gr.Textbox(
-                        label="What to find",
-                        info="Phrases, with full stops between them.",
-                        placeholder="a cat. two dogs",
-                        elem_id="text",
-                    )
-                    button = gr.Button("Detect", variant="primary", elem_id="detect")
-                    at_examples = gr.Column()
+                    picture, text, button, below = _inputs()
                 with gr.Column(scale=3):
                     outputs = self._outputs(found)
-            gr.Markdown("### Where each word is found")
-            words = gr.Gallery(
-                show_label=False,
-                columns=4,
-                format="jpeg",
-                interactive=False,
-                object_fit="contain",
-                height="max-content",
-                buttons=["fullscreen"],
-                elem_id="words",
-            )
-            everything = [found, words, *outputs]
-            with at_examples:
+            everything = [found, _words(), *outputs]
+            with below:
                 gr.Examples(
                     [list(example) for example in examples],
                     [picture, text],
@@ -178,6 +153,39 @@ class Page:
             gr.update(value=str(coco), interactive=True),
             gr.update(value=str(yolo), interactive=True),
         )
+
+
+def _inputs() -> tuple[gr.Image, gr.Textbox, gr.Button, gr.Column]:
+    """Picture, text and button, and the place below them."""
+    picture = gr.Image(
+        label="Picture",
+        type="filepath",
+        image_mode=None,  # the file is read by our own checked reader
+        sources=["upload", "clipboard"],
+        elem_id="picture",
+    )
+    text = gr.Textbox(
+        label="What to find",
+        info="Phrases, with full stops between them.",
+        placeholder="a cat. two dogs",
+        elem_id="text",
+    )
+    return picture, text, gr.Button("Detect", variant="primary", elem_id="detect"), gr.Column()
+
+
+def _words() -> gr.Gallery:
+    """The place of the heat maps."""
+    gr.Markdown("### Where each word is found")
+    return gr.Gallery(
+        show_label=False,
+        columns=4,
+        format="jpeg",
+        interactive=False,
+        object_fit="contain",
+        height="max-content",
+        buttons=["fullscreen"],
+        elem_id="words",
+    )
 
 
 def _shown(error: UserError, upload: str | None) -> gr.Error:
