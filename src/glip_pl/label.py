@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from glip_pl.annotations.label_studio import config_path
+from glip_pl.annotations.writing import check_format
 from glip_pl.errors import some
 from glip_pl.files.claim import claim, exclusive
 from glip_pl.files.hashing import sha256_of
@@ -33,6 +34,7 @@ def label(config: DictConfig) -> None:
     """
     what = what_to_detect(config)
     output = Path(config.output)
+    check_format(config.format)
     pictures = Pictures.of(config.images, output)
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     of_name = config.thresholds

@@ -105,10 +105,15 @@ def _checked(image: AnnotatedImage, categories: int) -> AnnotatedImage:
     return image.clipped()
 
 
-def check_target(out: Path, format: str) -> None:
-    """Raise UserError for an unknown format, or if `out` exists in a way that it cannot replace."""
+def check_format(format: str) -> None:
+    """Raise UserError for an unknown format."""
     if format not in FORMATS:
         raise UserError(f"format={format!r:.40} is unknown: use one of {', '.join(FORMATS)}")
+
+
+def check_target(out: Path, format: str) -> None:
+    """Raise UserError for an unknown format, or if `out` exists in a way that it cannot replace."""
+    check_format(format)
     if format in FILES and out.is_dir():
         raise UserError(
             f"{out} is a folder, and format={format} is a file: name it, such as "

@@ -1,0 +1,1 @@
+"""Writes models as files for other programs, after a comparison with PyTorch."""
