@@ -178,3 +178,27 @@ def test_a_command_that_fails_does_not_wait_for_the_hash(
         predict.predict(words)
     assert not waiting.is_set()
     waiting.set()
+
+
+def test_evidence_is_written_and_a_missing_box_is_explained(
+    folder: Path, tiny_finding: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "broken.jpg").unlink()
+    words = ["text=a star", f"ckpt={tiny_finding}", "tokenizer.source=null", "threshold=0.1"]
+    predict.predict(settings_of(folder, tiny_finding, *words, "explain=true"))
+    names = [
+        f"{name}_{part}"
+        for name in ("a_png", "b_PNG")
+        for part in ("a.png", "explain.npz", "star.png")
+    ]
+    written = {path.name for path in (folder.parent / "out").iterdir()}
+    assert written == {*names, "a_png.jpg", "b_PNG.jpg", "predictions.json"}
+    words += ["why_not=[10,20,50,60]", "why_not_phrase=a star"]
+    predict.predict(settings_of(folder / "a.png", tiny_finding, *words))
+    assert "'a star' at [10, 20, 50, 60]: " in capsys.readouterr().out
+    with pytest.raises(UserError, match="a box in one picture, but image= has 2"):
+        predict.predict(settings_of(folder, tiny_finding, *words))
+    with pytest.raises(UserError, match="why_not and why_not_phrase belong together"):
+        predict.predict(settings_of(folder, tiny_finding, *words[:4], "why_not=[1,2,3,4]"))
+    with pytest.raises(UserError, match="cannot be read as a font"):
+        predict.predict(settings_of(folder, tiny_finding, *words[:4], "font=gone.ttf"))
