@@ -14,7 +14,7 @@ from glip_pl.data.images import find_images, load_image, upright
 from glip_pl.errors import UserError, some
 from glip_pl.files.hashing import sha256_of
 from glip_pl.inference.encoded_query import EncodedQuery, What
-from glip_pl.inference.fonts import use_font
+from glip_pl.inference.fonts import font_files, use_font
 from glip_pl.inference.image_input import ImageSource
 from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.inference.predictions import Predictions
@@ -202,6 +202,7 @@ def _check_explaining(config: DictConfig, paths: Sequence[Path]) -> None:
     """Take the font, and raise UserError if it or the question `why_not` cannot be used."""
     if config.font is not None:
         use_font(config.font)
+    font_files()  # raises now, not at the first drawing, if that of GLIP_FONT is no font
     if (config.why_not is None) != (config.why_not_phrase is None):
         raise UserError(
             "why_not and why_not_phrase belong together: "
