@@ -231,7 +231,8 @@ def test_pages_describe_the_requests_and_load_nothing_from_elsewhere(served: Ser
     assert "max_boxes" in page and "name_characters" in page
     assert "//" not in page.replace("http://127.0.0.1", "")
     refused(served.client.get("/predict"), 405)
-    refused(served.client.get("/redoc"), 404)
+    for gone in ("/redoc", "/info"):
+        refused(served.client.get(gone), 404)
 
 
 def test_a_client_that_leaves_does_no_harm(served: Served) -> None:

@@ -28,8 +28,11 @@ from glip_pl.serving.worker import PATH, DetectionAPI
 FAILED, BUSY, UNANSWERED = 500, 503, 504
 """Status codes: a worker failed; too many requests wait; no answer in time."""
 
-DEFAULT_PAGES = ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json", "/")
-"""Pages of FastAPI and litserve that are replaced: two load programs from the internet."""
+DEFAULT_PAGES = ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json", "/", "/info")
+"""Pages of FastAPI and litserve that are left out or replaced.
+
+Two load programs from the internet; `/info` tells litserve's device, not that of the model.
+"""
 
 
 class DetectionServer(LitServer):
