@@ -52,13 +52,13 @@ def _maps(
         by_text.setdefault(evidence.words[word].casefold(), []).append(word)
     best = sorted(by_text, key=lambda text: -float(all_maps[by_text[text]].max()))[:MAPS]
     cell = cell_side(evidence.output)
+    image = image_of(batch, index)
+    small = image.resize((width, max(1, round(image.height * width / image.width))))
     pictures = []
     for text in best:
         words = all_maps[by_text[text]].amax(0)
         covered = height_in / cell, width_in / cell
-        picture = overlay(image_of(batch, index), words, covered)
-        small = picture.resize((width, round(picture.height * width / picture.width)))
-        pictures.append(titled(small, map_title(text, words)))
+        pictures.append(titled(overlay(small, words, covered), map_title(text, words)))
     return pictures
 
 

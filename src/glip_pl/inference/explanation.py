@@ -14,7 +14,7 @@ from torch import Tensor
 from glip_pl.errors import UserError, some
 from glip_pl.files.writing import write_whole
 from glip_pl.inference.decoding import Decoder
-from glip_pl.inference.drawing import titled
+from glip_pl.inference.drawing import enlarged, titled
 from glip_pl.inference.encoded_query import EncodedQuery
 from glip_pl.inference.heat_maps import cell_side, heat_maps, map_title, overlay
 from glip_pl.inference.image_input import ImageSource
@@ -119,7 +119,7 @@ class Explanation:
         covered = self.search.size[0] / cell, self.search.size[1] / cell
         best = self.heat_maps[rows].amax(0)
         title = map_title(self.words[rows[0]], best)
-        return titled(overlay(self.result.image, best, covered), title)
+        return titled(overlay(enlarged(self.result.image), best, covered), title)
 
     def _rows(self, word: str) -> list[int]:
         rows = [row for row, other in enumerate(self.words) if other.casefold() == word.casefold()]

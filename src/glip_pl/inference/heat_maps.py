@@ -7,7 +7,6 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from glip_pl.inference.drawing import enlarged
 from glip_pl.types import Output
 
 FAINT = 0.1
@@ -69,15 +68,14 @@ def map_title(word: str, heat_map: Tensor) -> str:
 
 
 def overlay(image: Image.Image, heat_map: Tensor, covered: tuple[float, float]) -> Image.Image:
-    """A grey picture under the colours of a word's map (h, w), enlarged if it is small.
+    """A grey picture under the colours of a word's map (h, w).
 
     `covered` are the (height, width) of the picture, in cells of the map. The warmest colour is the
     highest score of this map, but at least FAINT.
     """
     from matplotlib import colormaps
 
-    picture = enlarged(image)
-    height, width = picture.height, picture.width
+    height, width = image.height, image.width
     peak = float(heat_map.max())
     # The map may reach beyond the picture by a part of a cell.
     whole = (round(heat_map.shape[0] * height / covered[0]),
@@ -86,5 +84,5 @@ def overlay(image: Image.Image, heat_map: Tensor, covered: tuple[float, float]) 
     share = (smooth / max(peak, FAINT)).clamp(0, 1).numpy()
     colours = Image.fromarray((colormaps["turbo"](share)[..., :3] * 255).astype("uint8"))
     mask = Image.fromarray((share * OPACITY * 255).astype("uint8"))
-    grey = picture.convert("L").convert("RGB")
+    grey = image.convert("L").convert("RGB")
     return Image.composite(colours, grey, mask)
