@@ -12,7 +12,6 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from omegaconf import OmegaConf
 from PIL import Image
 
 from glip_pl.data.shapes.world import World
@@ -20,6 +19,7 @@ from glip_pl.inference.image_input import ImageSource, image_sources
 from glip_pl.inference.predictions import Predictions
 from glip_pl.inference.predictor import Predictor
 from glip_pl.predict import detect, readable
+from glip_pl.running.settings import compose_settings
 from scripts.benchmarking import seconds_of
 
 TEXT = "circle. star. ring. cross"
@@ -51,7 +51,7 @@ def main() -> None:
     options = read_options()
     predictor = Predictor.load(options.ckpt, options.device)
     query = predictor.encode(TEXT)
-    settings = OmegaConf.create({"threshold": 0.3, "max_boxes": 100, "tiles": None})
+    settings = compose_settings(["image=-"], "predict")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = photographs(folder, options.count, (options.width, options.height))

@@ -62,3 +62,18 @@ def test_a_training_step_of_glip_t_takes_less_than_eight_gigabytes() -> None:
     memory = re.findall(r"peak memory +([\d.]+) GB", printed)
     assert len(memory) == 2
     assert float(memory[0]) < 8
+
+
+@pytest.mark.slow
+def test_the_loop_of_predict_is_compared_with_the_model(finding: Path) -> None:
+    options = ["--ckpt", str(finding), "--count", "20", "--rounds", "3", "--device", "cpu"]
+    printed = run("scripts.bench_predict", *options)
+    assert "20 pictures of 640 x 480 pixels on cpu" in printed
+    assert float(re.findall(r"ratio ([\d.]+)", printed)[0]) > 0
+
+
+@pytest.mark.slow
+def test_tiles_are_counted(finding: Path) -> None:
+    options = ["--ckpt", str(finding), "--columns", "2", "--rows", "2", "--tiles", "160"]
+    lines = run("scripts.bench_tiles", *options).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["tiles None", "tiles 160"]

@@ -56,14 +56,18 @@ def font_files() -> list[Path]:
 
     Raises UserError if the user's file is no font.
     """
-    found = find_spec("matplotlib")
-    assert found is not None and found.origin is not None  # a requirement of this package
-    dejavu = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
     if not os.environ.get(VARIABLE):
-        return [dejavu]
+        return [_dejavu()]
     own = Path(os.environ[VARIABLE]).expanduser()
     _loaded(own, 12)
-    return [own, dejavu]
+    return [own, _dejavu()]
+
+
+@cache  # looking for it would take a quarter of the time of a label
+def _dejavu() -> Path:
+    found = find_spec("matplotlib")
+    assert found is not None and found.origin is not None  # a requirement of this package
+    return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
 
 
 @contextmanager
