@@ -36,6 +36,10 @@ class Graph(nn.Module):
     the row of the batch (K,), boxes (K, 4), scores (K,) and phrases (K,).
     """
 
+    hidden: Tensor
+    mask: Tensor
+    masks: Tensor
+
     def __init__(
         self, model: GLIP, decoder: Decoder | None, select: Selection, vocabulary: Vocabulary | None
     ) -> None:
@@ -95,16 +99,17 @@ class Graph(nn.Module):
         """The model's output, and the tokens of phrases (B, P, T), for the inputs of `forward`."""
         count = images.shape[0]
         if tokens is None or attention_mask is None:
-            text = TextFeatures(*(self._repeated(part, count) for part in (self.hidden, self.mask)))
-            text.deeper.extend(self._repeated(rows, count) for rows in self.deeper)
-            phrase_masks = self._repeated(self.masks[None], count)
+            hidden, mask, masks, *deeper = (
+                part.expand(count, *part.shape[1:]) for part in self._frozen_tensors()
+            )
+            text, phrase_masks = TextFeatures(hidden, mask, deeper), masks
         else:
             text = self.model.encode_text(tokens, attention_mask)
         return self.model.ground(self.model.encode_image(images, sizes), text), phrase_masks
 
-    def _repeated(self, part: Tensor | nn.Module, count: int) -> Tensor:
-        assert isinstance(part, Tensor)
-        return part.expand(count, *part.shape[1:])
+    def _frozen_tensors(self) -> list[Tensor]:
+        """Features, mask and phrases of the frozen vocabulary, and additions for later fusions."""
+        return [self.hidden, self.mask, self.masks[None], *self.deeper]
 
     def _decoded(
         self, decoder: Decoder, output: Output, sizes: Tensor, phrase_masks: Tensor
