@@ -7,8 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from glip_pl.boxes import plain
 from glip_pl.annotations.odvg_grounding import grounding_of
+from glip_pl.boxes import plain
 from glip_pl.data.formats.webdataset_writer import add_sample
 from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.images import suffix_of
