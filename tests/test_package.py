@@ -21,6 +21,7 @@ def test_the_public_names_are_there_and_no_others() -> None:
 
 
 def test_importing_the_package_imports_no_other_one() -> None:
-    code = "import sys, glip_pl; print(sorted({'torch', 'PIL', 'numpy', 'hydra'} & set(sys.modules)))"
+    names = "{'torch', 'PIL', 'numpy', 'hydra'}"
+    code = f"import sys, glip_pl; print(sorted({names} & set(sys.modules)))"
     words = [sys.executable, "-c", code]
     assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "[]\n"

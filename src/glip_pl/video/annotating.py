@@ -48,24 +48,31 @@ def annotate_video(
     video_file, lines_file, about_file = (
         folder / f"{path.stem}_boxes{suffix}" for suffix in (".mp4", ".jsonl", ".json")
     )
-    with Video(path, options.rate) as video:
-        tracker = Tracker(video.rate, options.threshold) if options.track else None
+    with (
+        Video(path, options.rate) as video,
+        lines_file.open("w", encoding="utf-8") as lines,
+        Recording(video_file, video.rate) as recording,
+    ):
         frames = 0
-        with (
-            lines_file.open("w", encoding="utf-8") as lines,
-            Recording(video_file, video.rate) as recording,
-        ):
-            try:
-                for frame, result in _results(predictor, query, video, options):
-                    numbers = tracker.numbers(result) if tracker else None
-                    lines.write(json.dumps(line_of(frame, result, numbers)) + "\n")
-                    lines.flush()
-                    recording.add(_drawn(result, numbers), frame.seconds)
-                    frames += 1
-            finally:
-                about = {"video": str(path), "frames": frames, "rate": video.rate}
-                write_json(about_file, {**about, "track": options.track, **origin})
-                print(f"{frames} frames: {video_file}, boxes: {lines_file}")
+        try:
+            for frame, result, numbers in _numbered(predictor, query, video, options):
+                lines.write(json.dumps(line_of(frame, result, numbers)) + "\n")
+                lines.flush()
+                recording.add(_drawn(result, numbers), frame.seconds)
+                frames += 1
+        finally:
+            about = {"video": str(path), "frames": frames, "rate": video.rate}
+            write_json(about_file, {**about, "track": options.track, **origin})
+            print(f"{frames} frames: {video_file}, boxes: {lines_file}")
+
+
+def _numbered(
+    predictor: Predictor, query: EncodedQuery, video: Video, options: VideoOptions
+) -> Iterator[tuple[Frame, Result, list[int | None] | None]]:
+    """Every frame, what is found in it, and the numbers of its objects if they are followed."""
+    tracker = Tracker(video.rate, options.threshold) if options.track else None
+    for frame, result in _results(predictor, query, video, options):
+        yield frame, result, tracker.numbers(result) if tracker else None
 
 
 def _results(
