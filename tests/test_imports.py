@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "losses": set(),
     "data": {"files", "prompts"},
     "metrics": {"files", "data"},
-    "checkpoints": {"files", "models"},
+    "checkpoints": {"files", "pretrained", "models"},
     "inference": {
         *("files", "terminal", "annotations", "pretrained"),
         *("prompts", "data", "models", "checkpoints"),

@@ -9,6 +9,7 @@ from typing import Any, Self
 import torch
 from PIL import Image
 
+from glip_pl.checkpoints.address import checkpoint_at
 from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.data.collate import Collate
 from glip_pl.data.transforms import ResizeFlip, target_size
@@ -68,18 +69,19 @@ class Predictor(HubModel):
         tokenizer: str | None = None,
         **decoding: Any,
     ) -> Self:
-        """Build the predictor of a training checkpoint, a converted file or a released one.
+        """Build the predictor of a training checkpoint, a converted or released file, or hf://...
 
         `device` is "auto" (a GPU if there is one), "cpu", "cuda" or "mps"; `tokenizer` is a name on
         the hub or a folder, by default the checkpoint's own; `decoding` are arguments of `Decoder`.
         Raises UserError if the device or a file cannot be used.
         """
         chosen = chosen_device(device)
-        trained = load_trained(Path(checkpoint).expanduser())
+        path = checkpoint_at(str(checkpoint))
+        trained = load_trained(path)
         loaded = load_tokenizer(tokenizer or trained.config["tokenizer"])
         transform = ResizeFlip(**trained.config["eval_transform"])
         predictor = cls(trained.model.to(chosen), loaded, transform, Decoder(**decoding))
-        predictor.config, predictor.checkpoint = trained.config, Path(checkpoint).expanduser()
+        predictor.config, predictor.checkpoint = trained.config, path
         return predictor
 
     @property
