@@ -100,7 +100,8 @@ def test_a_converted_file_holds_the_released_weights(released: Path, converted: 
 def test_predictions_do_not_depend_on_the_kind_of_file(
     released: Path, converted: Path, tmp_path: Path
 ) -> None:
-    Image.fromarray(data.astronaut()[:128, :160]).save(tmp_path / "photo.png")
+    # So wide that the model's input is a quarter of its usual size.
+    Image.fromarray(data.astronaut()[100:124, :160]).save(tmp_path / "photo.png")
     reports = []
     for name, checkpoint in (("released", released), ("converted", converted)):
         words = [
@@ -180,6 +181,8 @@ def test_evaluation_takes_a_released_file(
             "data.test.unseen=null",
             "data.test.rare=null",
             "data.test.synonyms=null",
+            "data.eval_transform.short_sides=[96]",
+            "data.eval_transform.max_side=128",
             "callbacks.progress=null",
             "+trainer.enable_progress_bar=false",
         ],

@@ -42,13 +42,14 @@ def located(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
     The settings may be a stranger's. Raises UserError for a path that leaves the folder.
     """
     config = dict(config)
-    config["tokenizer"] = _located(config.get("tokenizer"), path)
+    if "tokenizer" in config:
+        config["tokenizer"] = _located(config["tokenizer"], path)
     model = config.get("model")
     encoder = model.get("text_encoder") if isinstance(model, Mapping) else None
     if isinstance(model, Mapping) and isinstance(encoder, Mapping):
         source = _located(encoder.get("source"), path)
         config["model"] = {**model, "text_encoder": {**encoder, "source": source}}
-    return {key: value for key, value in config.items() if value is not None}
+    return config
 
 
 def _located(source: Any, path: Path) -> Any:

@@ -22,7 +22,8 @@ def test_cached_detections_are_counted_and_their_images_left_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     sets = [f"data.test.{name}=null" for name in ("rare", "unseen", "synonyms")]
-    config = settings([*SMALL, *tiny, f"data.root={world}", *sets], "evaluate")
+    words = [*SMALL, *tiny, f"data.root={world}", "data.eval_transform.max_side=128", *sets]
+    config = settings(words, "evaluate")
     data = build_data(config, train=False)
     box = Detections(torch.tensor([[1.0, 2, 30, 40]]), torch.tensor([0.7]), torch.tensor([3]))
     cache = EvaluationCache(tmp_path / "seen")
