@@ -15,6 +15,7 @@ from torch.export import Dim, ExportedProgram
 from glip_pl.errors import require_extra
 from glip_pl.exporting.even_convolutions import make_even
 from glip_pl.exporting.graph import Graph
+from glip_pl.exporting.openvino_operators import extensions
 from glip_pl.models.plain_forms import plain_forms
 from glip_pl.types import MAX_TOKENS
 
@@ -50,7 +51,10 @@ def write(graph: Graph, path: Path, format: str, metadata: dict[str, str]) -> No
         return
     import openvino
 
-    converted = openvino.convert_model(io.BytesIO(model.SerializeToString()))
+    core = openvino.Core()
+    for extension in extensions():
+        core.add_extension(extension)
+    converted = core.read_model(io.BytesIO(model.SerializeToString()))
     openvino.save_model(converted, path, compress_to_fp16=False)
 
 
