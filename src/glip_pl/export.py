@@ -12,7 +12,7 @@ from glip_pl.exporting.checking import cases, pictures
 from glip_pl.exporting.graph import Graph, Vocabulary
 from glip_pl.exporting.parity import PIXELS, SCORE, differences
 from glip_pl.exporting.running import FORMATS, runner
-from glip_pl.exporting.selection import by_onnx, by_torchvision
+from glip_pl.exporting.selection import by_onnx
 from glip_pl.exporting.writing import MULTIPLE, require, write
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.predictor import Predictor
@@ -63,7 +63,6 @@ def export(config: DictConfig) -> None:
 def graph_of(predictor: Predictor, config: DictConfig) -> Graph:
     """The computation to export. Raises UserError if the names do not fit into one prompt."""
     decoder = Decoder(**config.decoder) if config.decode else None
-    select = by_torchvision if config.format == "torch_export" else by_onnx
     vocabulary = None
     if any(config[key] is not None for key in ("text", "names", "prompt")):
         query = predictor.encode(what_to_detect(config))
@@ -75,7 +74,7 @@ def graph_of(predictor: Predictor, config: DictConfig) -> Graph:
         (question,) = query.questions
         classes = tuple(query.classes[position] for position in query.positions.tolist())
         vocabulary = Vocabulary(question.text, question.phrase_masks, classes)
-    return Graph(predictor.model, decoder, select, vocabulary).eval()
+    return Graph(predictor.model, decoder, by_onnx, vocabulary).eval()
 
 
 def description(

@@ -27,7 +27,7 @@ def test_a_deformable_convolution_with_bias_and_mask() -> None:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, size)
         for name, size in shapes.items()
     ]
-    output = helper.make_tensor_value_info("found", kind, (2, 6, 4, 5))
+    output = helper.make_tensor_value_info("found", TensorProto.FLOAT, (2, 6, 4, 5))
     graph = helper.make_graph([node], "one", inputs, [output])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
     content = model.SerializeToString()

@@ -3,7 +3,7 @@
 import torch
 
 from glip_pl.boxes import plain
-from glip_pl.exporting.selection import by_onnx, by_torchvision
+from glip_pl.exporting.selection import by_onnx
 from glip_pl.inference.suppression import kept_boxes
 
 IMAGES, CANDIDATES, PHRASES, IOU = 2, 60, 3, 0.5
@@ -23,6 +23,5 @@ def test_both_keep_the_decoders_boxes_and_none_without_a_score() -> None:
         kept = kept_boxes(boxes[image, found], scores[image, found], phrases[image, found], IOU)
         expected |= {(image, int(row)) for row in rows[kept]}
     assert 0 < len(expected) < int((scores > 0).sum())
-    for select in (by_onnx, by_torchvision):
-        kept = select(plain(boxes), scores, phrases, PHRASES, IOU)
-        assert {(int(image), int(candidate)) for image, candidate in kept} == expected
+    kept = by_onnx(plain(boxes), scores, phrases, PHRASES, IOU)
+    assert {(int(image), int(candidate)) for image, candidate in kept} == expected

@@ -10,7 +10,7 @@ from glip_pl.exporting.checking import cases, pictures
 from glip_pl.exporting.graph import Graph
 from glip_pl.exporting.parity import differences
 from glip_pl.exporting.running import FORMATS, runner
-from glip_pl.exporting.selection import by_onnx, by_torchvision
+from glip_pl.exporting.selection import by_onnx
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.predictor import Predictor
 
@@ -29,8 +29,7 @@ def test_a_file_computes_what_the_model_does(
     tiny_finding: Path, tmp_path: Path, format: str
 ) -> None:
     predictor = Predictor.load(tiny_finding, "cpu")
-    select = by_torchvision if format == "torch_export" else by_onnx
-    graph = Graph(predictor.model, Decoder(), select, None).eval()
+    graph = Graph(predictor.model, Decoder(), by_onnx, None).eval()
     path = tmp_path / f"model{FORMATS[format]}"
     writing.write(graph, path, format, {"glip_pl": "{}"})
     run = runner(path, format)

@@ -13,15 +13,13 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 Runner = Callable[[Arrays], list[np.ndarray[Any, Any]]]
 """Outputs in their order."""
 
-FORMATS = {"onnx": ".onnx", "openvino": ".xml", "torch_export": ".pt2"}
+FORMATS = {"onnx": ".onnx", "openvino": ".xml"}
 """Endings of the files."""
 
 
 def runner(path: Path, format: str, **options: Any) -> Runner:
     """A function that runs a file on the CPU; `options` are those of OpenVINO's compilation."""
-    return {"onnx": _onnx, "openvino": _openvino, "torch_export": _torch_export}[format](
-        path, **options
-    )
+    return {"onnx": _onnx, "openvino": _openvino}[format](path, **options)
 
 
 def _onnx(path: Path) -> Runner:
@@ -48,18 +46,5 @@ def _openvino(path: Path, **options: Any) -> Runner:
     def run(inputs: Arrays) -> list[np.ndarray[Any, Any]]:
         result = compiled(inputs)
         return [np.array(result[output]) for output in compiled.outputs]
-
-    return run
-
-
-def _torch_export(path: Path) -> Runner:
-    import torchvision  # noqa: F401  # defines operations of the graph
-
-    module = torch.export.load(path).module()
-
-    @torch.no_grad()
-    def run(inputs: Arrays) -> list[np.ndarray[Any, Any]]:
-        outputs = module(*(torch.from_numpy(value) for value in inputs.values()))
-        return [output.numpy() for output in outputs]
 
     return run

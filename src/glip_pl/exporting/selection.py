@@ -39,15 +39,3 @@ def by_onnx(boxes: Tensor, scores: Tensor, phrases: Tensor, count: int, iou: flo
     own = phrases[:, None] == torch.arange(count)[:, None]  # (B, P, N)
     selected: Tensor = select_boxes(boxes, torch.where(own, scores[:, None], 0.0), iou)
     return selected[:, [0, 2]]
-
-
-def by_torchvision(
-    boxes: Tensor, scores: Tensor, phrases: Tensor, count: int, iou: float
-) -> Tensor:
-    """The same by torchvision's operation, which knows no phrases: they are moved apart."""
-    images, candidates = boxes.shape[:2]
-    group = phrases + torch.arange(images)[:, None] * count
-    apart = boxes.double() + (group * (boxes.amax() + 1).double())[..., None]
-    kept: Tensor = nms(apart.flatten(0, 1), scores.double().flatten(), iou)
-    kept = kept[scores.flatten()[kept] > 0]
-    return torch.stack([kept // candidates, kept % candidates], dim=1)

@@ -158,7 +158,6 @@ RULES: dict[str, Rule] = {
             "odvg",
             "onnx",
             "openvino",
-            "torch_export",
         ]
     ),
     "thresholds": Rule(dict[str, Any] | str | None),
