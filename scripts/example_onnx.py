@@ -8,6 +8,7 @@ The tokenizer's file is tokenizer.json of the folder that the description names 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -15,19 +16,18 @@ from PIL import Image, ImageOps
 from tokenizers import Tokenizer
 
 
-def pixels(image, about):
+def pixels(image: Image.Image, about: dict[str, Any]) -> tuple[Any, Any]:
     """Images (1, 3, H, W) and sizes (1, 2): the short side as in training, padded with zeros."""
-    scale = about["short_side"] / min(image.size)
-    scale = min(scale, about["max_side"] / max(image.size))
+    scale = min(about["short_side"] / min(image.size), about["max_side"] / max(image.size))
     width, height = (max(1, int(side * scale + 1e-6)) for side in image.size)
-    multiple = about["multiple"]
-    height_in, width_in = (-(-side // multiple) * multiple for side in (height, width))
+    block = about["multiple"]
+    height_in, width_in = (-(-side // block) * block for side in (height, width))
     padded = np.zeros((height_in, width_in, 3), np.uint8)
     padded[:height, :width] = image.resize((width, height), Image.Resampling.BILINEAR)
     return padded.transpose(2, 0, 1)[None], np.array([[height, width]])
 
 
-def words(text, tokenizer):
+def words(text: str, tokenizer: Tokenizer) -> tuple[Any, Any, Any, list[str]]:
     """Token ids (1, T), their mask (1, T), the tokens of each phrase (1, P, T), and the phrases."""
     encoded = tokenizer.encode(text)
     phrases, masks, start = [], [], 0
@@ -41,13 +41,15 @@ def words(text, tokenizer):
     return tokens, np.ones_like(tokens, dtype=bool), np.array([masks]), phrases
 
 
-def main():
+def main() -> None:
     model, tokenizer, file, text = sys.argv[1:]
     about = json.loads(Path(model).with_suffix(".json").read_text())
     image = ImageOps.exif_transpose(Image.open(file)).convert("RGB")
     images, sizes = pixels(image, about)
-    tokens, mask, masks, phrases = words(text, Tokenizer.from_file(tokenizer))
-    values = images, sizes, tokens, mask, masks
+    reader = Tokenizer.from_file(tokenizer)
+    reader.no_padding()  # its file may ask for a fixed length
+    reader.enable_truncation(256)
+    *values, phrases = images, sizes, *words(text, reader)
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     _, boxes, scores, ids = session.run(None, dict(zip(about["inputs"], values, strict=True)))
     boxes *= np.tile(image.size / sizes[0, ::-1], 2)
