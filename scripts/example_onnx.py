@@ -2,7 +2,7 @@
 
     python scripts/example_onnx.py model.onnx tokenizer.json photo.jpg "a cat. two dogs"
 
-The tokenizer's file is tokenizer.json of the folder that the description names (model.json).
+tokenizer.json is in the folder that the description, model.json, names.
 """
 
 import json

@@ -20,7 +20,7 @@ SOURCES = Path(__file__).with_name("fetching") / "sources.yaml"
 
 def read_sources(listing: Path = SOURCES) -> dict[str, Any]:
     """The datasets of a listing, by name."""
-    sources: dict[str, Any] = yaml.safe_load(listing.read_text())
+    sources: dict[str, Any] = yaml.safe_load(listing.read_text(encoding="utf-8"))
     return sources
 
 

@@ -20,7 +20,7 @@ def test_memory_is_that_of_this_process() -> None:
     assert 0.05 < peak_memory_gb() < 100  # gigabytes: torch alone takes more than 50 MB
 
 
-def test_training_starts_where_python_has_no_module_resource(
+def test_commands_are_imported_where_python_has_no_module_resource(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
