@@ -3,7 +3,7 @@
     python -m scripts.bench_busy
 
 A step of glip_nano is timed in processes of their own: with OpenMP's default, in which waiting
-threads spin, and with the policy that this package's commands set, in which they sleep. In each
+threads spin for long, and with what this package's commands set, a short spin. In each
 round the two take turns: alone, two at once, and beside six processes that compute without pause.
 The fair share of a process is the time of a step alone, by default, times the number of busy
 threads for each core. The medians and the shares are printed.
@@ -55,7 +55,7 @@ def read_options() -> argparse.Namespace:
 
 def started(policy: dict[str, str], steps: int) -> "subprocess.Popen[str]":
     """A process that prints the median time of a step."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OMP")}
+    environment = {name: value for name, value in os.environ.items() if "OMP_" not in name}
     words = [sys.executable, "-c", STEP.format(steps=steps)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment | policy)
 

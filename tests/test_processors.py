@@ -10,7 +10,7 @@ import pytest
 from glip_pl import processors
 from glip_pl.processors import quota_of_cores, settle_threads
 
-NAMES = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")
+NAMES = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS", "GOMP_SPINCOUNT")
 
 
 @pytest.fixture
@@ -22,12 +22,12 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("unset")
-def test_waiting_threads_sleep_and_the_number_is_left_to_openmp(
+def test_waiting_threads_spin_shortly_and_the_number_is_left_to_openmp(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(processors, "quota_of_cores", lambda: None)
     settle_threads()
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE" and "OMP_NUM_THREADS" not in os.environ
+    assert os.environ["GOMP_SPINCOUNT"] == "3000" and "OMP_NUM_THREADS" not in os.environ
 
 
 @pytest.mark.usefixtures("unset")
@@ -44,7 +44,14 @@ def test_the_users_environment_is_left_alone(monkeypatch: pytest.MonkeyPatch) ->
     for name in NAMES:
         monkeypatch.setenv(name, "mine")
     settle_threads()
-    assert [os.environ[name] for name in NAMES] == ["mine", "mine"]
+    assert [os.environ[name] for name in NAMES] == ["mine"] * 3
+
+
+@pytest.mark.usefixtures("unset")
+def test_a_policy_of_the_user_is_not_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    settle_threads()
+    assert "GOMP_SPINCOUNT" not in os.environ
 
 
 @pytest.mark.parametrize(
@@ -74,13 +81,13 @@ def test_quotas_of_containers_are_read(
 
 @pytest.mark.usefixtures("unset")
 def test_only_commands_settle_the_threads() -> None:
-    code = "import os, glip_pl; print(os.environ.get('OMP_WAIT_POLICY'))"
+    code = "import os, glip_pl; print(os.environ.get('GOMP_SPINCOUNT'))"
     started = [sys.executable, "-c", code]
     assert subprocess.run(started, capture_output=True, text=True, check=True).stdout == "None\n"
     script = (
         "import runpy, sys; sys.orig_argv = ['python', '-m', 'glip_pl.fetch']; import glip_pl, os; "
-        "print(os.environ.get('OMP_WAIT_POLICY'), 'torch' in sys.modules)"
+        "print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"
     )
     started = [sys.executable, "-c", script]
     done = subprocess.run(started, capture_output=True, text=True, check=True)
-    assert done.stdout == "PASSIVE False\n"
+    assert done.stdout == "3000 False\n"

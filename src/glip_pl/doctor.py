@@ -104,7 +104,9 @@ def processor() -> Finding:
     quota = quota_of_cores()
     limit = "no quota" if quota is None else f"a quota of {quota:g}"
     threads = os.environ.get("OMP_NUM_THREADS") or "one for each core"
-    waiting = os.environ.get("OMP_WAIT_POLICY", "that of OpenMP")
+    waiting = os.environ.get("OMP_WAIT_POLICY") or (
+        f"{os.environ.get('GOMP_SPINCOUNT', 'as many as OpenMP has')} spins"
+    )
     return Finding(
         "processor",
         f"{cores()} of {os.cpu_count()} cores, {limit}, threads: {threads}, waiting: {waiting}",

@@ -13,15 +13,19 @@ CGROUPS = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
 """Where Linux shows the groups of this process."""
 
-DEFAULTS = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Threads that wait sleep instead of spinning: on a busy machine those that spin take the cores
-from the others, which makes all of them many times slower (docs/results.md)."""
+DEFAULTS = {"GOMP_SPINCOUNT": "3000"}
+"""Threads that wait spin for a hundredth of OpenMP's time, and then sleep: those that spin take
+the cores from other processes. Sleeping at once costs a quarter of the speed (docs/results.md)."""
+
+POLICY = "OMP_WAIT_POLICY"
+"""The user's own choice of how threads wait, which a spin count would override."""
 
 
 def settle_threads() -> None:
     """Set thread number and wait policy by variables of the environment that are not set yet."""
-    for name, value in DEFAULTS.items():
-        os.environ.setdefault(name, value)
+    if POLICY not in os.environ:
+        for name, value in DEFAULTS.items():
+            os.environ.setdefault(name, value)
     quota = quota_of_cores()
     if quota is not None and quota < cores():
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, math.ceil(quota))))
