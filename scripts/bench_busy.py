@@ -2,11 +2,11 @@
 
     python -m scripts.bench_busy
 
-A step of glip_nano is timed in processes of their own: with OpenMP's default, in which waiting
-threads spin for long, and with what this package's commands set, a short spin. In each
-round the two take turns: alone, two at once, and beside six processes that compute without pause.
-The fair share of a process is the time of a step alone, by default, times the number of busy
-threads for each core. The medians and the shares are printed.
+A step of glip_nano is timed in processes of their own, whose waiting threads spin for long
+(OpenMP's default), for a short time (what this package's commands set), or not at all
+(OMP_WAIT_POLICY=PASSIVE). In each round these take turns: alone, two at once, and beside six
+processes that compute without pause. The fair share of a process is the time of a step alone, by
+default, times the number of busy threads for each core. The medians and the shares are printed.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
 
-from glip_pl.processors import DEFAULTS, cores
+from glip_pl.processors import DEFAULTS, POLICY, cores
 
 LIMIT = 600
 """Seconds after which a process is given up; it counts as this long for all its steps."""
@@ -91,7 +91,7 @@ def case(policy: dict[str, str], steps: int, together: int, beside: int) -> floa
 
 def main() -> None:
     options = read_options()
-    policies = {"default": {}, "ours": DEFAULTS}
+    policies = {"default": {}, "ours": DEFAULTS, "passive": {POLICY: "PASSIVE"}}
     cases = {"alone": (1, 0), "two at once": (2, 0), f"beside {BUSY} busy": (1, BUSY)}
     times: dict[tuple[str, str], list[float]] = {}
     for _ in range(options.rounds):
@@ -100,12 +100,12 @@ def main() -> None:
                 found = case(variables, options.steps, together, beside)
                 times.setdefault((name, policy), []).append(found)
     alone = median(times["alone", "default"])
-    print(f"{'case':<16} {'default':>9} {'ours':>9}  of the fair share: default, ours")
     for name, (together, beside) in cases.items():
-        both = [median(times[name, policy]) for policy in policies]
-        slower = max(1.0, (together * cores() + beside) / cores())
-        shares = ", ".join(f"{alone * slower / one:.0%}" for one in both)
-        print(f"{name:<16} {both[0]:7.2f} s {both[1]:7.2f} s  {shares}")
+        fair = alone * max(1.0, (together * cores() + beside) / cores())
+        print(f"{name}: fair share {fair:.2f} s")
+        for policy in policies:
+            found = median(times[name, policy])
+            print(f"  {policy:<8} {found:6.2f} s, {fair / found:.0%} of the fair share")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,11 @@ def test_every_finding_is_a_line_and_this_environment_is_well() -> None:
     for what in ("glip_pl", "torch", "device", "processor", "folder index", "extra page"):
         assert sum(f" {what}: " in line for line in lines) == 1, what
     assert all(line.startswith(("ok ", "- ")) for line in lines)
+
+
+def test_every_extra_is_known() -> None:
+    declared = set(metadata("glip_pl").get_all("Provides-Extra") or [])
+    assert set(doctor.EXTRAS) == declared - {"dev"}
 
 
 def test_a_missing_extra_says_what_it_adds(monkeypatch: pytest.MonkeyPatch) -> None:

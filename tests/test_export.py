@@ -1,19 +1,21 @@
 """The command writes a file that computes the same, or none."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
 
 from glip_pl import export
 from glip_pl.exporting import parity
+from glip_pl.inference.predictor import Predictor
 from glip_pl.running.settings import compose_settings
 from tests.conftest import Failing
-from tests.reliability.tiny import WORDS
 
 EXAMPLE = Path(__file__).parents[1] / "scripts" / "example_onnx.py"
 
@@ -48,7 +50,15 @@ def test_photographs_by_the_example_and_a_refused_file(
     files = [EXAMPLE, output, tmp_path / "tokenizer.json", photo]
     command = [sys.executable, *map(str, files)]
     done = subprocess.run([*command, "red. square"], capture_output=True, text=True, check=True)
-    assert "red: " in done.stdout and "red" in WORDS
+    expected = Predictor.load(tiny_finding, "cpu")(photo, "red. square")
+    found = re.findall(r"(\S+) (\w+): (.+), (.+), (.+), (.+)\n", done.stdout)
+    assert [name for _, name, *_ in found] == expected.names != []
+    assert [float(score) for score, *_ in found] == pytest.approx(
+        expected.scores.tolist(), abs=2e-3
+    )
+    boxes = np.array([corners for _, _, *corners in found], dtype=float)
+    pixel = expected.size[0] / 32  # of the model's input, whose height is 32, in the photograph
+    assert np.abs(boxes - expected.boxes.numpy()).max() < pixel
     output.unlink()
     monkeypatch.setattr(parity, "PIXELS", -1.0)
     assert "is not written" in failing(export.main, *words)

@@ -14,7 +14,6 @@ from packaging.requirements import Requirement
 from glip_pl import __version__
 from glip_pl.pretrained.locations import WHEELS
 from glip_pl.processors import cores, quota_of_cores
-from glip_pl.running.home import expanded
 
 EXTRAS = {
     "page": ("gradio", "glip-pl demo, a page to try a model"),
@@ -29,19 +28,15 @@ EXTRAS = {
     "lora": ("peft", "tuning=lora"),
     "ray": ("ray", "engine=ray"),
     "sweep": ("hydra_plugins.hydra_joblib_launcher", "sweeps with hydra/launcher=joblib"),
+    "optuna": ("hydra_plugins.hydra_optuna_sweeper", "searches with hydra/sweeper=optuna"),
     "tensorboard": ("tensorboard", "logger=tensorboard"),
     "mlflow": ("mlflow", "logger=mlflow"),
     "trackio": ("trackio", "logger=trackio"),
 }
 """Optional packages: a module of each extra, and what it adds."""
 
-FOLDERS = {
-    "data": ("GLIP_DATA", "data"),
-    "index": ("GLIP_INDEX", "~/.cache/glip_pl/index"),
-    "shards": ("GLIP_SHARDS", "~/.cache/glip_pl/shards"),
-    "runs": ("GLIP_RUNS", "runs"),
-}
-"""Folders of conf/paths: their variables of the environment and their defaults."""
+FOLDERS = ("data", "index", "shards", "runs")
+"""Folders of conf/paths; GLIP_DATA, GLIP_INDEX, ... in the environment set them too."""
 
 
 @dataclass(frozen=True)
@@ -124,12 +119,17 @@ def weights() -> Iterator[Finding]:
 
 def folders() -> Iterator[Finding]:
     """Whether the folders can be written to, or made."""
-    for name, (variable, default) in FOLDERS.items():
-        path = Path(expanded(os.environ.get(variable) or default)).absolute()
+    try:
+        from glip_pl.running.settings import compose_settings
+    except ImportError:  # of PyTorch, of which `device` tells
+        return
+    paths = compose_settings(["image=none"], "predict").paths
+    for name in FOLDERS:
+        path = Path(paths[name]).absolute()
         existing = next(folder for folder in (path, *path.parents) if folder.exists())
         state = "" if path.exists() else ", made when it is needed"
         writable = existing.is_dir() and os.access(existing, os.W_OK)
-        remedy = "" if writable else f"not writable: set {variable} or paths.{name}"
+        remedy = "" if writable else f"not writable: set GLIP_{name.upper()} or paths.{name}"
         yield Finding(f"folder {name}", f"{path}{state}", remedy, needed=name != "data")
 
 

@@ -12,7 +12,6 @@ from glip_pl.exporting.checking import cases, pictures
 from glip_pl.exporting.graph import Graph, Vocabulary
 from glip_pl.exporting.parity import PIXELS, SCORE, differences
 from glip_pl.exporting.running import FORMATS, runner
-from glip_pl.exporting.selection import by_onnx
 from glip_pl.exporting.writing import MULTIPLE, require, write
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.predictor import Predictor
@@ -74,7 +73,7 @@ def graph_of(predictor: Predictor, config: DictConfig) -> Graph:
         (question,) = query.questions
         classes = tuple(query.classes[position] for position in query.positions.tolist())
         vocabulary = Vocabulary(question.text, question.phrase_masks, classes)
-    return Graph(predictor.model, decoder, by_onnx, vocabulary).eval()
+    return Graph(predictor.model, decoder, vocabulary).eval()
 
 
 def description(

@@ -15,7 +15,7 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 
 DEFAULTS = {"GOMP_SPINCOUNT": "3000"}
 """Threads that wait spin for a hundredth of OpenMP's time, and then sleep: those that spin take
-the cores from other processes. Sleeping at once costs a quarter of the speed (docs/results.md)."""
+the cores from other processes. Sleeping at once costs a third of the speed (docs/results.md)."""
 
 POLICY = "OMP_WAIT_POLICY"
 """The user's own choice of how threads wait, which a spin count would override."""

@@ -8,7 +8,6 @@ from PIL import Image
 from glip_pl.errors import UserError
 from glip_pl.exporting.checking import cases, pictures
 from glip_pl.exporting.graph import Graph
-from glip_pl.exporting.selection import by_onnx
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.predictor import Predictor
 
@@ -21,7 +20,7 @@ def test_the_users_pictures_are_compared_in_several_sizes(
     found = pictures(str(tmp_path), 3)
     assert [image.size for _, image in found] == [(90, 60), (60, 60), (50, 200)]
     predictor = Predictor.load(tiny_finding, "cpu")
-    graph = Graph(predictor.model, Decoder(), by_onnx, None)
+    graph = Graph(predictor.model, Decoder(), None)
     compared = list(cases(predictor, graph, found))
     assert [inputs["images"].shape[0] for _, inputs in compared] == [1, 1, 1, 3]
     assert len({inputs["images"].shape for _, inputs in compared}) >= 3

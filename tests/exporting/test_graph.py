@@ -12,7 +12,6 @@ from glip_pl.exporting.checking import cases, pictures
 from glip_pl.exporting.graph import Graph, Vocabulary
 from glip_pl.exporting.parity import differences
 from glip_pl.exporting.running import Arrays
-from glip_pl.exporting.selection import by_onnx
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.predictor import Predictor
 from glip_pl.models.plain_forms import plain_forms
@@ -34,7 +33,7 @@ def test_it_detects_what_the_decoder_does(
 ) -> None:
     predictor = Predictor.load(tiny_finding, "cpu")
     decoder = Decoder(max_detections=limit, candidates_per_level=limit)
-    graph = Graph(predictor.model, decoder, by_onnx, None)
+    graph = Graph(predictor.model, decoder, None)
     compared = list(cases(predictor, graph, found))
     outputs = run(graph, compared[-1][1])
     assert len(outputs[2]) >= 5
@@ -49,7 +48,7 @@ def test_a_frozen_vocabulary_gives_the_same_without_text(
     predictor = Predictor.load(tiny_finding, "cpu")
     (question,) = predictor.encode(["a red circle", "squares"]).questions
     words = Vocabulary(question.text, question.phrase_masks, ("a red circle", "squares"))
-    frozen = Graph(predictor.model, Decoder(), by_onnx, words)
+    frozen = Graph(predictor.model, Decoder(), words)
     assert frozen.input_names == ("images", "sizes")
     (_, inputs), *_ = cases(predictor, frozen, found)
     outputs = run(frozen, inputs)
@@ -63,7 +62,7 @@ def test_without_a_decoder_all_anchors_are_returned(
     tiny_finding: Path, found: list[tuple[str, Image.Image]]
 ) -> None:
     predictor = Predictor.load(tiny_finding, "cpu")
-    graph = Graph(predictor.model, None, by_onnx, None)
+    graph = Graph(predictor.model, None, None)
     assert graph.input_names == ("images", "sizes", "tokens", "attention_mask")
     assert graph.output_names == ("token_scores", "centerness", "boxes")
     compared = list(cases(predictor, graph, found))

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 from onnxruntime import InferenceSession
 
 from glip_pl.exporting.onnx_operators import OPSET
-from glip_pl.exporting.openvino_operators import extensions
+from glip_pl.exporting.openvino_operators import read_onnx
 
 
 def test_a_deformable_convolution_with_bias_and_mask() -> None:
@@ -32,9 +32,7 @@ def test_a_deformable_convolution_with_bias_and_mask() -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
     content = model.SerializeToString()
     (expected,) = InferenceSession(content, providers=["CPUExecutionProvider"]).run(None, values)
-    core = openvino.Core()
-    for extension in extensions():
-        core.add_extension(extension)
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = core.compile_model(core.read_model(io.BytesIO(content)), "CPU", settings)
+    model = read_onnx(io.BytesIO(content))
+    compiled = openvino.Core().compile_model(model, "CPU", settings)
     assert np.abs(compiled(values)[0] - expected).max() < 1e-4

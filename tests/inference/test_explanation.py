@@ -82,7 +82,9 @@ def test_names_in_several_prompts_are_explained_by_the_prompt_of_each(
         assert [word for word, _ in reason.word_scores] == name.split("_")
         words = slice(3 * labels[row], 3 * labels[row] + 3)
         scores = [score for _, score in reason.word_scores]
-        if reason.anchor == explained.search.found.anchors[row]:  # type: ignore[index]
+        anchors = explained.search.found.anchors
+        assert anchors is not None
+        if reason.anchor == anchors[row]:
             assert scores == pytest.approx(explained.word_scores[row, words].tolist())
 
 

@@ -39,7 +39,7 @@ def post_json(served: Served, picture: bytes = FILE, **fields: Any) -> httpx.Res
     return served.client.post("/predict", json={"image": image, **fields})
 
 
-def refused(answer: httpx.Response, status: int, *words: str) -> None:
+def assert_refused(answer: httpx.Response, status: int, *words: str) -> None:
     """Assert that the answer is JSON with one line that has these words."""
     detail = answer.json()["detail"]
     assert answer.status_code == status, detail
@@ -136,7 +136,7 @@ def test_wrong_fields_are_named(served: Served, case: str) -> None:
     fields, status, *words = WRONG[case]
     image = base64.b64encode(FILE).decode()
     body = {"image": image, "names": NAMES, **fields}
-    refused(served.client.post("/predict", json=body), status, *words)
+    assert_refused(served.client.post("/predict", json=body), status, *words)
 
 
 BODIES: dict[str, tuple[Any, ...]] = {
@@ -157,7 +157,7 @@ BODIES: dict[str, tuple[Any, ...]] = {
 def test_hostile_bodies_are_refused(served: Served, case: str) -> None:
     content, status, *words = BODIES[case]
     headers = {"content-type": "application/json"}
-    refused(served.client.post("/predict", content=content, headers=headers), status, *words)
+    assert_refused(served.client.post("/predict", content=content, headers=headers), status, *words)
 
 
 FORMS: dict[str, tuple[Any, ...]] = {
@@ -178,22 +178,22 @@ FORMS: dict[str, tuple[Any, ...]] = {
 def test_broken_forms_are_refused(served: Served, case: str) -> None:
     content, kind, status, *words = FORMS[case]
     answer = served.client.post("/predict", content=content, headers={"content-type": kind})
-    refused(answer, status, *words)
+    assert_refused(answer, status, *words)
 
 
 def test_wrong_parts_of_forms_are_named(served: Served) -> None:
-    def post(data: Any, files: Any) -> httpx.Response:
-        return served.client.post("/predict", data=data, files=files)
+    def check(data: Any, files: Any, status: int, *words: str) -> None:
+        assert_refused(served.client.post("/predict", data=data, files=files), status, *words)
 
     picture = {"image": FILE}
-    refused(post({"names": NAMES, "image": "x"}, {"other": b""}), 422, "image: must be a file")
-    refused(post({"names": NAMES, "threshold": "nan"}, picture), 422, "threshold", "finite")
-    refused(post({"names": NAMES, "threshold": ["0", "1"]}, picture), 422, "threshold", "2 values")
-    refused(post({}, {"names": b"red", **picture}), 422, "names", "not a file")
-    refused(post({"names": ["a"] * 4}, picture), 413, "names", "at most 3")
-    refused(post({"names": ["a"] * 400}, picture), 400, "Too many fields")
-    refused(post({"text": "x" * 50_000}, picture), 400, "Part exceeded")
-    refused(post({"names": NAMES}, [("image", FILE), ("image", FILE)]), 422, "2 values")
+    check({"names": NAMES, "image": "x"}, {"other": b""}, 422, "image: must be a file")
+    check({"names": NAMES, "threshold": "nan"}, picture, 422, "threshold", "finite")
+    check({"names": NAMES, "threshold": ["0", "1"]}, picture, 422, "threshold", "2 values")
+    check({}, {"names": b"red", **picture}, 422, "names", "not a file")
+    check({"names": ["a"] * 4}, picture, 413, "names", "at most 3")
+    check({"names": ["a"] * 400}, picture, 400, "Too many fields")
+    check({"text": "x" * 50_000}, picture, 400, "Part exceeded")
+    check({"names": NAMES}, [("image", FILE), ("image", FILE)], 422, "2 values")
 
 
 PICTURES: dict[str, tuple[Any, ...]] = {
@@ -210,7 +210,7 @@ PICTURES: dict[str, tuple[Any, ...]] = {
 @pytest.mark.parametrize("case", PICTURES)
 def test_hostile_pictures_are_refused(served: Served, case: str) -> None:
     content, status, *words = PICTURES[case]
-    refused(post_json(served, content, names=NAMES), status, *words)
+    assert_refused(post_json(served, content, names=NAMES), status, *words)
 
 
 def test_pictures_of_extreme_shapes_are_answered(served: Served) -> None:
@@ -230,9 +230,9 @@ def test_pages_describe_the_requests_and_load_nothing_from_elsewhere(served: Ser
     page = served.client.get("/docs").text
     assert "max_boxes" in page and "name_characters" in page
     assert "//" not in page.replace("http://127.0.0.1", "")
-    refused(served.client.get("/predict"), 405)
+    assert_refused(served.client.get("/predict"), 405)
     for gone in ("/redoc", "/info"):
-        refused(served.client.get(gone), 404)
+        assert_refused(served.client.get(gone), 404)
 
 
 def test_a_client_that_leaves_does_no_harm(served: Served) -> None:
@@ -332,7 +332,7 @@ def test_a_slow_body_is_not_waited_for(tiny_finding: Path) -> None:
         started = time.monotonic()
         headers = {"content-type": "application/json"}
         answer = served.client.post("/predict", content=slow(), headers=headers)
-        refused(answer, 408, "2 seconds")
+        assert_refused(answer, 408, "2 seconds")
         assert time.monotonic() - started < 30
 
 

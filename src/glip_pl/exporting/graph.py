@@ -1,18 +1,15 @@
 """The computation that an exported file holds: tensors in, tensors out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from glip_pl.boxes import decode, plain
+from glip_pl.exporting.selection import kept_pairs
 from glip_pl.inference.decoding import Decoder
 from glip_pl.models.glip import GLIP
 from glip_pl.types import Output, TextFeatures
-
-Selection = Callable[[Tensor, Tensor, Tensor, int, float], Tensor]
-"""Non-maximum suppression: boxes, scores, phrases, number of phrases, IoU -> (K, 2)."""
 
 RAW = ("token_scores", "centerness", "boxes")
 DECODED = ("image_ids", "boxes", "scores", "phrase_ids")
@@ -40,13 +37,10 @@ class Graph(nn.Module):
     mask: Tensor
     masks: Tensor
 
-    def __init__(
-        self, model: GLIP, decoder: Decoder | None, select: Selection, vocabulary: Vocabulary | None
-    ) -> None:
+    def __init__(self, model: GLIP, decoder: Decoder | None, vocabulary: Vocabulary | None) -> None:
         super().__init__()
         self.model = model
         self.decoder = decoder
-        self.select = select
         self.frozen = vocabulary is not None
         if vocabulary is not None:
             self.classes = vocabulary.classes
@@ -118,7 +112,7 @@ class Graph(nn.Module):
         boxes, scores, phrases = self._candidates(decoder, output, phrase_masks)
         limit = (sizes.flip(1).repeat(1, 2) - 1).to(boxes.dtype)[:, None]
         boxes = plain(torch.minimum(boxes.clamp(min=0), limit))
-        kept = self.select(boxes, scores, phrases, phrase_masks.shape[1], decoder.nms_iou)
+        kept = kept_pairs(boxes, scores, phrases, phrase_masks.shape[1], decoder.nms_iou)
         image, candidate = kept[:, 0], kept[:, 1]
         score, order = torch.sort(scores[image, candidate], descending=True)
         image, candidate = image[order], candidate[order]

@@ -1,13 +1,17 @@
-"""How operations of ONNX that OpenVINO's reader does not know are read."""
+"""How OpenVINO reads ONNX, with the operations that its own reader does not know."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 
-def extensions() -> list[Any]:
-    """Extensions of OpenVINO's reader: the deformable convolution."""
+def read_onnx(source: Path | BinaryIO) -> Any:
+    """OpenVINO's model of an ONNX file."""
+    import openvino
     from openvino.frontend import ConversionExtension
 
-    return [ConversionExtension("DeformConv", _deformable_convolution)]
+    core = openvino.Core()
+    core.add_extension(ConversionExtension("DeformConv", _deformable_convolution))
+    return core.read_model(source)
 
 
 def _deformable_convolution(node: Any) -> Any:

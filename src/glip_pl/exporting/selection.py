@@ -31,7 +31,7 @@ def _(boxes: Tensor, scores: Tensor, iou: float) -> Tensor:
     return boxes.new_empty(count, 3, dtype=torch.int64)
 
 
-def by_onnx(boxes: Tensor, scores: Tensor, phrases: Tensor, count: int, iou: float) -> Tensor:
+def kept_pairs(boxes: Tensor, scores: Tensor, phrases: Tensor, count: int, iou: float) -> Tensor:
     """(K, 2) image and candidate that stay, of candidates (B, N, 4) with a phrase (B, N) each.
 
     `count` is the number of phrases P.

@@ -15,7 +15,7 @@ from torch.export import Dim, ExportedProgram
 from glip_pl.errors import require_extra
 from glip_pl.exporting.even_convolutions import make_even
 from glip_pl.exporting.graph import Graph
-from glip_pl.exporting.openvino_operators import extensions
+from glip_pl.exporting.openvino_operators import read_onnx
 from glip_pl.models.plain_forms import plain_forms
 from glip_pl.types import MAX_TOKENS
 
@@ -46,10 +46,7 @@ def write(graph: Graph, path: Path, format: str, metadata: dict[str, str]) -> No
         return
     import openvino
 
-    core = openvino.Core()
-    for extension in extensions():
-        core.add_extension(extension)
-    converted = core.read_model(io.BytesIO(model.SerializeToString()))
+    converted = read_onnx(io.BytesIO(model.SerializeToString()))
     openvino.save_model(converted, path, compress_to_fp16=False)
 
 
@@ -67,7 +64,7 @@ def _example(graph: Graph) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
 
     No size is 1 in any level, because a size of 1 would be taken as fixed.
     """
-    tables = [len(table.weight) for table in graph.model.prompts]  # type: ignore[arg-type]
+    tables = [len(table) for table in graph.model.prompts.parameters()]
     most = MOST | {"tokens": min([MAX_TOKENS, *tables])}
     size = {name: Dim(name, min=2 if name == "tokens" else 1, max=most[name]) for name in most}
     height, width, tokens = 10 * MULTIPLE, 12 * MULTIPLE, min(7, most["tokens"])

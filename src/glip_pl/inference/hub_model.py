@@ -1,6 +1,7 @@
 """A model on the Hugging Face hub: `save_pretrained`, `push_to_hub` and `from_pretrained`."""
 
 import json
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any, Self
 
@@ -105,6 +106,6 @@ class HubModel(ModelHubMixin):
         return cls.load(file, **loading)
 
     @classmethod
+    @abstractmethod
     def load(cls, checkpoint: str | Path, **loading: Any) -> Self:
-        """The predictor of a checkpoint; see Predictor.load."""
-        raise NotImplementedError
+        """The predictor of a checkpoint; `Predictor` defines it."""

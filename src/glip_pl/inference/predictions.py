@@ -99,12 +99,6 @@ def entry(result: Result, picture: Path) -> dict[str, Any]:
                 "score": round(score, 4),
                 "box": [round(corner, 2) for corner in box],
             }
-            for name, label, score, box in zip(
-                result.names,
-                result.labels.tolist(),
-                result.scores.tolist(),
-                result.boxes.tolist(),
-                strict=True,
-            )
+            for name, label, score, box in result.rows()
         ],
     }

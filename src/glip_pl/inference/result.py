@@ -1,5 +1,6 @@
 """What was detected in one picture, for people and for other programs."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +71,11 @@ class Result:
         """The name of each box."""
         return [self.classes[label] for label in self.labels.tolist()]
 
+    def rows(self) -> Iterator[tuple[str, int, float, list[float]]]:
+        """Name, label, score and corners of each box, best first."""
+        columns = self.labels.tolist(), self.scores.tolist(), self.boxes.tolist()
+        return zip(self.names, *columns, strict=True)
+
     @cached_property
     def image(self) -> Image.Image:
         """The picture as RGB, turned upright; it is decoded again when it is first asked for."""
@@ -98,13 +104,7 @@ class Result:
             "prompt": self.prompt.caption,
             "boxes": [
                 {"name": name, "label": label, "score": score, "box": box}
-                for name, label, score, box in zip(
-                    self.names,
-                    self.labels.tolist(),
-                    self.scores.tolist(),
-                    self.boxes.tolist(),
-                    strict=True,
-                )
+                for name, label, score, box in self.rows()
             ],
         }
 

@@ -72,8 +72,8 @@ class Finding:
 
 def rows_of(result: Result) -> list[Row]:
     """The boxes as rows of a table, best first."""
-    rows = zip(result.names, result.scores.tolist(), result.boxes.tolist(), strict=True)
-    return [
-        (name, round(score, 3), *(round(corner, SIDE_DECIMALS) for corner in (x1, y1, x2, y2)))
-        for name, score, (x1, y1, x2, y2) in rows
-    ]
+    rows = []
+    for name, _, score, box in result.rows():
+        x1, y1, x2, y2 = (round(corner, SIDE_DECIMALS) for corner in box)
+        rows.append((name, round(score, 3), x1, y1, x2, y2))
+    return rows

@@ -98,8 +98,7 @@ def _shown(video: Video) -> Iterable[Frame]:
 def line_of(frame: Frame, result: Result, numbers: list[int | None] | None) -> dict[str, Any]:
     """What the lines file holds of a frame: boxes in pixels, x2 - x1 is the width."""
     boxes = []
-    columns = (result.names, result.scores.tolist(), result.boxes.tolist())
-    for row, (name, score, box) in enumerate(zip(*columns, strict=True)):
+    for row, (name, _, score, box) in enumerate(result.rows()):
         entry = {"phrase": name, "score": round(score, 4), "box": [round(side, 2) for side in box]}
         boxes.append(entry if numbers is None else {**entry, "track": numbers[row]})
     return {"frame": frame.number, "seconds": round(frame.seconds, 3), "boxes": boxes}

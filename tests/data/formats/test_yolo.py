@@ -9,6 +9,7 @@ from PIL.ExifTags import Base
 
 from glip_pl.data.formats.yolo import YoloFolder
 from glip_pl.data.indexing import open_index, source_name
+from glip_pl.data.picture_size import Exif
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Record
 from glip_pl.data.selection import Selection
@@ -115,13 +116,13 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("exif", "size"), [("upright", (40, 20)), ("stored", (20, 40))])
 def test_boxes_are_parts_of_the_picture_as_it_is_shown(
-    tmp_path: Path, exif: str, size: tuple[int, int]
+    tmp_path: Path, exif: Exif, size: tuple[int, int]
 ) -> None:
     root = folder(tmp_path, {"a": "0 .5 .5 1 1"})
     header = Image.Exif()
     header[Base.Orientation] = 6
     Image.new("RGB", WIDE).save(root / "images/train/a.png", exif=header)
-    source = YoloFolder.from_folder(root, root / "data.yaml", ["train"], exif)  # type: ignore[arg-type]
+    source = YoloFolder.from_folder(root, root / "data.yaml", ["train"], exif)
     (record,) = source.read(Problems()).records
     assert record.size == size
     assert record.boxes.tolist() == [[0, 0, size[1], size[0]]]
