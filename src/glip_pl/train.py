@@ -26,6 +26,7 @@ from glip_pl.running.resuming import (
     resumed_settings,
 )
 from glip_pl.running.runs import find_checkpoint
+from glip_pl.training.callbacks.resumed_epoch import ResumedEpoch
 from glip_pl.training.freezing import train_only
 from glip_pl.training.interruption import stopped_at_batch_end
 from glip_pl.training.loggers import close_loggers
@@ -96,7 +97,8 @@ def prepare(config: DictConfig, weights: Path | None) -> Run:
         raise UserError("tuning.trains names no part of the model, so that nothing would train")
     module = build_module(config, model, data)
     start_tracked_runs(Path(config.paths.output), resumed)
-    trainer = build_trainer(config, train=True, extra_callbacks=[resumed_settings(config, module)])
+    resuming = [resumed_settings(config, module), ResumedEpoch(data)]
+    trainer = build_trainer(config, train=True, extra_callbacks=resuming)
     if trainer.is_global_zero:
         write_settings(config)
     return Run(config, data, module, trainer, resumed)

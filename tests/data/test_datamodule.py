@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from glip_pl.data.datamodule import GroundingDataModule, LateLoader
-from glip_pl.data.sampling import Source
+from glip_pl.data.grouping import Layout
+from glip_pl.data.sampling import Position, Source
 from glip_pl.prompts.tokens import Tokenizer
 from tests.data.conftest import OpenEvaluation, OpenTraining
 from tests.data.formats.writers import coco, scenes
@@ -63,9 +64,9 @@ def test_an_iterator_alone_draws_nothing(module: GroundingDataModule) -> None:
     """Lightning makes iterators before it restores the position of a resumed run."""
     positions: list[str] = []
 
-    def position() -> tuple[int, int]:
+    def position() -> Position:
         positions.append("called")
-        return 0, 0
+        return Position(0, 0, Layout())
 
     loader = module.train_dataloader()
     loader.sampler.position = position  # type: ignore[attr-defined]  # of MixtureSampler

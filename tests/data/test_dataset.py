@@ -8,7 +8,8 @@ import pytest
 from torch.utils.data import DataLoader
 
 from glip_pl.data.collate import Collate
-from glip_pl.data.sampling import Mixture, MixtureSampler, Source
+from glip_pl.data.grouping import Layout
+from glip_pl.data.sampling import Mixture, MixtureSampler, Position, Source
 from glip_pl.errors import UserError
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
@@ -81,7 +82,8 @@ def samples_of_rank(
     mixture: Mixture, tokenizer: Tokenizer, rank: int, workers: int, seen: int = 0
 ) -> Samples:
     """What a rank of two gets in an epoch after `seen` samples."""
-    sampler = MixtureSampler(mixture, 3, rank, 2, lambda: (1, seen))
+    position = Position(1, 2 * seen, Layout(2, 2))
+    sampler = MixtureSampler(mixture, 3, (rank, 2), 2, lambda: position)
     loader = DataLoader(
         mixture, 2, sampler=sampler, collate_fn=Collate(tokenizer, True), num_workers=workers
     )

@@ -1,6 +1,6 @@
 """Lightning's data module: one mixture of training sets, named evaluation sets."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, MutableMapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -9,7 +9,9 @@ from torch.utils.data import DataLoader
 
 from glip_pl.data.collate import Collate
 from glip_pl.data.evaluation_set import EvaluationSet
-from glip_pl.data.sampling import Mixture, MixtureSampler, ShareSampler, Source
+from glip_pl.data.grouping import Grouping, Layout
+from glip_pl.data.progress import Progress
+from glip_pl.data.sampling import Mixture, MixtureSampler, Position, ShareSampler, Source
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import Sample
 
@@ -38,7 +40,9 @@ class GroundingDataModule(pl.LightningDataModule):
         batch_size: int,
         workers: int,
         seed: int,
+        grouping: Grouping = "none",
     ) -> None:
+        """`grouping` says which pictures share a batch in training."""
         super().__init__()
         self.train = train
         self.val = val
@@ -48,6 +52,8 @@ class GroundingDataModule(pl.LightningDataModule):
         self.batch_size = batch_size
         self.workers = workers
         self.seed = seed
+        self.grouping = grouping
+        self.progress: Progress | None = None  # in the epoch that was resumed
         # Ids of the images of each test set that an interrupted evaluation has already evaluated.
         self.done: Mapping[str, Collection[int]] = {}
 
@@ -55,12 +61,46 @@ class GroundingDataModule(pl.LightningDataModule):
         """This process's rank and the number of processes."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
-    def _position(self) -> tuple[int, int]:
-        """The epoch, and how many samples of it this rank has been trained on."""
+    def _layout(self) -> Layout:
+        """How this run lays out the order of an epoch that it begins."""
+        return Layout(self._ranks()[1], self.batch_size, self.grouping)
+
+    def _progress(self, epoch: int) -> Progress:
+        """How the batches of an epoch are counted."""
+        if self.progress is not None and self.progress.epoch == epoch:
+            return self.progress
+        return Progress.from_start(epoch, self._layout())
+
+    def _position(self) -> Position:
+        """The epoch, and how many samples of it all ranks have been trained on."""
         if self.trainer is None:
-            return 0, 0
+            return self._progress(0).at(0)
         batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.completed
-        return self.trainer.current_epoch, batches * self.batch_size
+        return self._progress(self.trainer.current_epoch).at(batches)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How batches are counted, for a run with other processes or another batch size."""
+        return self._progress(self.trainer.current_epoch if self.trainer else 0).state()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over how the batches of a checkpoint's epoch are counted."""
+        self.progress = Progress.of_state(state_dict)
+
+    def resume_epoch(self, epoch: int, counters: MutableMapping[str, Any]) -> None:
+        """Continue an epoch at the same sample, whoever trained its first part.
+
+        `counters` are Lightning's of the batches in the checkpoint, which are translated. Older
+        checkpoints do not say how they count: their processes and batch size must be the present
+        ones.
+        """
+        if self.progress is None:
+            self.progress = Progress.from_start(epoch, self._layout()._replace(grouping="none"))
+        if not counters["current"]["processed"] or self.progress.epoch != epoch:
+            self.progress = None
+            return
+        loader = self.train_dataloader()
+        length = loader.dataset.epoch_length()  # type: ignore[attr-defined]  # of Mixture
+        self.progress = self.progress.continued(counters, self._layout(), length, len(loader))
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of the mixture; an incomplete last batch is left out unless it is the only one.
@@ -68,7 +108,7 @@ class GroundingDataModule(pl.LightningDataModule):
         A run resumed in the middle of an epoch continues with the samples it has not seen.
         """
         mixture = Mixture(list(self.train.values()))
-        sampler = MixtureSampler(mixture, self.seed, *self._ranks(), self._position)
+        sampler = MixtureSampler(mixture, self.seed, self._ranks(), self.batch_size, self._position)
         return LateLoader(
             mixture,
             self.batch_size,

@@ -78,23 +78,30 @@ class GroundedDataset(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         return self.sample(index)
 
-    def sample(self, index: int, random: np.random.Generator | None = None) -> Sample:
+    def sample(
+        self, index: int, random: np.random.Generator | None = None, scale: float | None = None
+    ) -> Sample:
         """One sample; in training all that is random in it comes from `random`.
 
-        Without `random` pictures are as in evaluation, and prompts are always the same. A bad
-        picture is replaced by the next one. Raises UserError if too many pictures are bad.
+        A `scale` of [0, 1) chooses the short side that a whole batch has in common. Without
+        `random` pictures are as in evaluation, and prompts are always the same. A bad picture is
+        replaced by the next one. Raises UserError if too many pictures are bad.
         """
         for position in range(index, index + len(self)):
             self.pictures_read += 1
             row = int(self.rows[position % len(self)])
             try:
-                return self._sample(row, self._picture(row), random)
+                return self._sample(row, self._picture(row), random, scale)
             except UserError as error:
                 self.problems.error("picture left out", str(error), self.pictures_read)
         raise UserError(f"{source_name(self.reader)} has no picture that can be read")
 
     def _sample(
-        self, row: int, picture: FramedPicture, random: np.random.Generator | None = None
+        self,
+        row: int,
+        picture: FramedPicture,
+        random: np.random.Generator | None = None,
+        scale: float | None = None,
     ) -> Sample:
         boxes, targets, scores = self.records.annotations(row)
         prompt, phrase_ids = self.prompts(row, targets, random or np.random.default_rng(row))
@@ -102,9 +109,9 @@ class GroundedDataset(Dataset[Sample]):
         in_prompt = phrase_ids >= 0
         image = picture.image
         height, width = picture.frame
-        scale = torch.tensor([image.width / width, image.height / height] * 2)
+        to_stored = torch.tensor([image.width / width, image.height / height] * 2)
         pixels, moved = self.transform(
-            image, torch.from_numpy(boxes[in_prompt]) * scale, prompt.caption, random
+            image, torch.from_numpy(boxes[in_prompt]) * to_stored, prompt.caption, random, scale
         )
         return Sample(
             image=pixels,

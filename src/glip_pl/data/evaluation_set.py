@@ -49,7 +49,9 @@ class EvaluationSet(GroundedDataset):
         self.all_names = prompts.all_names  # the prompt of all categories, of any length
         self.vocabulary = prompts.vocabulary  # the same in prompts that fit; empty for captions
 
-    def sample(self, index: int, random: np.random.Generator | None = None) -> Sample:
+    def sample(
+        self, index: int, random: np.random.Generator | None = None, scale: float | None = None
+    ) -> Sample:
         """One sample; it is black, and says why, if its picture cannot be read.
 
         Such a picture counts as one in which nothing was detected (`training.evaluation`).

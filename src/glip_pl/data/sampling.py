@@ -1,4 +1,8 @@
-"""Mixes weighted datasets into one, shuffles it anew every epoch and splits it over ranks."""
+"""Mixes weighted datasets into one, shuffles it anew every epoch and splits it over ranks.
+
+An epoch is one sequence, which all ranks work through together: it is continued at any place by any
+number of ranks with any batch size.
+"""
 
 import math
 from bisect import bisect_right
@@ -11,7 +15,12 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.grouping import Grouping, Layout, arrange, groups_of
+from glip_pl.data.shared_order import shared_order
 from glip_pl.types import Sample
+
+ALONE = Layout()
+"""The order of a single process."""
 
 WINDOW = 10_000
 """Number of samples of shards that are shuffled among each other; a shard holds about as many."""
@@ -55,6 +64,15 @@ class Draw(NamedTuple):
 
     sample: int  # index into the mixture
     seed: tuple[int, int, int]  # the run's seed, the epoch, the position in the epoch
+    scale: float | None = None  # of [0, 1): which short side the whole batch has; None: its own
+
+
+class Position(NamedTuple):
+    """Where a training stands."""
+
+    epoch: int
+    seen: int  # samples of the epoch that all ranks together have been trained on
+    layout: Layout  # of the epoch's order
 
 
 class Mixture(Dataset[Sample]):
@@ -73,30 +91,50 @@ class Mixture(Dataset[Sample]):
         # before: a resumed run sees exactly the samples of an uninterrupted run.
         source = bisect_right(self.starts, drawn.sample) - 1
         random = np.random.default_rng(drawn.seed)
-        return self.sources[source].dataset.sample(drawn.sample - self.starts[source], random)
+        dataset = self.sources[source].dataset
+        return dataset.sample(drawn.sample - self.starts[source], random, drawn.scale)
 
     def epoch_length(self) -> int:
         """Samples in one epoch."""
         return sum(source.epoch_length() for source in self.sources)
 
-    def epoch(self, random: np.random.Generator, world_size: int = 1) -> NDArray[np.int64]:
+    def epoch(self, random: np.random.Generator, layout: Layout = ALONE) -> NDArray[np.int32]:
         """Sample indices of one epoch: every source `weight` times, in random order.
 
-        Rank r of `world_size` is meant to take every world_size-th index, starting with the r-th.
-        Of sharded sources each rank then gets consecutive shards of its own, shuffled in windows.
+        The ranks of the `layout` take turns. Of sharded sources each rank then gets consecutive
+        shards of its own, shuffled in windows.
         """
         lengths = [source.epoch_length() for source in self.sources]
         owner = random.permutation(np.repeat(np.arange(len(lengths), dtype=np.int16), lengths))
-        order = np.empty(len(owner), dtype=np.int64)
+        order = np.empty(len(owner), dtype=np.int32)
         for number, source in enumerate(self.sources):
             positions = np.flatnonzero(owner == number)
             indices = source.epoch(random) + self.starts[number]
             if source.sharded:
                 # A stable sort: the positions of one rank after those of another, each in order.
-                positions = positions[np.argsort(positions % world_size, kind="stable")]
-                _shuffle_in_windows(indices, np.bincount(positions % world_size), random)
+                ranks = positions % layout.ranks
+                positions = positions[np.argsort(ranks, kind="stable")]
+                _shuffle_in_windows(indices, np.bincount(ranks), random)
             order[positions] = indices
+        if layout.grouping != "none":
+            order = arrange(order, self.groups(layout.grouping)[order], layout)
         return order
+
+    def groups(self, grouping: Grouping) -> NDArray[np.int8]:
+        """The group (N,) of each sample's picture."""
+        datasets = [source.dataset for source in self.sources]
+        return np.concatenate(
+            [groups_of(dataset.index.sizes[dataset.rows], grouping) for dataset in datasets]
+        )
+
+    def key(self) -> str:
+        """What decides the order of an epoch, beside seed, epoch and layout."""
+        return repr(
+            [
+                (str(source.dataset.index.folder), len(source.dataset), source.weight)
+                for source in self.sources
+            ]
+        )
 
 
 def _shuffle_in_windows(
@@ -119,37 +157,71 @@ class MixtureSampler(Sampler[Draw]):
     """One rank's share of every epoch; the same seed and epoch give the same share.
 
     Ranks take turns, so that the joint batch of R ranks with b samples each equals the batch of one
-    process with R * b samples (except for shards, of which each rank has its own). Samples that
-    remain when the epoch does not divide by R are left out.
+    process with R * b samples (except for shards, of which each rank has its own). What is left
+    where an epoch does not divide by R is left out.
     """
 
     def __init__(
         self,
         mixture: Mixture,
         seed: int,
-        rank: int,
-        world_size: int,
-        position: Callable[[], tuple[int, int]],
+        ranks: tuple[int, int],
+        batch: int,
+        position: Callable[[], Position],
     ) -> None:
-        """`position` returns the epoch, and how many samples of it this rank has already seen.
+        """`ranks` are this process's rank and the number of processes; `batch` is of one process.
 
-        It is called when an iteration begins, because a resumed run knows its position only then.
+        `position` is called when an iteration begins, because a resumed run knows its position
+        only then.
         """
         self.mixture = mixture
         self.seed = seed
-        self.rank = rank
-        self.world_size = world_size
+        self.rank, self.world_size = ranks
+        self.batch = batch
         self.position = position
 
     def __len__(self) -> int:
         return self.mixture.epoch_length() // self.world_size
 
     def __iter__(self) -> Iterator[Draw]:
-        epoch, seen = self.position()
-        order = self.mixture.epoch(np.random.default_rng((self.seed, epoch)), self.world_size)
-        positions = range(self.rank, len(self) * self.world_size, self.world_size)
-        for position in positions[seen:]:
-            yield Draw(int(order[position]), (self.seed, epoch, position))
+        epoch, seen, layout = self.position()
+        order = self._order(epoch, layout)
+        unit = 1 if layout.grouping == "none" else self.batch
+        for position in turns(seen, len(order), self.rank, self.world_size, unit):
+            yield Draw(
+                int(order[position]),
+                (self.seed, epoch, position),
+                self._scale(epoch, position // layout.batch)
+                if layout.grouping == "shape"
+                else None,
+            )
+
+    def _order(self, epoch: int, layout: Layout) -> NDArray[np.int32]:
+        """The order of an epoch, which the processes of a machine share if it is long."""
+        return shared_order(
+            (self.mixture.key(), self.seed, layout),
+            epoch,
+            self.mixture.epoch_length(),
+            lambda: self.mixture.epoch(np.random.default_rng((self.seed, epoch)), layout),
+        )
+
+    def _scale(self, epoch: int, batch: int) -> float:
+        """The random number of a batch, the same for all of its samples."""
+        return float(np.random.default_rng((self.seed, epoch, batch, 1)).random())
+
+
+def turns(start: int, end: int, rank: int, ranks: int, unit: int) -> Iterator[int]:
+    """A rank's positions in [start, end): `unit` neighbouring ones of every ranks * unit.
+
+    Each rank gets the same number; the last turn is shorter than `unit` if this does not divide it.
+    """
+    share = (end - start) // ranks
+    whole = share // unit * unit
+    for first in range(start + rank * unit, start + whole * ranks, unit * ranks):
+        yield from range(first, first + unit)
+    rest = share - whole
+    first = start + whole * ranks + rank * rest
+    yield from range(first, first + rest)
 
 
 class ShareSampler(Sampler[int]):

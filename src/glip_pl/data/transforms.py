@@ -39,15 +39,18 @@ class ResizeFlip:
         boxes: Tensor,
         caption: str,
         random: np.random.Generator | None = None,
+        scale: float | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Pixels (3, H, W) uint8, channels last in memory, and boxes (N, 4) in these pixels.
 
         Without `random` (evaluation) Pillow resizes, which gives exactly the pixels of the released
         models' evaluation. Otherwise PyTorch resizes, which is six times as fast
-        (scripts/bench_data.py) and differs by 1 of 255 in some pixels.
+        (scripts/bench_data.py) and differs by 1 of 255 in some pixels. A `scale` of [0, 1), which
+        all pictures of a batch may share, takes the place of the random choice of the short side.
         """
         sides = self.short_sides
-        short = sides[0 if random is None else int(random.integers(len(sides)))]
+        drawn = 0 if random is None else int(random.integers(len(sides)))
+        short = sides[drawn if scale is None else int(scale * len(sides))]
         height, width = target_size(image.height, image.width, short, self.max_side)
         boxes = boxes * torch.tensor([width / image.width, height / image.height] * 2)
         if random is None:

@@ -49,6 +49,7 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
         batch_size=data.batch_size,
         workers=data.workers,
         seed=config.seed,
+        grouping=data.get("grouping", "none"),
     )
 
 

@@ -61,6 +61,8 @@ RULES: dict[str, Rule] = {
     # Data.
     "data.batch_size|batch_size|label.batch_size": COUNT,
     "data.workers": NATURAL,
+    "data.grouping": Rule(Literal["none", "orientation", "shape"]),
+    "data.total_batch": OPTIONAL_COUNT,
     "data.train|data.val|data.test|data.retention|data.prepare": OPTIONAL_NODE,
     "data.train.*|data.val.*|data.test.*|data.retention.*": OPTIONAL_NODE,
     "data.root|data.captions": FILLED,

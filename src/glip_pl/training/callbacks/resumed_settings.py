@@ -17,7 +17,7 @@ SETTINGS_KEY = "glip_pl_training"
 """Entry of a checkpoint with the settings of its training."""
 
 FIXED = (
-    *("seed", "data.batch_size", "model", "tuning.trains", "tuning.lora"),
+    *("seed", "model", "tuning.trains", "tuning.lora"),
     "schedule._target_",
 )
 """Settings that a resumed run must keep: what its checkpoint holds depends on them."""
@@ -28,7 +28,7 @@ APPLIED = ("optimizer", "schedule")
 COMPARED = (
     *FIXED,
     *APPLIED,
-    "data.train",
+    *("data.train", "data.batch_size", "data.grouping"),
     "shots",
     "shots_seed",
     "loss",
