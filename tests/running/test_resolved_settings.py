@@ -60,6 +60,50 @@ def test_epochs_are_chosen_by_the_steps_of_all_processes(
         assert config.trainer.max_epochs == "auto"
 
 
+def of_a_step(custom: Path, processes: int, *more: str) -> list[str]:
+    """A recipe with 64 pictures a step on some processes."""
+    processors = ["trainer=ddp", "trainer.accelerator=cpu", f"trainer.devices={processes}"]
+    return tuned(custom, "data.total_batch=64", *processors, *more)
+
+
+@pytest.mark.parametrize(
+    ("processes", "nodes", "batch", "accumulated"), [(1, 1, 4, 16), (2, 1, 8, 4), (2, 8, 4, 1)]
+)
+def test_batches_are_accumulated_to_the_pictures_of_a_step(
+    processes: int, nodes: int, batch: int, accumulated: int, custom: Path, settings: Compose
+) -> None:
+    words = of_a_step(custom, processes, f"+trainer.num_nodes={nodes}", f"data.batch_size={batch}")
+    words.append("data.train.custom.weight=10")
+    trainer = resolved(settings(words)).trainer
+    assert trainer.accumulate_grad_batches == accumulated
+    assert trainer.max_epochs == 100  # 160 pictures are two steps an epoch
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["data.batch_size=3"],
+            r"64 is not .*=3 x 2 processes; choose data\.batch_size=1, 2, 4",
+        ),
+        (["data.batch_size=64"], r"64 is not a multiple of data\.batch_size=64 x 2 processes"),
+        (["+trainer.num_nodes=3"], r"train with a number of processes that divides it"),
+        (["+trainer.accumulate_grad_batches=3"], r"accumulate_grad_batches=3: .* asks for 8"),
+    ],
+)
+def test_pictures_of_a_step_that_do_not_divide_are_refused(
+    words: list[str], message: str, custom: Path, settings: Compose
+) -> None:
+    with pytest.raises(UserError, match=message):
+        resolved(settings(of_a_step(custom, 2, "data.batch_size=4", *words)))
+
+
+def test_released_recipes_have_64_pictures_a_step(settings: Compose) -> None:
+    for name in ("_o365_shallow", "_o365", "_o365_goldg", "_o365_goldg_cap4m", "_large"):
+        data = settings([f"experiment=pretrain{name}"]).data
+        assert (data.total_batch, data.grouping) == (64, "orientation")
+
+
 def test_epochs_that_are_given_stay(custom: Path, settings: Compose) -> None:
     trainer = resolved(settings(tuned(custom, "trainer.max_epochs=40"))).trainer
     assert (trainer.max_epochs, trainer.check_val_every_n_epoch) == (40, 2)

@@ -9,11 +9,11 @@ from typing import Any
 import pytorch_lightning as pl
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning.accelerators import CPUAccelerator
 
 from glip_pl.data.datamodule import GroundingDataModule
-from glip_pl.errors import UserError, first_line
+from glip_pl.errors import UserError, first_line, some
 from glip_pl.files.writing import write_whole
 from glip_pl.running.checks import can_tell_best, one_prompt
 
@@ -59,6 +59,7 @@ def resolve_training(config: DictConfig, data: GroundingDataModule) -> DictConfi
     stops_early = config.callbacks.get("stop") is not None
     if not can_tell_best(data.val, instantiate(config.schedule), stops_early):
         config.callbacks.best = None
+    _resolve_accumulation(config)
     _resolve_epochs(config.trainer, data)
     return config
 
@@ -90,6 +91,41 @@ def _resolve_image_size(transform: DictConfig, trained: Mapping[str, Any]) -> No
             log.warning(message, name, transform[name], size)
     short, longest = transform.short_sides[0], transform.max_side
     log.info("images: short side %d, long side %d pixels at most", short, longest)
+
+
+def _resolve_accumulation(config: DictConfig) -> None:
+    """Accumulate the gradients of as many batches as make up `data.total_batch`.
+
+    Raises UserError if no number of them does, or if the trainer's own setting says otherwise.
+    """
+    total, batch = config.data.get("total_batch"), config.data.batch_size
+    if total is None:
+        return
+    processes = process_count(config.trainer)
+    joint = batch * processes
+    if total % joint:
+        fitting = [size for size in range(1, total + 1) if total % (size * processes) == 0]
+        remedy = (
+            f"choose data.batch_size={some([*map(str, fitting)])}"
+            if fitting
+            else "train with a number of processes that divides it"
+        )
+        raise UserError(
+            f"data.total_batch={total} is not a multiple of data.batch_size={batch} x {processes} "
+            f"processes; {remedy}, or data.total_batch=null for a step of {joint} pictures, with a "
+            "learning rate to match"
+        )
+    given = config.trainer.get("accumulate_grad_batches")
+    if given not in (None, 1, total // joint):
+        raise UserError(
+            f"trainer.accumulate_grad_batches={given}: data.total_batch={total} asks for "
+            f"{total // joint} with {processes} processes; leave it out, or set "
+            "data.total_batch=null"
+        )
+    with open_dict(config.trainer):
+        config.trainer.accumulate_grad_batches = total // joint
+    message = "%d pictures a step: %d processes x %d x %d batches (data.total_batch)"
+    log.info(message, total, processes, batch, total // joint)
 
 
 def _resolve_epochs(trainer: DictConfig, data: GroundingDataModule) -> None:
