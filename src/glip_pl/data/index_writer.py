@@ -1,7 +1,7 @@
 """Writes records as the arrays of an index, after checking every box and span."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -51,8 +51,15 @@ class IndexWriter:
 
     def write(self, contents: Contents) -> None:
         """Write all records. Raises UserError if a larger share is bad than is tolerated."""
+        seen = self.write_records(contents.records)
+        note_repeated(contents.names, self.source, self.problems)
+        self.problems.judge(seen)
+        self.finish(contents.names)
+
+    def write_records(self, records: Iterable[Record]) -> int:
+        """Append records; returns their number, usable or not."""
         seen, chunk = 0, []
-        for record in contents.records:
+        for record in records:
             seen += 1
             if self._is_usable(record, seen):
                 chunk.append(record)
@@ -60,11 +67,13 @@ class IndexWriter:
                 self._write_chunk(chunk, seen)
                 chunk = []
         self._write_chunk(chunk, seen)
-        note_repeated(contents.names, self.source, self.problems)
-        self.problems.judge(seen)
+        return seen
+
+    def finish(self, names: Sequence[str]) -> None:
+        """Write the description of an index with these categories, which makes it valid."""
         meta = {
             "rows": self.columns.rows,
-            "names": list(contents.names),
+            "names": list(names),
             "blocks": [*self.blocks, self.columns.rows["image_ids"]],
             "checksums": self.columns.checksums,
         }

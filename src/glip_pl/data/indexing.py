@@ -15,6 +15,7 @@ from glip_pl.data.index import Index
 from glip_pl.data.index_integrity import mark_verified, read_sealed, sealed, verify
 from glip_pl.data.index_writer import IndexWriter, OutOfImage
 from glip_pl.data.problems import Problems
+from glip_pl.data.ranges import RangedReader, is_ranged, write_in_ranges
 from glip_pl.data.records import Reader
 from glip_pl.errors import UserError
 from glip_pl.files.hashing import SHORT, sha256_of
@@ -161,8 +162,7 @@ def _build(folder: Path, reader: Reader, problems: Problems, out_of_image: OutOf
     _log_estimate(reader)
     source = {"stamp": _stamp(reader), "content": _content_hash(reader)}
     with partial_folder(folder) as partial:
-        with IndexWriter(partial, source_name(reader), problems, out_of_image) as writer:
-            writer.write(reader.read(problems))
+        _write(partial, folder, reader, problems, out_of_image)
         (partial / SOURCE).write_text(json.dumps(sealed(source)))
         mark_verified(partial)
         shutil.rmtree(folder, ignore_errors=True)  # a process that has mapped it keeps its files
@@ -172,6 +172,21 @@ def _build(folder: Path, reader: Reader, problems: Problems, out_of_image: OutOf
     seconds = time.monotonic() - started
     if seconds > LONG:
         log.info("indexed %s in %.0f s: %s", source_name(reader), seconds, folder)
+
+
+def _write(
+    partial: Path, folder: Path, reader: Reader, problems: Problems, out_of_image: OutOfImage
+) -> None:
+    """Write the index that will be `folder`, by several processes if there are many files."""
+    name = source_name(reader)
+    if isinstance(reader, RangedReader) and is_ranged(reader):
+        ranges = folder.with_name(f"{folder.name}.ranges")
+        done = write_in_ranges(reader, partial, ranges, name, problems, out_of_image)
+        shutil.rmtree(ranges, ignore_errors=True)
+        if done:
+            return
+    with IndexWriter(partial, name, problems, out_of_image) as writer:
+        writer.write(reader.read(problems))
 
 
 def _log_estimate(reader: Reader) -> None:

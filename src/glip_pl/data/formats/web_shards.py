@@ -1,6 +1,5 @@
 """WebDataset shards, as img2dataset writes them: tar files of picture, text and JSON per key."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,24 +10,17 @@ from typing import Any
 
 from PIL import Image
 
-from glip_pl.data.formats.label_map import (
-    add_names,
-    label_map_beside,
-    names_in_order,
-    read_label_map,
-)
-from glip_pl.data.formats.odvg_lines import records_of
+from glip_pl.data.formats.label_map import label_map_beside, names_in_order, read_label_map
+from glip_pl.data.formats.web_sample import records_of_sample
 from glip_pl.data.formats.webdataset_reader import SampleFile, read_samples
-from glip_pl.data.images import HOW_TO_GET_DATA, MAX_BYTES, SUFFIXES, decode_image, matching
+from glip_pl.data.images import HOW_TO_GET_DATA, decode_image, matching
 from glip_pl.data.problems import Problems
-from glip_pl.data.records import Contents, Record, box_array, captioned
+from glip_pl.data.ranges import Range, RangeContents
+from glip_pl.data.records import Contents, Record
 from glip_pl.data.shard_cache import ShardCache
 from glip_pl.errors import UserError
 
 DEFAULT_CACHE = ShardCache(Path("~/.cache/glip_pl/shards"), gigabytes=100)
-
-MAX_TEXT = 16 << 20
-"""Bytes that the JSON or the text of a sample may have."""
 
 MALFORMED = (
     *(LookupError, TypeError, ValueError, ArithmeticError, AttributeError),
@@ -106,33 +98,78 @@ class WebShards:
 
         Without a label map the names are complete once the records have been read.
         """
+        names = self._mapped_names()
+        collected: dict[int, str] | None = {} if names is None else None
+        names = names or []
+        return Contents(self._all_records(names, collected, problems), names)
+
+    @property
+    def count(self) -> int:
+        """Number of shards."""
+        return len(self.locations)
+
+    def stamp_of(self, files: Range) -> list[Any]:
+        """Names of the shards of a range; of local ones also size and modification time."""
+        local = [Path(name) for name in self.locations[slice(*files)] if "://" not in name]
+        stats = [path.stat() for path in local if path.is_file()]
+        return [*self.locations[slice(*files)], *([s.st_size, s.st_mtime_ns] for s in stats)]
+
+    def read_range(self, files: Range, problems: Problems) -> RangeContents:
+        """The records of some shards."""
+        names = self._mapped_names()
+        collected: dict[int, str] | None = {} if names is None else None
+        ids = count()
+        records = self._records(names or [], collected, problems, ids, range(*files))
+        return RangeContents(records, ids, {} if collected is None else collected)
+
+    def all_names(self, of_ranges: Sequence[Mapping[int, str]]) -> list[str] | None:
+        """The categories; None if ranges give a label different names."""
+        if (names := self._mapped_names()) is not None:
+            return names
+        joined: dict[int, str] = {}
+        for of_range in of_ranges:
+            if any(joined.setdefault(label, name) != name for label, name in of_range.items()):
+                return None
+        return names_in_order(joined, Path(self.locations[0]))
+
+    def _mapped_names(self) -> list[str] | None:
+        """The names of the label maps; None without any. Raises UserError if they differ."""
         maps = {path: read_label_map(path) for path in self._label_maps()}
         if len(set(map(tuple, maps.values()))) > 1:
             raise UserError(
                 f"the label maps {' and '.join(map(str, maps))} differ, so that the shards beside "
                 "them cannot be one source"
             )
-        names = next(iter(maps.values()), [])
-        collected: dict[int, str] | None = None if maps else {}
-        return Contents(self._records(names, collected, problems), names)
+        return next(iter(maps.values()), None)
 
-    def _records(
+    def _all_records(
         self, names: list[str], collected: dict[int, str] | None, problems: Problems
     ) -> Iterator[Record]:
         """The records; with `collected`, names that the boxes give are added to both at the end."""
-        image_ids = count()
-        for shard, location in enumerate(self.locations):
+        yield from self._records(names, collected, problems, count(), range(self.count))
+        if collected:
+            names += names_in_order(collected, Path(self.locations[0]))
+
+    def _records(
+        self,
+        names: Sequence[str],
+        collected: dict[int, str] | None,
+        problems: Problems,
+        image_ids: Iterator[int],
+        shards: range,
+    ) -> Iterator[Record]:
+        """The records of some shards; names that the boxes give are added to `collected`."""
+        for shard in shards:
+            location = self.locations[shard]
             for key, files in self._samples(location, problems):
                 image_id = next(image_ids)
                 try:
-                    records = _records(files, shard, image_id, names, collected)
+                    records = records_of_sample(files, shard, image_id, names, collected)
                 except MALFORMED as error:
                     message = f"{location}: the sample {key!r} is malformed: {error!s:.200}"
                     problems.error("malformed sample", message, image_id + 1)
                 else:
                     yield from records
-        if collected:
-            names += names_in_order(collected, Path(self.locations[0]))
 
     def _samples(
         self, location: str, problems: Problems
@@ -165,47 +202,3 @@ def _expand(pattern: str) -> list[str]:
     if not paths:
         raise UserError(f"no such shard: {pattern}. {HOW_TO_GET_DATA}")
     return [str(path) for path in paths]
-
-
-def _records(
-    files: Mapping[str, SampleFile],
-    shard: int,
-    image_id: int,
-    names: Sequence[str],
-    collected: dict[int, str] | None,
-) -> list[Record]:
-    """The records of a sample. Raises one of MALFORMED if something is missing or damaged."""
-    picture = next((file for suffix, file in files.items() if suffix in SUFFIXES), None)
-    if picture is None:
-        raise ValueError(f"it has no picture, only {', '.join(files)}")
-    if picture.size > MAX_BYTES:
-        raise ValueError(f"its picture has {picture.size} bytes: too large")
-    texts = [files[suffix] for suffix in (".json", ".txt") if suffix in files]
-    if any(text.size > MAX_TEXT for text in texts):
-        raise ValueError("its text is too long")
-    content: Any = json.loads(files[".json"].read()) if ".json" in files else {}
-    if content.get("height") and content.get("width"):
-        size = int(content["height"]), int(content["width"])
-    else:
-        image = decode_image(picture.read(), "picture")
-        size = image.height, image.width
-    name = f"{shard}:{picture.offset}:{picture.size}"
-    if "grounding" in content or "detection" in content:
-        if collected is not None:
-            _collect_names(content, collected)
-        line = {**content, "filename": name, "height": size[0], "width": size[1]}
-        return records_of(line, image_id, None if collected is not None else len(names), shard)
-    text = files[".txt"].read().decode() if ".txt" in files else content["caption"] or ""
-    return [captioned(name, size, image_id, box_array([]), str(text).strip(), [], block=shard)]
-
-
-def _collect_names(content: Mapping[str, Any], collected: dict[int, str]) -> None:
-    """Add the names of a sample's boxes. Raises ValueError if a label has none so far."""
-    instances = (content.get("detection") or {}).get("instances", ())
-    add_names(collected, instances)
-    unnamed = {int(instance["label"]) for instance in instances} - collected.keys()
-    if unnamed:
-        raise ValueError(
-            f"nothing names its labels {sorted(unnamed)}: neither `category` of its boxes nor the "
-            "setting label_map nor a label_map.json beside the shards"
-        )
