@@ -9,7 +9,7 @@ import glip_pl
 
 ROOT = Path(glip_pl.__file__).parent
 
-NOUNS = {"types", "boxes", "devices", "errors"}
+NOUNS = {"types", "boxes", "anchors", "devices", "errors"}
 """Modules at the top that every folder may use."""
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "prompts": {"files", "pretrained"},
     "models": {"pretrained"},
     "losses": set(),
-    "data": {"files", "prompts"},
+    "data": {"files", "prompts", "losses"},
     "metrics": {"files", "data"},
     "checkpoints": {"files", "pretrained", "models"},
     "inference": {

@@ -1,8 +1,8 @@
 import torch
 
+from glip_pl.anchors import STRIDES, pyramid_anchors
 from glip_pl.boxes import encode
 from glip_pl.inference.decoding import Decoder, phrase_scores
-from glip_pl.models.anchors import STRIDES, pyramid_anchors
 from glip_pl.types import Batch, Output, Prompt
 
 SIDE = 64

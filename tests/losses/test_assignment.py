@@ -1,9 +1,9 @@
 import torch
 from torch import Tensor
 
+from glip_pl.anchors import STRIDES, pyramid_anchors
 from glip_pl.boxes import iou_plus_one
 from glip_pl.losses.assignment import atss
-from glip_pl.models.anchors import STRIDES, pyramid_anchors
 
 
 def brute_force(boxes: Tensor, anchors: Tensor, level_sizes: tuple[int, ...]) -> list[int]:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from glip_pl.anchors import STRIDES, pyramid_anchors
 from glip_pl.boxes import encode
 from glip_pl.data.collate import Collate
 from glip_pl.data.dataset_factory import training_set
@@ -11,7 +12,6 @@ from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.losses.assignment import atss
 from glip_pl.losses.grounding import GroundingLoss, centerness_targets
-from glip_pl.models.anchors import STRIDES, pyramid_anchors
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import MAX_TOKENS, Batch, Output, Prompt
 

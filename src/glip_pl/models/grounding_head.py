@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glip_pl.models.anchors import STRIDES, pyramid_anchors
+from glip_pl.anchors import STRIDES, pyramid_anchors
 from glip_pl.types import Output, TextFeatures
 
 PRIOR_PROBABILITY = 0.01

@@ -1,7 +1,7 @@
 import torch
 
+from glip_pl.anchors import level_anchors, level_shapes, pyramid_anchors
 from glip_pl.boxes import centers_and_sizes
-from glip_pl.models.anchors import level_anchors, pyramid_anchors
 
 CPU = torch.device("cpu")
 SHAPES = [(4, 6), (2, 3), (1, 2), (1, 1), (1, 1)]
@@ -29,3 +29,7 @@ def test_a_pyramid_has_an_anchor_for_each_position_from_fine_to_coarse() -> None
     _, sizes = centers_and_sizes(anchors)
     expected = [64] * 24 + [128] * 6 + [256] * 2 + [512] + [1024]
     assert sizes.tolist() == [[side, side] for side in expected]
+
+
+def test_the_last_levels_of_a_pyramid_are_rounded_up() -> None:
+    assert level_shapes(32, 96) == [(4, 12), (2, 6), (1, 3), (1, 2), (1, 1)]

@@ -10,6 +10,11 @@ ANCHOR_SCALE = 8
 """Side of an anchor in strides: 64 pixels on P3, 1024 pixels on P7."""
 
 
+def level_shapes(height: int, width: int) -> list[tuple[int, int]]:
+    """(height, width) of the five levels of a padded image, whose sides are multiples of 32."""
+    return [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
+
+
 def level_anchors(height: int, width: int, stride: int, device: torch.device) -> Tensor:
     """Anchors (height * width, 4) of a level, row by row, in pixels of the input."""
     offset = (stride - 1) / 2
