@@ -4,7 +4,7 @@ Nothing here downloads anything.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
@@ -34,9 +34,11 @@ def random_model(name: str, device: str) -> GLIP:
     return model.to(device)
 
 
-def random_batch(size: int, height: int, width: int, device: str) -> Batch:
-    """Images of noise, each with random boxes of the nine categories in its prompt."""
-    prompt = names_prompt(NAMES)
+def random_batch(
+    size: int, height: int, width: int, device: str, names: Sequence[str] = NAMES
+) -> Batch:
+    """Images of noise, each with random boxes of the categories in its prompt."""
+    prompt = names_prompt(names)
     samples = []
     for index in range(size):
         corner = torch.rand(BOXES_PER_IMAGE, 2) * torch.tensor([width * 0.6, height * 0.6])
@@ -45,7 +47,7 @@ def random_batch(size: int, height: int, width: int, device: str) -> Batch:
             Sample(
                 image=torch.randint(0, 256, (3, height, width), dtype=torch.uint8),
                 boxes=torch.cat([corner, corner + extent], dim=1),
-                phrase_ids=torch.randint(0, len(NAMES), (BOXES_PER_IMAGE,)),
+                phrase_ids=torch.randint(0, len(names), (BOXES_PER_IMAGE,)),
                 prompt=prompt,
                 image_id=index,
                 original_size=(height, width),

@@ -1,15 +1,21 @@
 """Plain forms compute what the fast forms do, and are used only inside their context."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import pytest
 import torch
 
 from glip_pl.models.deform_conv import DeformConv, read_linearly
-from glip_pl.models.plain_forms import plain_forms, wants_plain
+from glip_pl.models.plain_forms import gpu_forms, plain_forms, wants_plain
 from scripts.benchmarking import random_batch, random_model
 
 
 @pytest.mark.parametrize("name", ["glip_nano", pytest.param("glip_t", marks=pytest.mark.slow)])
-def test_a_model_computes_the_same(name: str) -> None:
+@pytest.mark.parametrize("forms", [plain_forms, gpu_forms])
+def test_a_model_computes_the_same(
+    name: str, forms: Callable[[], AbstractContextManager[None]]
+) -> None:
     torch.manual_seed(0)
     model = random_model(name, "cpu").eval()
     for module in model.modules():
@@ -19,10 +25,10 @@ def test_a_model_computes_the_same(name: str) -> None:
     inputs = batch.images, batch.sizes, batch.tokens, batch.attention_mask
     with torch.inference_mode():
         fast = model(*inputs)
-        with plain_forms():
-            plain = model(*inputs)
+        with forms():
+            other = model(*inputs)
     for part in ("alignment", "deltas", "centerness"):
-        expected, actual = getattr(fast, part), getattr(plain, part)
+        expected, actual = getattr(fast, part), getattr(other, part)
         torch.testing.assert_close(actual, expected, atol=2e-4, rtol=1e-4)
         assert not actual.equal(expected)  # else the same operations were compared
 

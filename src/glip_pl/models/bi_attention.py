@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glip_pl.models.plain_forms import wants_plain
+from glip_pl.models.plain_forms import wants_cpu, wants_plain
 from glip_pl.models.pointwise import paired
 from glip_pl.models.recomputing import recomputed
 
@@ -102,8 +102,7 @@ class BiAttention(nn.Module):
         if wants_plain():
             update, _, *sums = self._attend_chunk(pixels, keys, bias, values)
             return update, sums[2] / sums[0][..., None], sums[1] / sums[0]
-        on_cpu = pixels.device.type == "cpu"
-        size = max(1, CHUNK // len(pixels)) if on_cpu else pixels.shape[1]
+        size = max(1, CHUNK // len(pixels)) if wants_cpu(pixels) else pixels.shape[1]
         top = torch.full_like(bias, float("-inf"))
         normaliser, total = torch.zeros_like(bias), torch.zeros_like(bias)
         pooled = torch.zeros_like(keys)

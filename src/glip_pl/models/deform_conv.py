@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import deform_conv2d
 
-from glip_pl.models.plain_forms import wants_plain
+from glip_pl.models.plain_forms import wants_gpu, wants_plain
 from glip_pl.models.pointwise import pointwise
 from glip_pl.models.recomputing import recomputed
 
@@ -41,7 +41,7 @@ class DeformConv(nn.Module):
         # In full precision even under autocast: 8 bits of mantissa are too few for positions.
         with torch.autocast(features.device.type, enabled=False):
             features, offsets, masks = features.float(), offsets.float(), masks.float()
-            if features.is_cuda:
+            if wants_gpu(features):
                 convolved = self._by_kernel(features, offsets, masks)
             else:
                 convolved = gather_convolution(

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glip_pl.models.plain_forms import wants_plain
+from glip_pl.models.plain_forms import wants_cpu
 
 WORTH_A_CALL = 1 << 25
 """Multiplications per item of a batch from which on a call for each item costs no extra time."""
@@ -18,8 +18,7 @@ WORTH_A_CALL = 1 << 25
 
 def pointwise(features: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`F.linear`: (..., N) from (..., C), a weight (N, C) and a bias (N,)."""
-    on_cpu = features.device.type == "cpu" and not wants_plain()
-    if not on_cpu or features.dtype not in (torch.float32, torch.bfloat16):
+    if not wants_cpu(features) or features.dtype not in (torch.float32, torch.bfloat16):
         return F.linear(features, weight, bias)
     rows = features.reshape(1, -1, 1, features.shape[-1])
     # The rows are in channels-last order already, so that nothing is copied.
@@ -29,7 +28,7 @@ def pointwise(features: Tensor, weight: Tensor, bias: Tensor | None = None) -> T
 
 def paired(features: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tensor:
     """A linear layer for each item of a batch: (B, n, N) from (B, n, C), (B, N, C) and (B, N)."""
-    if features.device.type == "cpu" and not wants_plain() and _worth_calls(features, weights):
+    if wants_cpu(features) and _worth_calls(features, weights):
         biases = [None] * len(features) if bias is None else bias
         items = zip(features, weights, biases, strict=True)
         return torch.stack([pointwise(*item) for item in items])

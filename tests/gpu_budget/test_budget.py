@@ -1,0 +1,48 @@
+"""Budgets of a training step of glip_t, counted for a GPU without one (scripts/gpu_budget.py).
+
+A change that costs kernels, memory traffic, waits or full-precision products fails here. A budget
+that is no longer needed in full may be lowered to the new figure.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.benchmarking import random_model
+from scripts.gpu_budget import Budget, Shape, measure, table
+
+KERNELS = 11_000
+GIGABYTES = 505
+WAITS = 24
+
+FLOAT32_PRODUCTS = {"deform_conv2d", "_deform_conv2d_backward"}
+"""Operations with products in float32."""
+
+
+@pytest.fixture(scope="module")
+def step() -> Iterator[Budget]:
+    budget = measure(random_model("glip_t", "cpu"), Shape())
+    print(table(budget))
+    yield budget
+
+
+def test_kernels(step: Budget) -> None:
+    assert sum(step.counts.kernels.values()) <= KERNELS
+
+
+def test_bytes(step: Budget) -> None:
+    assert sum(step.counts.bytes.values()) / 1e9 <= GIGABYTES
+
+
+def test_waits(step: Budget) -> None:
+    assert sum(step.counts.syncs.values()) <= WAITS, step.counts.syncs
+
+
+def test_products_in_float32(step: Budget) -> None:
+    assert {place.split()[1] for place in step.counts.float32_products} <= FLOAT32_PRODUCTS
+
+
+def test_the_table_names_every_phase(step: Budget) -> None:
+    text = table(step)
+    assert "forward | loss | backward | optimizer" in text
+    assert "TFLOP in bfloat16" in text
