@@ -9,6 +9,7 @@ import io
 import json
 import tarfile
 import tempfile
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -68,8 +69,8 @@ def main() -> None:
         reader = WebShards(str(root / "*.tar"))
         made = []
         for count in options.processes:
-            with patch.object(ranges, "processes", lambda count=count: count):
-                seconds, index = timed(lambda count=count: open_index(reader, root / f"of_{count}"))
+            with patch.object(ranges, "processes", return_value=count):
+                seconds, index = timed(partial(open_index, reader, root / f"of_{count}"))
             print(
                 f"{count} processes: {len(index)} samples in {seconds:.1f} s, "
                 f"{len(index) / seconds:.0f} a second"

@@ -33,6 +33,10 @@ class Blank(GroundedDataset):
         return self.length
 
     @property
+    def remote(self) -> bool:
+        return self.length == 500
+
+    @property
     def blocks(self) -> NDArray[np.int64]:
         return np.asarray(self.starts, dtype=np.int64)
 
@@ -188,6 +192,16 @@ def test_a_batch_of_one_shape_has_one_scale() -> None:
     batches = np.asarray(scales).reshape(-1, 5)
     assert (batches == batches[:, :1]).all()
     assert len(np.unique(batches)) == len(batches)
+
+
+def test_shards_that_are_needed_soon_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glip_pl.data.sampling.AHEAD", 20)
+    position = Position(0, 0, Layout(2))
+    mixed = Mixture([Source(Blank(500, 30))])
+    share = list(MixtureSampler(mixed, 0, (1, 2), 1, lambda: position))
+    assert [drawn.ahead for drawn in share[:-20]] == [drawn.sample for drawn in share[20:]]
+    assert {drawn.ahead for drawn in share[-20:]} == {None}
+    assert {drawn.ahead for drawn in sampler()} == {None}  # nothing there is remote
 
 
 def test_turns() -> None:

@@ -1,6 +1,7 @@
 """Shards at an address are copied once; the folder of the copies stays small."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,3 +70,20 @@ def test_what_a_killed_fetch_left_is_removed_by_the_next(
     partial_path(path).write_bytes(bytes(SIZE))
     assert cache.local(addresses[0]) == path
     assert {path.suffix for path in tmp_path.iterdir()} <= {".lock", ".tar"}
+
+
+def test_a_shard_is_fetched_before_it_is_needed(tmp_path: Path, addresses: list[str]) -> None:
+    cache = ShardCache(tmp_path, gigabytes=1)
+    for _ in range(3):
+        cache.prefetch(addresses[0])
+        cache.prefetch("memory://shards/absent.tar")  # an error is left to who needs it
+    deadline = time.monotonic() + 10
+    while not list(tmp_path.glob("*.tar")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    fsspec.filesystem("memory").rm("/shards/0.tar")
+    assert cache.local(addresses[0]).read_bytes() == bytes([0]) * SIZE
+
+
+def test_local_shards_are_not_fetched(tmp_path: Path) -> None:
+    ShardCache(tmp_path / "cache", gigabytes=1).prefetch(str(tmp_path / "0.tar"))
+    assert not (tmp_path / "cache").exists()

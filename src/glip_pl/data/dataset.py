@@ -1,5 +1,7 @@
 """Any source as prompt-box pairs (paper 3.1)."""
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,6 +18,16 @@ from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import Sample
+
+
+@runtime_checkable
+class RemoteImages(Protocol):
+    """Pictures that may have to be fetched."""
+
+    remote: bool
+
+    def prefetch(self, name: str) -> None:
+        """Begin to fetch what holds a picture."""
 
 
 class GroundedDataset(Dataset[Sample]):
@@ -71,6 +83,16 @@ class GroundedDataset(Dataset[Sample]):
     def blocks(self) -> NDArray[np.int64]:
         """Index of the first sample of each shard, and the number of samples as the last entry."""
         return np.searchsorted(self.rows, self.index.blocks)
+
+    @property
+    def remote(self) -> bool:
+        """Whether pictures have to be fetched, so that `prefetch` saves time."""
+        return bool(getattr(self.images, "remote", False))
+
+    def prefetch(self, index: int) -> None:
+        """Begin to fetch the picture of a sample that is needed soon, if it is remote."""
+        if isinstance(self.images, RemoteImages):
+            self.images.prefetch(self.index.images[int(self.rows[index])])
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -8,6 +8,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,9 @@ from glip_pl.types import Sample
 
 ALONE = Layout()
 """The order of a single process."""
+
+AHEAD = 2000
+"""How many samples of a rank before a sample its shard is fetched, if that is remote."""
 
 WINDOW = 10_000
 """Number of samples of shards that are shuffled among each other; a shard holds about as many."""
@@ -65,6 +69,7 @@ class Draw(NamedTuple):
     sample: int  # index into the mixture
     seed: tuple[int, int, int]  # the run's seed, the epoch, the position in the epoch
     scale: float | None = None  # of [0, 1): which short side the whole batch has; None: its own
+    ahead: int | None = None  # a sample of remote data that this rank draws later
 
 
 class Position(NamedTuple):
@@ -89,10 +94,18 @@ class Mixture(Dataset[Sample]):
     def __getitem__(self, drawn: Draw) -> Sample:
         # A sample depends on its draw alone, not on the worker that makes it or on what was drawn
         # before: a resumed run sees exactly the samples of an uninterrupted run.
+        if drawn.ahead is not None:
+            source = bisect_right(self.starts, drawn.ahead) - 1
+            self.sources[source].dataset.prefetch(drawn.ahead - self.starts[source])
         source = bisect_right(self.starts, drawn.sample) - 1
         random = np.random.default_rng(drawn.seed)
         dataset = self.sources[source].dataset
         return dataset.sample(drawn.sample - self.starts[source], random, drawn.scale)
+
+    @property
+    def remote(self) -> bool:
+        """Whether pictures of any source have to be fetched."""
+        return any(source.dataset.remote for source in self.sources)
 
     def epoch_length(self) -> int:
         """Samples in one epoch."""
@@ -187,13 +200,16 @@ class MixtureSampler(Sampler[Draw]):
         epoch, seen, layout = self.position()
         order = self._order(epoch, layout)
         unit = 1 if layout.grouping == "none" else self.batch
-        for position in turns(seen, len(order), self.rank, self.world_size, unit):
+        share = (seen, len(order), self.rank, self.world_size, unit)
+        later = turns(*share) if self.mixture.remote else iter(())
+        for position, ahead in zip_longest(turns(*share), islice(later, AHEAD, None)):
             yield Draw(
                 int(order[position]),
                 (self.seed, epoch, position),
                 self._scale(epoch, position // layout.batch)
                 if layout.grouping == "shape"
                 else None,
+                None if ahead is None else int(order[ahead]),
             )
 
     def _order(self, epoch: int, layout: Layout) -> NDArray[np.int32]:

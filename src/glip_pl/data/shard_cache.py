@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import fsspec
@@ -12,6 +15,23 @@ from glip_pl.errors import UserError
 from glip_pl.files.hashing import SHORT
 from glip_pl.files.leftovers import remove_leftovers
 from glip_pl.files.writing import write_whole
+
+FETCHES = 2
+"""Shards that a process fetches at once before they are needed."""
+
+_asked: set[str] = set()
+"""Shards that this process is fetching before they are needed."""
+
+
+@lru_cache(maxsize=1)
+def _pool(process: int) -> ThreadPoolExecutor:
+    """The threads of a process; a fork has none of its parent's."""
+    _asked.clear()
+    return ThreadPoolExecutor(FETCHES, thread_name_prefix="shards")
+
+
+def _threads() -> ThreadPoolExecutor:
+    return _pool(os.getpid())
 
 
 @dataclass(frozen=True)
@@ -28,14 +48,33 @@ class ShardCache:
         """
         if "://" not in shard:
             return Path(shard)
-        digest = hashlib.sha256(shard.encode()).hexdigest()[:SHORT]
-        path = self.folder.expanduser() / f"{digest}.tar"
+        path = self._place(shard)
         try:
             self._provide(shard, path)
             os.utime(path)
         except (OSError, ValueError, ImportError) as error:
             raise UserError(f"cannot fetch the shard {shard}: {error!r}") from error
         return path
+
+    def prefetch(self, shard: str) -> None:
+        """Begin to fetch a remote shard that is needed soon, in a thread of this process.
+
+        Of the processes that want it, one fetches it. Errors are left to `local`.
+        """
+        if "://" not in shard or shard in _asked or self._place(shard).is_file():
+            return
+        _asked.add(shard)
+        _threads().submit(self._prefetch, shard)
+
+    def _prefetch(self, shard: str) -> None:
+        with suppress(UserError):
+            self.local(shard)
+        _asked.discard(shard)
+
+    def _place(self, shard: str) -> Path:
+        """Where the copy of a remote shard lies."""
+        digest = hashlib.sha256(shard.encode()).hexdigest()[:SHORT]
+        return self.folder.expanduser() / f"{digest}.tar"
 
     def _provide(self, shard: str, path: Path) -> None:
         """Fetch the shard to `path` unless this or another process has done so."""

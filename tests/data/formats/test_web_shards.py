@@ -1,6 +1,8 @@
 import gzip
 import json
+import shutil
 import tarfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -180,6 +182,24 @@ def test_remote_shards_are_fetched_once(tmp_path: Path, indexes: Path) -> None:
         assert sorted(Quiet.requested) == ["/00000.tar", "/00001.tar", "/00002.tar"]
     # The server is gone now; index and pictures lie in local folders.
     assert open_index(reader, indexes).captions[7] == SCENES[7].caption
+    assert images.load(index.images[7]).size == (SCENES[7].width, SCENES[7].height)
+
+
+def test_the_shard_of_a_later_picture_is_fetched(tmp_path: Path, indexes: Path) -> None:
+    (tmp_path / "made").mkdir()
+    web_shards(tmp_path / "made", SCENES)
+    with served(tmp_path / "made") as address:
+        cache = ShardCache(tmp_path / "cache", gigabytes=1)
+        reader = WebShards(f"{address}/{{00000..00002}}.tar", cache=cache)
+        index = open_index(reader, indexes)
+        shutil.rmtree(tmp_path / "cache")
+        images = reader.open_images()
+        assert images.remote
+        images.prefetch(index.images[7])
+        deadline = time.monotonic() + 10
+        while not list((tmp_path / "cache").glob("*.tar")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    # The server is gone now.
     assert images.load(index.images[7]).size == (SCENES[7].width, SCENES[7].height)
 
 

@@ -40,6 +40,15 @@ class WebImages:
         """The picture as RGB. Raises UserError if it is broken or its shard cannot be read."""
         return decode_image(self.read(name), f"{name} of {self.shards[int(name.split(':')[0])]}")
 
+    @property
+    def remote(self) -> bool:
+        """Whether any shard has to be fetched."""
+        return any("://" in shard for shard in self.shards)
+
+    def prefetch(self, name: str) -> None:
+        """Begin to fetch the shard of a picture that is needed soon."""
+        self.cache.prefetch(self.shards[int(name.split(":")[0])])
+
     def read(self, name: str) -> bytes:
         """The encoded picture. Raises UserError if its shard cannot be read."""
         number, offset, size = map(int, name.split(":"))
