@@ -8,7 +8,8 @@ from timm.layers import Mlp
 from timm.models.swin_transformer import SwinTransformerBlock, window_partition
 from torch import Tensor, nn
 
-from glip_pl.models.plain_forms import wants_cpu
+from glip_pl.models import plain_windows
+from glip_pl.models.plain_forms import wants_plain
 from glip_pl.models.pointwise import make_pointwise
 
 CHUNK = 8192
@@ -29,6 +30,8 @@ class PadFirstSwinBlock(SwinTransformerBlock):
 
     def _attn(self, features: Tensor) -> Tensor:
         """Window attention on (B, H, W, C)."""
+        if wants_plain():
+            return plain_windows.attended(self, features)
         if not _whole(features):
             return self._attn_in_chunks(features)
         height, width = features.shape[1:3]
@@ -83,7 +86,7 @@ class MlpInChunks(Mlp):
 
 def _whole(features: Tensor) -> bool:
     """Whether to process a map at once: training stores all results, and GPUs gain nothing."""
-    return torch.is_grad_enabled() or not wants_cpu(features)
+    return features.device.type != "cpu" or torch.is_grad_enabled() or wants_plain()
 
 
 OURS: dict[type, type] = {SwinTransformerBlock: PadFirstSwinBlock, Mlp: MlpInChunks}
