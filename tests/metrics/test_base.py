@@ -101,6 +101,21 @@ def run_rank(rank: int, ranks: int, folder: Path, path: Path, images: Images) ->
     added = [*own, *(images[:1] if rank == 1 else [])]
     figures = [figures_of(path, added, kind) for kind in KINDS]
     (folder / f"{rank}.json").write_text(json.dumps(figures))
+    metric = COCOAveragePrecision(CocoJson(path, path.parent).truth)
+    for image_id, detections in added:
+        metric.update([detections], [image_id])
+    metric.compute()
+    assert metric.image_count == len(images)
+    if rank:
+        assert metric._collected is None
+        with pytest.raises(RuntimeError, match="only the first process"):
+            metric.truth_and_detections()
+    else:
+        truth, _ = metric.truth_and_detections()
+        assert len(truth.image_ids) == len(images)
+    metric.update([images[0][1]], [4711])
+    with pytest.raises(UserError, match="the image 4711, which is not in"):
+        metric.compute()
     dist.destroy_process_group()
 
 

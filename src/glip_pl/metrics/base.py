@@ -6,14 +6,13 @@ from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import Metric
-from torchmetrics.utilities.distributed import gather_all_tensors
 
 from glip_pl.data.truth import PhraseTruth, Truth
 from glip_pl.metrics.detections_table import DetectionsTable, rows_of_ids
+from glip_pl.metrics.gathering import from_first, is_first, to_first
 from glip_pl.metrics.second_count import SecondCount
 from glip_pl.types import Detections
 
@@ -41,6 +40,13 @@ class FlatDetections(NamedTuple):
         counts = torch.bincount(self.image_rows()[mask], minlength=len(self.counts))
         return FlatDetections(
             self.image_ids, counts, self.labels[mask], self.scores[mask], self.boxes[mask]
+        )
+
+    def of_images(self, mask: Tensor) -> "FlatDetections":
+        """The images in a mask (I,) with all of their detections."""
+        rows = mask.repeat_interleave(self.counts)
+        return FlatDetections(
+            self.image_ids[mask], self.counts[mask], *(tensor[rows] for tensor in self[2:])
         )
 
     @classmethod
@@ -103,6 +109,7 @@ class DetectionMetric(Metric, Generic[AnyTruth]):
     def _clear(self) -> None:
         self.batches: list[FlatDetections] = []
         self._collected: tuple[AnyTruth, DetectionsTable] | None = None
+        self._summary: tuple[dict[str, float], int] | None = None
 
     def reset(self) -> None:
         """Forget all detections; the annotations stay."""
@@ -111,7 +118,7 @@ class DetectionMetric(Metric, Generic[AnyTruth]):
 
     def update(self, detections: Sequence[Detections], image_ids: Sequence[int]) -> None:
         """Add images with the detections in each."""
-        self._collected = None
+        self._collected = self._summary = None
         self.batches.append(
             FlatDetections(
                 torch.tensor(image_ids, dtype=torch.int64),
@@ -129,20 +136,62 @@ class DetectionMetric(Metric, Generic[AnyTruth]):
         return self._truth
 
     def compute(self) -> dict[str, float]:
-        """The figures over all processes, the same in each process."""
-        return self.figures(*self.truth_and_detections())
+        """The figures over all processes, the same in each process.
+
+        The first process computes them: only there all detections are in memory. Every process
+        must call this. Raises UserError in all of them if the detections do not fit the truth.
+        """
+        return self._summarised()[0]
+
+    @property
+    def image_count(self) -> int:
+        """The number of images that all processes have added; every process must ask for it."""
+        return self._summarised()[1]
+
+    def _summarised(self) -> tuple[dict[str, float], int]:
+        """The figures and the number of images."""
+        if self._summary is None:
+            flat = self._gathered() if self._collected is None else None
+
+            def summary() -> tuple[dict[str, float], int]:
+                if flat is not None:
+                    self._collected = self._matching_truth(flat)
+                truth, detections = self.truth_and_detections()
+                return self.figures(truth, detections), len(truth.image_ids)
+
+            self._summary = from_first(summary)
+        return self._summary
 
     def truth_and_detections(self) -> tuple[AnyTruth, DetectionsTable]:
-        """Ground truth of all added images, and the detections of all processes.
+        """Ground truth of all added images, and the detections of all processes, by image.
 
-        Detections are sorted by image. Every process must call this, because they exchange data.
+        Of several processes only the first has them, after all have computed the figures.
         """
+        if not is_first():
+            raise RuntimeError("only the first process has the detections of all")
         if self._collected is None:
-            own = FlatDetections.concatenated(self.batches)
-            self.batches = [own]
-            gathered = FlatDetections(*(gather_rows(tensor) for tensor in own))
-            self._collected = self._matching_truth(gathered)
+            self._collected = self._matching_truth(self._gathered())
         return self._collected
+
+    def countable(self, flat: FlatDetections) -> FlatDetections:
+        """The images of `flat` with the detections that can count in any figure, or with more."""
+        return flat
+
+    def _gathered(self) -> FlatDetections:
+        """In the first process the countable detections of all; every process must call this.
+
+        An image that several processes have added is that of the first of these.
+        """
+        own = FlatDetections.concatenated(self.batches)
+        self.batches = [own]
+        gathered = FlatDetections.concatenated([])
+        for tensors in to_first(own):
+            received = FlatDetections(*tensors)
+            is_new = ~torch.isin(received.image_ids, gathered.image_ids)
+            if not is_new.all():
+                received = received.of_images(is_new)
+            gathered = self.countable(FlatDetections.concatenated([gathered, received]))
+        return gathered
 
     def _matching_truth(self, flat: FlatDetections) -> tuple[AnyTruth, DetectionsTable]:
         """The ground truth of the images in `flat`, and its detections by their row in it."""
@@ -163,11 +212,3 @@ class DetectionMetric(Metric, Generic[AnyTruth]):
             flat.scores.numpy()[order].astype(np.float64),
             self.measured_boxes(flat.boxes.numpy()[order].astype(np.float64)),
         )
-
-
-def gather_rows(own: Tensor) -> Tensor:
-    """The rows (N, ...) of all processes, concatenated by rank, on the CPU."""
-    if not (dist.is_available() and dist.is_initialized()):
-        return own
-    device = torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
-    return torch.cat([rows.cpu() for rows in gather_all_tensors(own.to(device))])

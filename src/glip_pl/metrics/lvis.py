@@ -88,9 +88,13 @@ class LVISAveragePrecision(DetectionMetric[Truth]):
         super().update(detections, image_ids)
         self.held += sum(len(of_image) for of_image in detections)
         if self.held > self.limit:
-            self.batches = [_countable(FlatDetections.concatenated(self.batches))]
+            self.batches = [self.countable(FlatDetections.concatenated(self.batches))]
             self.held = len(self.batches[0].scores)
             self.limit = max(TOO_MANY, 2 * self.held)
+
+    def countable(self, flat: FlatDetections) -> FlatDetections:
+        """The detections that count in one of the protocols, if there are many."""
+        return _countable(flat) if len(flat.scores) > TOO_MANY else flat
 
     def figures(self, truth: Truth, detections: DetectionsTable) -> dict[str, float]:
         """The figures of fixed AP, and those of standard AP with the suffix _standard."""

@@ -125,8 +125,7 @@ class Evaluator:
         figures = {}
         for name, evaluation in self.sets.items():
             figures[name] = evaluation.metric.compute()
-            truth, _ = evaluation.metric.truth_and_detections()
-            self.unreadable[name].gather(len(truth.image_ids))
+            self.unreadable[name].gather(evaluation.metric.image_count)
         return figures
 
     def reset(self) -> None:
