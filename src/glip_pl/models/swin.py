@@ -9,7 +9,7 @@ from timm.models.swin_transformer import SwinTransformerBlock, window_partition
 from torch import Tensor, nn
 
 from glip_pl.models import plain_windows
-from glip_pl.models.plain_forms import wants_plain
+from glip_pl.models.plain_forms import wants_cpu, wants_plain
 from glip_pl.models.pointwise import make_pointwise
 
 CHUNK = 8192
@@ -86,7 +86,7 @@ class MlpInChunks(Mlp):
 
 def _whole(features: Tensor) -> bool:
     """Whether to process a map at once: training stores all results, and GPUs gain nothing."""
-    return features.device.type != "cpu" or torch.is_grad_enabled() or wants_plain()
+    return torch.is_grad_enabled() or not wants_cpu(features)
 
 
 OURS: dict[type, type] = {SwinTransformerBlock: PadFirstSwinBlock, Mlp: MlpInChunks}
