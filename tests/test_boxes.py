@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.ops import box_iou, generalized_box_iou
 
-from glip_pl.boxes import clip, decode, encode, giou, iou_plus_one, plain, scale_to
+from glip_pl.boxes import (
+    clip,
+    decode,
+    encode,
+    giou,
+    iou_plus_one,
+    iou_plus_one_of_pairs,
+    plain,
+    scale_to,
+)
 
 coordinate = st.floats(-500, 1500, width=32)
 side = st.floats(1, 800, width=32)
@@ -66,3 +75,11 @@ def test_boxes_scale_with_their_image() -> None:
 
 def test_plain_boxes_end_after_their_last_pixel() -> None:
     assert plain(torch.tensor([[0.0, 0.0, 9.0, 19.0]])).tolist() == [[0.0, 0.0, 10.0, 20.0]]
+
+
+def test_ious_of_pairs_are_the_diagonal_of_those_of_all() -> None:
+    torch.manual_seed(0)
+    low = torch.rand(2, 5, 2) * 20
+    first, second = torch.cat([low, low + 1 + torch.rand(2, 5, 2) * 30], dim=-1)
+    pairs = iou_plus_one_of_pairs(first, second)
+    assert pairs.equal(iou_plus_one(first, second).diagonal()) and pairs.max() > 0

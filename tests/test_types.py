@@ -1,6 +1,9 @@
+from dataclasses import fields, replace
+from typing import Any, ClassVar
+
 import torch
 
-from glip_pl.types import Batch, Detections, LossTerms, Prompt, TextFeatures
+from glip_pl.types import Batch, Detections, LossTerms, Prompt, Targets, TextFeatures
 
 
 def batch() -> Batch:
@@ -34,6 +37,34 @@ def test_moving_a_batch_moves_all_tensors_and_keeps_the_rest() -> None:
     assert moved.weights == []
     assert before.images.device.type == "cpu"
     assert len(moved) == 1
+
+
+class PageLocked(torch.Tensor):
+    """A tensor that says it lies in page-locked memory, and remembers how it was moved."""
+
+    moves: ClassVar[list[bool]] = []
+
+    def is_pinned(self, device: object = None) -> bool:
+        return True
+
+    def to(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        self.moves.append(kwargs["non_blocking"])
+        return super().to(*args, **kwargs)
+
+
+def test_a_gpu_fetches_tensors_in_page_locked_memory_itself() -> None:
+    before = batch()
+    locked = replace(before, images=before.images.as_subclass(PageLocked))
+    assert locked.to("meta").images.is_meta
+    locked.to("meta", non_blocking=False)
+    assert PageLocked.moves == [True, False]
+
+
+def test_moving_a_batch_moves_its_targets() -> None:
+    targets = Targets(*(torch.zeros(3) for _ in fields(Targets)))
+    moved = replace(batch(), targets=targets).to("meta").targets
+    assert moved is not None
+    assert all(getattr(moved, entry.name).is_meta for entry in fields(Targets))
 
 
 def test_the_words_of_the_next_fusion_have_the_next_addition_of_a_learned_prompt() -> None:

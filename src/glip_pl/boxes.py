@@ -45,12 +45,17 @@ def clip(boxes: Tensor, height: float, width: float) -> Tensor:
 
 def iou_plus_one(first: Tensor, second: Tensor) -> Tensor:
     """IoU (N, M) of boxes (N, 4) and (M, 4) with +1 sizes, for assignment and NMS."""
+    return iou_plus_one_of_pairs(first[:, None], second[None])
+
+
+def iou_plus_one_of_pairs(first: Tensor, second: Tensor) -> Tensor:
+    """IoU (...) of pairs of boxes (..., 4), which are broadcast, with +1 sizes."""
     _, size_first = centers_and_sizes(first)
     _, size_second = centers_and_sizes(second)
-    low = torch.maximum(first[:, None, :2], second[None, :, :2])
-    high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
+    low = torch.maximum(first[..., :2], second[..., :2])
+    high = torch.minimum(first[..., 2:], second[..., 2:])
     overlap = (high - low + 1).clamp(min=0).prod(-1)
-    union = size_first.prod(-1)[:, None] + size_second.prod(-1)[None] - overlap
+    union = size_first.prod(-1) + size_second.prod(-1) - overlap
     return overlap / union
 
 

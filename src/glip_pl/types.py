@@ -60,11 +60,18 @@ class _Movable:
                 changes[name] = function(value)
             elif isinstance(value, list) and value and isinstance(value[0], Tensor):
                 changes[name] = [function(tensor) for tensor in value]
+            elif isinstance(value, _Movable):
+                changes[name] = value._map(function)
         return replace(self, **changes)  # type: ignore[type-var]
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """The same object with every tensor moved; arguments as for `Tensor.to`."""
-        return self._map(lambda tensor: tensor.to(*args, **kwargs))
+        """The same object with every tensor moved; arguments as for `Tensor.to`.
+
+        A GPU fetches those in page-locked memory itself, while the CPU goes on.
+        """
+        return self._map(
+            lambda tensor: tensor.to(*args, **{"non_blocking": tensor.is_pinned(), **kwargs})
+        )
 
     def pin_memory(self) -> Self:
         """The same object in page-locked memory, for faster copies to a GPU."""
@@ -72,10 +79,26 @@ class _Movable:
 
 
 @dataclass(frozen=True, eq=False)
+class Targets(_Movable):
+    """What the loss compares predictions with: P anchors of a batch have a box, all others none.
+
+    Index arrays rather than masks, because a GPU can use them without telling their length to the
+    CPU, and because they are small to send from the loader's workers.
+    """
+
+    rows: Tensor  # (P,) int64 ascending: image * A + anchor
+    boxes: Tensor  # (P, 4) the box of each anchor
+    phrases: Tensor  # (P,) int64, the box's phrase: a row of all phrase masks of the batch
+    centerness: Tensor  # (P,) how near the anchor is to its box's centre, in [0, 1]
+    weights: Tensor  # (P,) weight of the box in the loss
+    sums: Tensor  # (2,) P and the sum of centerness, by which the loss is normalised
+
+
+@dataclass(frozen=True, eq=False)
 class Batch(_Movable):
     """Samples, padded and collated.
 
-    It has twelve fields because it carries all that training and evaluation need of the samples:
+    It has thirteen fields because it carries all that training and evaluation need of the samples:
     the model's input, the targets of the loss, and what maps detections back to the image on disk.
     """
 
@@ -91,6 +114,7 @@ class Batch(_Movable):
     image_ids: list[int]
     weights: list[Tensor] = field(default_factory=list)  # B x (N,); empty: all boxes count alike
     unreadable: dict[int, str] = field(default_factory=dict)  # by image id: see Sample
+    targets: Targets | None = None  # in training, what the loss compares predictions with
 
     def __len__(self) -> int:
         return len(self.prompts)

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import torch
 
 from glip_pl.data.collate import Collate
+from glip_pl.losses.targets import targets_of
 from glip_pl.prompts.prompt_from_text import names_prompt
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import Prompt, Sample
@@ -47,3 +50,15 @@ def test_batches_move_with_all_their_tensors(tokenizer: Tokenizer) -> None:
     assert moved.boxes[0].is_meta
     assert moved.phrase_masks[0].is_meta
     assert moved.prompts == batch.prompts
+
+
+def test_only_training_batches_have_targets(tokenizer: Tokenizer) -> None:
+    prompt = names_prompt(["cat", "dog"])
+    samples = [sample(64, 96, prompt, [0]), sample(64, 64, prompt, [1, 1])]
+    samples = [replace(one, boxes=one.boxes * 9) for one in samples]
+    assert Collate(tokenizer)(samples).targets is None
+    batch = Collate(tokenizer, training=True)(samples)
+    assert batch.targets is not None
+    expected = targets_of(batch)
+    assert batch.targets.rows.equal(expected.rows) and len(expected.rows)
+    assert batch.to("meta").targets.sums.is_meta  # type: ignore[union-attr]  # it has targets

@@ -44,3 +44,11 @@ def test_atss_agrees_with_brute_force() -> None:
 def test_no_boxes_means_background_everywhere() -> None:
     anchors = pyramid_anchors([(4, 4), (2, 2), (1, 1), (1, 1), (1, 1)], torch.device("cpu"))
     assert atss(torch.zeros(0, 4), anchors, (16, 4, 1, 1, 1)).eq(-1).all()
+
+
+def test_of_two_equal_boxes_the_first_gets_the_anchors() -> None:
+    anchors = pyramid_anchors([(8, 8), (4, 4), (2, 2), (1, 1), (1, 1)], torch.device("cpu"))
+    box = torch.tensor([[3.0, 5.0, 50.0, 60.0]])
+    alone = atss(box, anchors, (64, 16, 4, 1, 1))
+    assert alone.eq(0).any()
+    assert atss(box.repeat(3, 1), anchors, (64, 16, 4, 1, 1)).equal(alone)

@@ -4,14 +4,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from glip_pl.anchors import STRIDES, pyramid_anchors
+from glip_pl.anchors import level_shapes, pyramid_anchors
 from glip_pl.boxes import encode
 from glip_pl.data.collate import Collate
 from glip_pl.data.dataset_factory import training_set
 from glip_pl.data.formats.mdetr import MdetrJson
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.losses.assignment import atss
-from glip_pl.losses.grounding import GroundingLoss, centerness_targets
+from glip_pl.losses.grounding import GroundingLoss
+from glip_pl.losses.targets import centerness_targets, targets_of
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import MAX_TOKENS, Batch, Output, Prompt
 
@@ -24,8 +25,7 @@ def batch(world: Path, tokenizer: Tokenizer, indexes: Path) -> Batch:
 
 
 def outputs(batch: Batch) -> Output:
-    height, width = batch.images.shape[-2:]
-    shapes = [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
+    shapes = level_shapes(*batch.images.shape[-2:])
     anchors = pyramid_anchors(shapes, torch.device("cpu"))
     size = (len(batch), len(anchors))
     return Output(
@@ -74,25 +74,37 @@ def test_two_halves_average_to_the_joint_loss(batch: Batch) -> None:
         for tensor in (out.alignment, out.deltas, out.centerness):
             tensor.normal_()
     joint = GroundingLoss()(out, batch)
-    sums: list[list[torch.Tensor]] = []
     processes = [select(out, batch, rows) for rows in ([0], [1, 2])]
-    for inputs in processes:
-        seen: list[torch.Tensor] = []
-
-        def record(value: torch.Tensor, seen: list[torch.Tensor] = seen) -> torch.Tensor:
-            seen.append(value)
-            return value
-
-        GroundingLoss()(*inputs, record)
-        sums.append(seen)
-    means = [torch.stack(pair).mean(0) for pair in zip(*sums, strict=True)]
-    halves = []
-    for inputs in processes:
-        queue = list(means)
-        halves.append(GroundingLoss()(*inputs, lambda value, queue=queue: queue.pop(0)))
+    means = torch.stack([targets_of(rows).sums for _, rows in processes]).mean(0)
+    halves = [GroundingLoss()(*inputs, means) for inputs in processes]
     for name in ("alignment", "box", "centerness"):
         average = sum(float(getattr(half, name)) for half in halves) / 2
         assert average == pytest.approx(float(getattr(joint, name)), rel=1e-5)
+
+
+def test_a_gpu_need_not_tell_the_cpu_anything(batch: Batch) -> None:
+    """On the meta device nothing has a value: whatever a CPU has to know would be an error."""
+    batch = replace(batch, targets=targets_of(batch)).to("meta")
+    out = outputs(batch).to("meta")
+    leaves = [out.alignment, out.deltas, out.centerness]
+    terms = GroundingLoss()(out, batch)
+    gradients = torch.autograd.grad(terms.total, leaves)
+    assert [gradient.shape for gradient in gradients] == [leaf.shape for leaf in leaves]
+
+
+def test_bf16_and_float64_predictions_are_computed_in_at_least_float32(batch: Batch) -> None:
+    batch = replace(batch, targets=targets_of(batch))
+    torch.manual_seed(0)
+    logits = torch.randn(outputs(batch).alignment.shape)
+    losses = {}
+    for dtype in (torch.bfloat16, torch.float32, torch.float64):
+        out = outputs(batch)
+        values = (logits.bfloat16().to(dtype), out.deltas.to(dtype), out.centerness.to(dtype))
+        out = replace(out, alignment=values[0], deltas=values[1], centerness=values[2])
+        losses[dtype] = GroundingLoss()(out, batch).total.detach()
+    assert losses[torch.bfloat16] == losses[torch.float32]
+    assert losses[torch.float64].dtype == torch.float64
+    torch.testing.assert_close(losses[torch.float32].double(), losses[torch.float64])
 
 
 def select(out: Output, batch: Batch, rows: list[int]) -> tuple[Output, Batch]:

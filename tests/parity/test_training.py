@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from glip_pl.checkpoints import official
-from glip_pl.losses.assignment import atss
-from glip_pl.losses.grounding import GroundingLoss, centerness_targets
+from glip_pl.losses.grounding import GroundingLoss
+from glip_pl.losses.targets import targets_of
 from glip_pl.training.optimizer import GroupedAdamW
 from glip_pl.training.schedule import WarmUpSteps
 from glip_pl.types import Batch, LossTerms, Output
@@ -99,18 +99,22 @@ def test_losses(one: Step) -> None:
 
 
 def test_positives_and_their_targets(one: Step) -> None:
+    targets = targets_of(one.batch)
+    images, anchors = (
+        targets.rows // len(one.output.anchors),
+        targets.rows % len(one.output.anchors),
+    )
     for image, boxes in enumerate(one.batch.boxes):
-        owners = atss(boxes, one.output.anchors, one.output.level_sizes)
         recorded = {
             part: one.case.tensors[f"pos{image}_{part}"]
             for part in ("anchor", "gt", "centerness_target")
         }
         order = recorded["anchor"].argsort()
-        positive = (owners >= 0).nonzero()[:, 0]
-        assert positive.equal(recorded["anchor"][order])
-        assert owners[positive].equal(recorded["gt"][order])
-        targets = centerness_targets(boxes[owners[positive]], one.output.anchors[positive])
-        torch.testing.assert_close(targets, recorded["centerness_target"][order])
+        own = images == image
+        assert anchors[own].equal(recorded["anchor"][order])
+        assert targets.boxes[own].equal(boxes[recorded["gt"][order]])
+        centerness = recorded["centerness_target"][order]
+        torch.testing.assert_close(targets.centerness[own], centerness)
 
 
 def test_gradient_norms(one: Step) -> None:

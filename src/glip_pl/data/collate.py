@@ -1,10 +1,12 @@
 """Makes a padded batch of samples."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from glip_pl.losses.targets import targets_of
 from glip_pl.prompts.tokens import Tokenizer, tokenize
 from glip_pl.types import Batch, Prompt, Sample
 
@@ -16,7 +18,9 @@ class Collate:
     """Pads images to the right and below, and tokenises prompts to the length of the longest.
 
     In training, boxes are dropped whose phrase the model does not read, because it lies beyond the
-    token limit or has no token at all. In evaluation they stay and count as missed.
+    token limit or has no token at all, and the batch has the loss's targets: the loader's workers
+    make them while the model trains on other batches. In evaluation the boxes stay and count as
+    missed.
     """
 
     def __init__(self, tokenizer: Tokenizer, training: bool = False) -> None:
@@ -48,7 +52,7 @@ class Collate:
                 weights.append(torch.ones(len(boxes[-1])))
             else:
                 weights.append(sample.weights[read])
-        return Batch(
+        batch = Batch(
             images=images,
             sizes=sizes,
             original_sizes=torch.tensor([sample.original_size for sample in samples]),
@@ -66,3 +70,4 @@ class Collate:
                 if sample.unreadable is not None
             },
         )
+        return replace(batch, targets=targets_of(batch)) if self.training else batch

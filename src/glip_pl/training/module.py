@@ -1,6 +1,7 @@
 """GLIP in Lightning: loss, optimizer and evaluation steps; the arithmetic is in other folders."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from glip_pl.checkpoints.reading import CONFIG_KEY
 from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
 from glip_pl.losses.grounding import GroundingLoss
+from glip_pl.losses.targets import targets_of
 from glip_pl.models.glip import GLIP
 from glip_pl.training.evaluation import Evaluation, Evaluator
 from glip_pl.training.freezing import set_frozen_modules_to_eval
+from glip_pl.training.joint_mean import begin_joint_mean
 from glip_pl.training.optimizer import GroupedAdamW
 from glip_pl.training.schedule import Plateau, WarmUpSteps
 from glip_pl.types import Batch, Detections, Output
@@ -83,7 +86,10 @@ class GroundingModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total loss. Raises UserError if it is not finite."""
-        terms = self.loss(self(batch), batch, self._mean_over_ranks)
+        targets = targets_of(batch) if batch.targets is None else batch.targets
+        means = begin_joint_mean(targets.sums)  # exchanged during the forward pass
+        output = self(batch)
+        terms = self.loss(output, replace(batch, targets=targets), means())
         total: Tensor = terms.total
         if not torch.isfinite(total):
             raise NotFiniteError(
@@ -99,10 +105,6 @@ class GroundingModule(pl.LightningModule):
             sync_dist=True,  # the mean over ranks is the loss of the joint batch
         )
         return total
-
-    def _mean_over_ranks(self, value: Tensor) -> Tensor:
-        reduced = self.trainer.strategy.reduce(value.clone(), reduce_op="mean")
-        return reduced if isinstance(reduced, Tensor) else value
 
     def on_validation_epoch_start(self) -> None:
         """Encode the prompts anew: the weights have changed."""
