@@ -23,9 +23,13 @@ from torch.utils.flop_counter import flop_registry
 from scripts.gpu_attention import gpu_attention
 
 NO_KERNEL = frozenset(
-    ["alias", "detach", "device", "empty", "empty_like", "empty_permuted", "empty_strided"]
-    + ["is_same_size", "lift_fresh", "new_empty", "new_empty_strided", "resize_", "set_"]
-    + ["sym_numel", "sym_size", "sym_storage_offset", "sym_stride", "_unsafe_view"]
+    name
+    for names in (
+        "alias detach device is_same_size lift_fresh resize_ set_ _unsafe_view",
+        "empty empty_like empty_permuted empty_strided new_empty new_empty_strided",
+        "sym_numel sym_size sym_storage_offset sym_stride",
+    )
+    for name in names.split()
 )
 """Operations that only describe memory."""
 

@@ -22,10 +22,11 @@ def test_dyrelu_is_the_larger_of_two_linear_functions() -> None:
         layer.excite.weight.zero_()
         layer.excite.bias.zero_()  # all coefficients hard_sigmoid(0) = 1/2: a plain ReLU
     features = torch.linspace(-2, 2, 32).view(1, 4, 2, 4)
-    torch.testing.assert_close(layer(features), features.relu())
+    torch.testing.assert_close(layer([features])[0], features.relu())
     with torch.no_grad():
         layer.excite.bias.copy_(torch.tensor([3.0, 0.0, 0.0, 3.0]).repeat_interleave(4))
-    torch.testing.assert_close(layer(features), torch.maximum(2 * features, features * 0 + 0.5))
+    (activated,) = layer([features])
+    torch.testing.assert_close(activated, torch.maximum(2 * features, features * 0 + 0.5))
 
 
 def test_levels_keep_their_shapes_and_read_their_neighbours_only() -> None:
@@ -39,12 +40,39 @@ def test_levels_keep_their_shapes_and_read_their_neighbours_only() -> None:
     assert same == [True, False, False, False, True]
 
 
+def test_each_level_has_its_own_activation() -> None:
+    torch.manual_seed(1)
+    layer = DyReLU(16)
+    torch.nn.init.normal_(layer.excite.weight)
+    together = layer(levels())
+    for level, activated in zip(levels(), together, strict=True):
+        torch.testing.assert_close(activated, layer([level])[0])
+
+
+def test_offsets_are_in_full_precision_under_autocast() -> None:
+    torch.manual_seed(1)
+    layer = DynamicConv(16)
+    torch.nn.init.normal_(layer.offset.weight, std=0.5)  # offsets of several pixels
+    features = levels()[0]
+    offsets, masks = layer.positions(features)
+    assert offsets.abs().max() > 8
+    with torch.autocast("cpu", torch.bfloat16):
+        same_offsets, same_masks = layer.positions(features)
+        assert all(level.dtype == torch.float32 for level in layer(levels()))
+    torch.testing.assert_close(same_offsets, offsets, atol=1e-5, rtol=1e-6)
+    torch.testing.assert_close(same_masks, masks, atol=1e-6, rtol=1e-6)
+
+
 def test_a_branch_counts_between_half_and_whole() -> None:
     torch.manual_seed(1)
     layer = DynamicConv(16)
     torch.nn.init.normal_(layer.scale_attention.weight, std=3)
-    weights = torch.stack([layer._scale_weight(level) for level in levels()])
-    assert weights.shape == (5, 2, 1, 1, 1)
-    assert weights.min() >= 0.5
-    assert weights.max() <= 1
-    assert weights.unique().numel() > 2
+    branches = [[level] for level in levels()]
+    branches[0].append(levels()[0] + 1)
+    weights = layer._scale_weights(branches)
+    assert [len(level) for level in weights] == [2, 1, 1, 1, 1]
+    whole = torch.stack([*(2 * weight for weight in weights[0]), *(w[0] for w in weights[1:])])
+    assert whole.shape == (6, 2, 1, 1, 1)
+    assert whole.min() >= 0.5
+    assert whole.max() <= 1
+    assert whole.unique().numel() > 2

@@ -62,3 +62,13 @@ def test_an_untrained_head_aligns_with_the_prior_probability(gain: float) -> Non
     assert [float(scale) for scale in head.level_scales] == [gain] * 5
     assert float(head.log_scale.exp()) == pytest.approx(1 / gain)
     assert math.isclose(float(head.prior_bias.sigmoid()), PRIOR_PROBABILITY, rel_tol=1e-5)
+
+
+def test_predictions_are_in_full_precision_under_autocast() -> None:
+    levels, text = inputs()
+    head = randomised()
+    expected = head(levels, text)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = head(levels, text)
+    for part in ("alignment", "deltas", "centerness"):
+        torch.testing.assert_close(getattr(out, part), getattr(expected, part))

@@ -84,3 +84,14 @@ def test_pretrained_weights_that_cannot_be_downloaded_are_named(
 def test_pixels_are_normalised_by_three_numbers(mean: list[float], std: list[float]) -> None:
     with pytest.raises(UserError, match="must have three numbers each"):
         ImageEncoder("resnet10t", [2, 3, 4], mean, std, pretrained=False)
+
+
+def test_mean_and_deviation_stay_in_full_precision() -> None:
+    images = torch.randint(0, 255, (1, 3, 4, 4), dtype=torch.uint8)
+    sizes = torch.tensor([[4, 4]])
+    encoder = ImageEncoder("resnet10t", [2, 3, 4], [103.53, 116.28, 123.675], [57.375] * 3)
+    expected = encoder.normalise(images, sizes)
+    half = encoder.to(torch.bfloat16)
+    assert half.mean.dtype == half.std.dtype == torch.float32
+    assert half.normalise(images, sizes).equal(expected.bfloat16())
+    assert encoder.double().mean.dtype == torch.float64

@@ -7,6 +7,7 @@ from torchvision.ops import deform_conv2d
 
 from glip_pl.models.plain_forms import wants_gpu, wants_plain
 from glip_pl.models.pointwise import pointwise
+from glip_pl.models.precision import at_least_float32, without_autocast
 from glip_pl.models.recomputing import recomputed
 
 CHUNK = 2048
@@ -38,9 +39,8 @@ class DeformConv(nn.Module):
         masks = read_linearly(masks, (height, width))
         if wants_plain():
             return self._normed(self._by_kernel(features, offsets, masks))
-        # In full precision even under autocast: 8 bits of mantissa are too few for positions.
-        with torch.autocast(features.device.type, enabled=False):
-            features, offsets, masks = features.float(), offsets.float(), masks.float()
+        with without_autocast(features):
+            features, offsets, masks = map(at_least_float32, (features, offsets, masks))
             if wants_gpu(features):
                 convolved = self._by_kernel(features, offsets, masks)
             else:

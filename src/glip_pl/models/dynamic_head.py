@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glip_pl.models.deform_conv import TAPS, DeformConv
+from glip_pl.models.precision import at_least_float32, without_autocast
 
 REDUCTION = 4
 """Ratio of the channels of DyReLU's input to those of its hidden layer."""
@@ -26,14 +27,19 @@ class DyReLU(nn.Module):
         self.squeeze = nn.Linear(channels, channels // REDUCTION)
         self.excite = nn.Linear(channels // REDUCTION, 4 * channels)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Activations (B, C, h, w) of features of the same shape."""
-        pooled = features.mean((2, 3))
-        lines = hard_sigmoid(self.excite(F.relu(self.squeeze(pooled))))[..., None, None]
-        slope1, offset1, slope2, offset2 = lines.chunk(4, dim=1)
-        first = torch.addcmul(offset1 - 0.5, features, 2 * (slope1 - 0.5) + 1)
-        second = torch.addcmul(offset2 - 0.5, features, 2 * (slope2 - 0.5))
-        return torch.maximum(first, second)
+    def forward(self, levels: list[Tensor]) -> list[Tensor]:
+        """Activations of levels (B, C, h, w), each of the same shape."""
+        pooled = torch.stack([level.mean((2, 3)) for level in levels], dim=1)  # (B, levels, C)
+        lines = hard_sigmoid(self.excite(F.relu(self.squeeze(pooled)))) - 0.5
+        slopes1, offsets1, slopes2, offsets2 = lines[..., None, None].chunk(4, dim=2)
+        slopes1, slopes2 = 2 * slopes1 + 1, 2 * slopes2
+        return [
+            torch.maximum(
+                torch.addcmul(offsets1[:, index], level, slopes1[:, index]),
+                torch.addcmul(offsets2[:, index], level, slopes2[:, index]),
+            )
+            for index, level in enumerate(levels)
+        ]
 
 
 class DynamicConv(nn.Module):
@@ -53,13 +59,34 @@ class DynamicConv(nn.Module):
         nn.init.zeros_(self.scale_attention.bias)  # type: ignore[arg-type]
 
     def forward(self, levels: list[Tensor]) -> list[Tensor]:
-        """Five levels (B, C, h, w), in the shapes of the input."""
-        return [self._level(levels, index) for index in range(len(levels))]
+        """Five levels (B, C, h, w), in the shapes of the input.
 
-    def _level(self, levels: list[Tensor], index: int) -> Tensor:
+        Offsets and the small layers on pooled maps are computed in full precision.
+        """
+        with without_autocast(levels[0]):
+            branches = [self._branches(levels, index) for index in range(len(levels))]
+            weights = self._scale_weights(branches)
+            means = []
+            for level, level_weights in zip(branches, weights, strict=True):
+                # A running sum: a stack of all branches would allocate memory for three maps.
+                mean = level[0] * level_weights[0]
+                for branch, weight in zip(level[1:], level_weights[1:], strict=True):
+                    mean = torch.addcmul(mean, branch, weight)
+                means.append(mean)
+            activated: list[Tensor] = self.activation(means)
+            return activated
+
+    def positions(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Offsets (B, 18, h, w) in pixels and weights (B, 9, h, w) of the taps at a level."""
+        with without_autocast(features):
+            positions = self.offset(at_least_float32(features))
+        offsets, masks = positions.split([2 * TAPS, TAPS], dim=1)
+        return offsets, masks.sigmoid()
+
+    def _branches(self, levels: list[Tensor], index: int) -> list[Tensor]:
+        """The convolutions of a level and of its neighbours, in the shape of the level."""
         here = levels[index]
-        offsets, masks = self.offset(here).split([2 * TAPS, TAPS], dim=1)
-        masks = masks.sigmoid()
+        offsets, masks = self.positions(here)
         branches = [self.from_same(here, offsets, masks)]
         if index > 0:
             branches.append(self.from_finer(levels[index - 1], offsets, masks))
@@ -67,15 +94,15 @@ class DynamicConv(nn.Module):
             coarse = self.from_coarser(levels[index + 1], offsets, masks)
             size = here.shape[-2:]
             branches.append(F.interpolate(coarse, size=size, mode="bilinear", align_corners=True))
-        # A running sum: a stack of all branches would allocate memory for three maps.
-        first, *others = branches
-        mean = first * (self._scale_weight(first) / len(branches))
-        for branch in others:
-            mean = torch.addcmul(mean, branch, self._scale_weight(branch) / len(branches))
-        output: Tensor = self.activation(mean)
-        return output
+        return branches
 
-    def _scale_weight(self, branch: Tensor) -> Tensor:
-        """Weight (B, 1, 1, 1) of a branch, in [0.5, 1]."""
-        pooled = branch.mean((2, 3), keepdim=True)
-        return hard_sigmoid(F.relu(self.scale_attention(pooled)))
+    def _scale_weights(self, branches: list[list[Tensor]]) -> list[list[Tensor]]:
+        """Weight (B, 1, 1, 1) of every branch, in [0.5, 1], divided by the branches of its level.
+
+        Computed for all branches at once: each step is a kernel on a GPU.
+        """
+        pooled = torch.stack([branch.mean((2, 3)) for level in branches for branch in level])
+        attention = self.scale_attention
+        scores = F.linear(pooled, attention.weight[:, :, 0, 0], attention.bias)  # (branches, B, 1)
+        weights = iter(hard_sigmoid(F.relu(scores))[..., None, None])
+        return [[next(weights) / len(level) for _ in level] for level in branches]

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glip_pl.anchors import STRIDES, pyramid_anchors
+from glip_pl.models.precision import at_least_float32, without_autocast
 from glip_pl.types import Output, TextFeatures
 
 PRIOR_PROBABILITY = 0.01
@@ -33,8 +34,15 @@ class GroundingHead(nn.Module):
             nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # both have a bias
 
     def forward(self, levels: list[Tensor], text: TextFeatures) -> Output:
-        """Predictions for all positions of the levels (B, C, h, w) and all tokens (B, T, C)."""
-        words = F.normalize(text.hidden, dim=-1)
+        """Predictions for all positions of the levels (B, C, h, w) and all tokens (B, T, C).
+
+        They are in full precision, whatever the rest of the model is computed in.
+        """
+        with without_autocast(text.hidden):
+            return self._predict([at_least_float32(level) for level in levels], text.hidden)
+
+    def _predict(self, levels: list[Tensor], hidden: Tensor) -> Output:
+        words = F.normalize(at_least_float32(hidden), dim=-1)
         # Halved before the projection but not before the bias, as in the released models.
         projected = self.text_projection(words / 2) / self.log_scale.exp()
         bias = words @ self.token_bias + self.prior_bias

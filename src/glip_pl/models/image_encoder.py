@@ -1,7 +1,7 @@
 """Image encoder: any network of timm that supports `features_only`."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import timm
 import torch
@@ -55,10 +55,19 @@ class ImageEncoder(nn.Module):
         )
         swin.adapt(self.body)
         self.bgr = bgr
+        self.numbers = [float(number) for number in (*mean, *std)]
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         if weights is not None:
             self.body.load_state_dict({key: weights[key] for key in self.body.state_dict()})
+
+    def _apply(self, function: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move or convert the weights; mean and deviation stay in full precision."""
+        super()._apply(function, recurse)  # type: ignore[no-untyped-call]  # PyTorch has no types
+        if self.mean.dtype in (torch.float16, torch.bfloat16):
+            numbers = torch.tensor(self.numbers, device=self.mean.device).view(2, 1, 3, 1, 1)
+            self.mean, self.std = numbers.unbind()
+        return self
 
     def normalise(self, images: Tensor, sizes: Tensor) -> Tensor:
         """Network input (B, 3, H, W) of uint8 RGB images; zero beyond each true (height, width)."""
@@ -69,7 +78,8 @@ class ImageEncoder(nn.Module):
         inside_y = torch.arange(height, device=images.device) < sizes[:, :1]
         inside_x = torch.arange(width, device=images.device) < sizes[:, 1:]
         inside = inside_y[:, None, :, None] & inside_x[:, None, None, :]
-        return torch.where(inside, pixels, pixels.new_zeros(()))
+        weights: Tensor = next(self.body.parameters())
+        return torch.where(inside, pixels, pixels.new_zeros(())).to(weights.dtype)
 
     def forward(self, images: Tensor, sizes: Tensor) -> list[Tensor]:
         """Stages (B, C, h, w) at strides 8, 16, 32 from padded uint8 images and true sizes."""
