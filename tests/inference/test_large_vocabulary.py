@@ -6,7 +6,7 @@ from hydra.utils import instantiate
 
 from glip_pl.data.collate import Collate
 from glip_pl.inference.decoding import Decoder
-from glip_pl.inference.large_vocabulary import detect_categories, read_questions
+from glip_pl.inference.large_vocabulary import detect_categories, free_bytes, read_questions
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.chunking import Chunk, chunks
 from glip_pl.prompts.prompt_from_text import Wording
@@ -83,3 +83,36 @@ def test_several_prompts_are_detected_as_by_the_whole_model(
         assert len(whole) >= 50
         assert detections[row].scores.diff().max() <= 0
         assert_same(detections[row], whole)
+
+
+def test_free_memory_includes_what_pytorch_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for a GPU: of 80 bytes 10 are free, and 60 are reserved for 25 that are in use."""
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (10, 80))
+    monkeypatch.setattr("torch.cuda.memory_reserved", lambda device: 60)
+    monkeypatch.setattr("torch.cuda.memory_allocated", lambda device: 25)
+    assert free_bytes(torch.device("cuda")) == 45
+
+
+@pytest.mark.parametrize("fusion", ["narrow", "none"])
+@torch.inference_mode()
+def test_an_image_is_not_copied_for_each_prompt(
+    fusion: str, settings: Compose, tokenizer: Tokenizer
+) -> None:
+    model = model_of(settings, f"model/fusion={fusion}")
+    wordings = [Wording(name) for name in NAMES]
+    vocabulary = list(chunks(wordings, name_lengths(tokenizer, NAMES), 5))
+    questions = read_questions(model, tokenizer, vocabulary, torch.device("cpu"))
+    no_boxes, no_ids = torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)
+    image = torch.randint(0, 255, (3, 64, 96), dtype=torch.uint8)
+    sample = Sample(image, no_boxes, no_ids, vocabulary[0].prompt, 0, (64, 96))
+    batch = Collate(tokenizer)([sample])
+    given: list[list[torch.Tensor]] = []
+    reader = model.head if fusion == "none" else model.fusions[0]
+    reader.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
+    (together,) = detect_categories(model, Decoder(), questions, batch, memory_gb=1)
+    (levels,) = given
+    for level in levels:
+        assert len(level) == len(vocabulary)
+        assert level.untyped_storage().nbytes() == 4 * level[0].numel()
+    (alone,) = detect_categories(model, Decoder(), questions, batch)
+    assert_same(together, alone)

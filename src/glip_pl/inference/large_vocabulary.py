@@ -102,9 +102,19 @@ def _grounded(model: GLIP, levels: list[Tensor], group: Sequence[Question]) -> O
     by_layer = zip(*(question.text.deeper for question in group), strict=True)
     hidden = rows([question.text.hidden for question in group])
     text = TextFeatures(hidden, masks, [rows(features) for features in by_layer])
-    repeated = [level.repeat(len(group), 1, 1, 1) for level in levels]
+    repeated = [_for_prompts(level, len(group)) for level in levels]
     output: Output = model.head(repeated, text) if model.shallow else model.ground(repeated, text)
     return output
+
+
+def _for_prompts(level: Tensor, prompts: int) -> Tensor:
+    """A level (B, C, h, w) for every prompt, (prompts * B, C, h, w).
+
+    That of a single image is not copied: layers write no input, and LVIS has 31 prompts.
+    """
+    if len(level) == 1:
+        return level.expand(prompts, -1, -1, -1)
+    return level.repeat(prompts, 1, 1, 1)
 
 
 def _groups(
@@ -114,11 +124,20 @@ def _groups(
     size = 1
     device = levels[0].device
     if memory_gb is None and device.type == "cuda":
-        memory_gb = FREE_SHARE * torch.cuda.mem_get_info(device)[0] / 1e9
+        memory_gb = FREE_SHARE * free_bytes(device) / 1e9
     if memory_gb is not None:
         size = max(1, int(memory_gb * 1e9 / _bytes_per_prompt(questions, levels)))
     for start in range(0, len(questions), size):
         yield questions[start : start + size]
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory of a GPU that tensors can take.
+
+    Besides what the driver calls free, it is what PyTorch keeps of tensors that are gone.
+    """
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + kept
 
 
 def _bytes_per_prompt(questions: Sequence[Question], levels: list[Tensor]) -> float:
