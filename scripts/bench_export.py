@@ -14,7 +14,7 @@ ranges of the pictures that follow the counted ones; OpenVINO reads the same fil
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +68,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--ckpt")
     parser.add_argument("--model", help="a model of conf/model with random weights instead")
     parser.add_argument("--images", type=int, default=50, help="of each set")
-    parser.add_argument("--calibration", type=int, default=16, help="pictures for int8")
+    parser.add_argument("--calibration", type=int, default=16, help="pictures for int8; 0: no int8")
     parser.add_argument("settings", nargs="*", default=["data=shapes"])
     options = parser.parse_args()
     if (options.ckpt is None) == (options.model is None):
@@ -87,13 +87,10 @@ def predictor_of(options: argparse.Namespace, folder: Path) -> Predictor:
     return Predictor.load(folder / "random.ckpt", "cpu", tokenizer=TOKENIZER_SOURCE)
 
 
-def test_sets(predictor: Predictor, settings: Sequence[str]) -> dict[str, EvaluationSet]:
+def test_sets(predictor: Predictor, settings: Sequence[str]) -> Mapping[str, EvaluationSet]:
     """The test sets of the settings, at the checkpoint's own size."""
     composed = compose_settings([*settings, f"ckpt={predictor.checkpoint}"], "evaluate")
-    sets: dict[str, EvaluationSet] = build_data(
-        resolve_evaluation(composed, predictor.config), train=False
-    ).test
-    return sets
+    return build_data(resolve_evaluation(composed, predictor.config or {}), train=False).test
 
 
 def frozen_graph(predictor: Predictor, dataset: EvaluationSet) -> Graph:
@@ -151,26 +148,29 @@ def megabytes(*files: Path) -> float:
 
 
 def programs(graph: Graph, folder: Path, examples: Sequence[Picture]) -> Iterator[Program]:
-    """All ways to compute a graph."""
-    from openvino import save_model
-
+    """All ways to compute a graph; int8 needs examples."""
     weights = sum(value.nbytes for value in graph.state_dict().values()) / 1e6
     yield Program("torch fp32", weights, by_torch(graph, bf16=False))
     yield Program("torch bf16", weights, by_torch(graph, bf16=True))
-    onnx, openvino = folder / "graph.onnx", folder / "graph.xml"
+    onnx = folder / "graph.onnx"
     write(graph, onnx, "onnx", {})
     yield Program("onnxruntime fp32", megabytes(onnx), runner(onnx, "onnx"))
-    int8 = quantized(onnx, examples)
-    yield Program("onnxruntime int8", megabytes(int8), runner(int8, "onnx"))
-    write(graph, openvino, "openvino", {})
-    size = megabytes(openvino, openvino.with_suffix(".bin"))
     for precision, hint in (("fp32", "f32"), ("bf16", "bf16")):
-        run = runner(openvino, "openvino", INFERENCE_PRECISION_HINT=hint)
-        yield Program(f"openvino {precision}", size, run)
-    openvino8 = int8.with_suffix(".xml")
-    save_model(read_onnx(int8), openvino8, compress_to_fp16=False)
-    size = megabytes(openvino8, openvino8.with_suffix(".bin"))
-    yield Program("openvino int8", size, runner(openvino8, "openvino"))
+        yield by_openvino(onnx, precision, hint)
+    if examples:
+        int8 = quantized(onnx, examples)
+        yield Program("onnxruntime int8", megabytes(int8), runner(int8, "onnx"))
+        yield by_openvino(int8, "int8", "f32")
+
+
+def by_openvino(onnx: Path, precision: str, hint: str) -> Program:
+    """A file of ONNX, converted."""
+    from openvino import save_model
+
+    file = onnx.with_suffix(".xml")
+    save_model(read_onnx(onnx), file, compress_to_fp16=False)
+    run = runner(file, "openvino", INFERENCE_PRECISION_HINT=hint)
+    return Program(f"openvino {precision}", megabytes(file, file.with_suffix(".bin")), run)
 
 
 def detections(outputs: Sequence[Any], batch: Batch) -> Detections:
