@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glip_pl.errors import UserError
-from glip_pl.metrics.detections_table import DetectionsTable, ranks_in_groups
+from glip_pl.metrics.detections_table import DetectionsTable, among_best, ranks_in_groups
 
 IMAGE_IDS, CATEGORY_IDS = np.array([4, 7, 9]), np.array([1, 20])
 
@@ -56,3 +56,16 @@ def test_the_best_of_each_group_are_those_with_the_highest_scores() -> None:
 def test_ranks_begin_anew_in_each_group() -> None:
     assert ranks_in_groups(np.array([5, 5, 5, 6, 9, 9])).tolist() == [0, 1, 2, 0, 0, 1]
     assert len(ranks_in_groups(np.zeros(0, dtype=np.int64))) == 0
+
+
+def test_among_the_best_of_a_group_are_all_of_equal_scores() -> None:
+    groups = np.asarray([0, 2, 0, 2, 2, 0, 2])
+    scores = np.asarray([0.5, 0.25, 0.75, 0.5, 0.25, -1.0, 0.0], dtype=np.float32)
+    expected = [True, True, True, True, True, False, False]
+    assert among_best(groups, scores, 2).tolist() == expected
+    assert among_best(groups, scores, 9).all()
+    assert among_best(groups[:0], scores[:0], 2).tolist() == []
+    random = np.random.default_rng(0)
+    groups, scores = random.integers(0, 50, 2000), random.random(2000, dtype=np.float32)
+    table = DetectionsTable(groups, groups, scores.astype(np.float64), np.zeros((2000, 4)))
+    assert (among_best(groups, scores, 7) == table.best_of_groups(groups, 7)).all()

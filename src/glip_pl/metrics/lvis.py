@@ -20,7 +20,7 @@ from glip_pl.metrics.average_precision import (
     precision_and_recall,
 )
 from glip_pl.metrics.base import DetectionMetric, FlatDetections
-from glip_pl.metrics.detections_table import DetectionsTable
+from glip_pl.metrics.detections_table import DetectionsTable, among_best
 from glip_pl.metrics.matching import SIZES, match, missed_boxes
 from glip_pl.types import Detections
 
@@ -115,12 +115,7 @@ class LVISAveragePrecision(DetectionMetric[Truth]):
 
 def _countable(flat: FlatDetections) -> FlatDetections:
     """The detections among the best of their image, or of their category in all images so far."""
-    table = DetectionsTable(
-        flat.image_rows().numpy(),
-        flat.labels.numpy().astype(np.int64),
-        flat.scores.numpy().astype(np.float64),
-        np.zeros((len(flat.scores), 0)),  # ranking needs no boxes
-    )
-    in_standard = table.best_of_groups(table.images, PER_IMAGE)
-    in_fixed = table.best_of_groups(table.labels, PER_CATEGORY)
+    scores = flat.scores.numpy()
+    in_standard = among_best(flat.image_rows().numpy(), scores, PER_IMAGE)
+    in_fixed = among_best(flat.labels.numpy(), scores, PER_CATEGORY)
     return flat.select(torch.from_numpy(in_standard | in_fixed))
