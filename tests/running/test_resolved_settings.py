@@ -98,6 +98,14 @@ def test_pictures_of_a_step_that_do_not_divide_are_refused(
         resolved(settings(of_a_step(custom, 2, "data.batch_size=4", *words)))
 
 
+def test_steps_between_validations_do_not_depend_on_processes(
+    custom: Path, settings: Compose
+) -> None:
+    every = ["+trainer.val_check_interval=20", "trainer.check_val_every_n_epoch=null"]
+    words = of_a_step(custom, 2, "data.batch_size=4", *every, "trainer.max_epochs=40")
+    assert resolved(settings(words)).trainer.val_check_interval == 20 * 8
+
+
 def test_released_recipes_have_64_pictures_a_step(settings: Compose) -> None:
     for name in ("_o365_shallow", "_o365", "_o365_goldg", "_o365_goldg_cap4m", "_large"):
         data = settings([f"experiment=pretrain{name}"]).data

@@ -124,6 +124,10 @@ def _resolve_accumulation(config: DictConfig) -> None:
         )
     with open_dict(config.trainer):
         config.trainer.accumulate_grad_batches = total // joint
+        interval = config.trainer.get("val_check_interval")
+        if isinstance(interval, int) and config.trainer.check_val_every_n_epoch is None:
+            # The recipe counts steps, and Lightning batches.
+            config.trainer.val_check_interval = interval * (total // joint)
     message = "%d pictures a step: %d processes x %d x %d batches (data.total_batch)"
     log.info(message, total, processes, batch, total // joint)
 
