@@ -55,10 +55,10 @@ def test_any_text_that_the_shell_passes_on_arrives(text: str) -> None:
         return
     (word,) = readable_words([f"text={text}"])
     value = OverridesParser.create().parse_override(word).value()
-    assert value == text or (not isinstance(value, str) and NUMBER.fullmatch(text))
+    assert value == text or (not isinstance(value, str) and NO_TEXT.fullmatch(text))
 
 
-NUMBER = re.compile(r"[-+]?([\d_.]+(e[-+]?[\d_]+)?|inf|nan)|true|false", re.IGNORECASE)
+NO_TEXT = re.compile(r"[-+]?([\d_.]+(e[-+]?[\d_]+)?|inf|nan)|true|false|null", re.IGNORECASE)
 """Texts that Hydra reads as a number or a truth value; commands turn these into texts again."""
 
 
