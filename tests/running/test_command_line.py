@@ -59,7 +59,8 @@ def test_any_text_that_the_shell_passes_on_arrives(text: str) -> None:
 
 
 NO_TEXT = re.compile(r"[-+]?([\d_.]+(e[-+]?[\d_]+)?|inf|nan)|true|false|null", re.IGNORECASE)
-"""Texts that Hydra reads as a number or a truth value; commands turn these into texts again."""
+"""Texts that Hydra reads as null, a number or a truth value; commands turn the last two into texts
+again."""
 
 
 def test_a_text_may_be_in_a_file(tmp_path: Path) -> None:
