@@ -38,6 +38,9 @@ SYNCS = frozenset(("_local_scalar_dense", "nonzero"))
 
 CASTS = frozenset(("_to_copy", "to"))
 
+LAUNCHES = {"bi_attention": 2, "bi_attention_backward": 8}
+"""Kernels of operations that launch several (models/kernels/launching.py)."""
+
 POSITIVES = 512
 """Assumed results of an operation whose number of results depends on the data."""
 
@@ -151,7 +154,7 @@ class Recorder(TorchDispatchMode):
         results = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         size = sum(tensor.numel() * tensor.element_size() for tensor in inputs + results)
-        counts.kernels[self.phase] += 1
+        counts.kernels[self.phase] += LAUNCHES.get(name, 1)
         counts.by_name[name] += 1
         counts.casts[self.phase] += name in CASTS
         counts.bytes[self.phase] += size
@@ -177,6 +180,10 @@ def flops_of(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any)
     name = func._schema.name
     if name == "torchvision::deform_conv2d":
         return 2 * int(out.numel()) * int(args[1][0].numel())
+    if name in ("glip_pl::bi_attention", "glip_pl::bi_attention_backward"):
+        pixels, keys = args[:2] if name.endswith("attention") else args[0][:2]
+        products = 4 if name.endswith("attention") else 12  # each direction, logits made again
+        return 2 * products * int(keys.numel()) * int(pixels.shape[1])
     if name in ("gpu_budget::attention", "gpu_budget::attention_backward"):
         query, key = args[0], args[1]
         products = 2 if name.endswith("attention") else 5

@@ -12,8 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glip_pl.models.plain_forms import wants_cpu, wants_plain
+from glip_pl.models.fused_attention import available, fused_attention
+from glip_pl.models.plain_forms import wants_cpu, wants_gpu, wants_plain
 from glip_pl.models.pointwise import paired
+from glip_pl.models.precision import at_least_float32, product_type
 from glip_pl.models.recomputing import recomputed
 
 CHUNK = 1024
@@ -72,33 +74,47 @@ class BiAttention(nn.Module):
         out_weight = self.image_out.weight.unflatten(1, (heads, -1))  # (Ci, h, D)
         keys = self._split(self.text_key(text)) * self.scale  # (B, h, T, D)
         values = self._split(self.text_value(text)) @ out_weight.permute(1, 2, 0)  # (B, h, T, Ci)
-        update, pooled, total = self._attend(
-            image,
-            (keys @ query_weight).flatten(1, 2),
-            (keys @ query_bias).flatten(1),
-            values.flatten(1, 2),
-            mask.repeat(1, heads),
-        )
+        biases = (keys @ query_bias).squeeze(-1)
+        # Below any logit of a real token, yet finite: the softmax of a padded token is not 0 / 0.
+        biases = biases.masked_fill(~mask[:, None], torch.finfo(biases.dtype).min / 2)
+        update, pooled, total = self._attend(image, keys @ query_weight, biases, values)
         value_weight = self.image_value.weight.unflatten(0, (heads, -1))  # (h, D, Ci)
         value_bias = self.image_value.bias.unflatten(0, (heads, 1, -1))  # (h, 1, D)
         # A token's weights sum to one, except under dropout: the bias is multiplied by their sum.
-        text_values = pooled.unflatten(1, (heads, -1)) @ value_weight.mT
-        text_values = text_values + value_bias * total.unflatten(1, (heads, -1))[..., None]
+        text_values = pooled @ value_weight.mT + value_bias * total[..., None]
         return update, self.text_out(text_values.transpose(1, 2).flatten(2))
 
     def _attend(
-        self, pixels: Tensor, keys: Tensor, bias: Tensor, values: Tensor, mask: Tensor
+        self, pixels: Tensor, keys: Tensor, bias: Tensor, values: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Update of pixels (B, N, Ci), and pooled pixels (B, h * T, Ci) of all heads and tokens.
+        """Update of pixels (B, N, Ci), and pooled pixels (B, h, T, Ci) of all heads and tokens.
 
-        The third result is the sum (B, h * T) of the weights by which a token pools pixels. Keys
-        and values (B, h * T, Ci) and key bias (B, h * T) hold all heads, projected into the space
-        of the pixels. A CPU processes the pixels in chunks and keeps the softmax over pixels as a
-        running maximum, sum and weighted sum, so that logits are computed once and never written
-        to main memory. In training the backward pass computes them again.
+        The third result is the sum (B, h, T) of the weights by which a token pools pixels. Keys
+        and values (B, h, T, Ci) and key bias (B, h, T) are projected into the space of the pixels.
         """
-        # Below any logit of a real token, yet finite: the softmax of a padded token is not 0 / 0.
-        bias = bias.masked_fill(~mask, torch.finfo(bias.dtype).min / 2)
+        if wants_gpu(pixels):
+            dtype = product_type(pixels)
+            if available(pixels.device, dtype):
+                dropout = self.dropout if self.training else 0.0
+                update, pooled, total = fused_attention(
+                    pixels.to(dtype), keys.to(dtype), at_least_float32(bias), values.to(dtype),
+                    dropout,
+                )  # fmt: skip
+                return update + self.image_out.bias, pooled, total
+        rows = keys.flatten(1, 2), bias.flatten(1), values.flatten(1, 2)
+        update, pooled, total = self._attend_in_chunks(pixels, *rows)
+        heads = (self.heads, -1)
+        return update, pooled.unflatten(1, heads), total.unflatten(1, heads)
+
+    def _attend_in_chunks(
+        self, pixels: Tensor, keys: Tensor, bias: Tensor, values: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The same as `_attend` for words of all heads in one dimension (B, h * T).
+
+        A CPU processes the pixels in chunks and keeps the softmax over pixels as a running
+        maximum, sum and weighted sum, so that logits are computed once and never written to main
+        memory. In training the backward pass computes them again.
+        """
         if wants_plain():
             update, _, *sums = self._attend_chunk(pixels, keys, bias, values)
             return update, sums[2] / sums[0][..., None], sums[1] / sums[0]

@@ -18,3 +18,9 @@ def at_least_float32(tensor: Tensor) -> Tensor:
 def without_autocast(tensor: Tensor) -> AbstractContextManager[None]:
     """Where operations on the device of this tensor have the types of their inputs."""
     return torch.autocast(tensor.device.type, enabled=False)
+
+
+def product_type(tensor: Tensor) -> torch.dtype:
+    """The type of products with this tensor: that of autocast, or its own."""
+    kind = tensor.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else tensor.dtype
