@@ -1,15 +1,24 @@
 """The Lightning module in real trainings on a tiny world."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from hydra.utils import instantiate
 from lightning_fabric.plugins.environments.lightning import find_free_network_port
 
 from glip_pl.data.dataset_factory import evaluation_set
+from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.train import Run
+from glip_pl.training.module import GroundingModule
+from glip_pl.types import LossTerms
 from tests.conftest import SMALL, Compose
 from tests.training.commands import Command, Place, start
 from tests.training.short_runs import fit, logged, without_evaluation
@@ -75,6 +84,118 @@ def test_a_loss_that_is_not_finite_stops_with_advice(world: Path, settings: Comp
 
     with pytest.raises(Exception, match=r"the loss is nan at step 0.*optimizer\.lr"):
         fit(settings(without_evaluation(world)), change=break_model)
+
+
+def two_processes(world: Path, tiny: list[str], folder: Path) -> list[str]:
+    """Overrides of a training of one epoch by two processes, without evaluation."""
+    return [
+        *(override for override in SMALL if override != "trainer=cpu"),
+        *(*tiny, f"data.root={world}", "trainer.max_epochs=1", "data.val=null", "data.test=null"),
+        *("callbacks.best=null", "callbacks.ema=null", "data.batch_size=2"),
+        *("++trainer.accelerator=cpu", "trainer.precision=32-true", "trainer=ddp"),
+        *("trainer.devices=2", f"hydra.run.dir={folder}"),
+    ]
+
+
+@dataclass(frozen=True)
+class Poisoned:
+    """One of two processes; the loss of the second is infinite in a step."""
+
+    place: Place
+    step: int
+
+    def __call__(self) -> None:
+        """Change the loss in this process."""
+        self.place()
+        if self.place.rank == 0:
+            return
+        forward, calls = GroundingLoss.forward, count()
+
+        def poisoned(*arguments: Any) -> LossTerms:
+            terms = forward(*arguments)
+            if next(calls) != self.step:
+                return terms
+            return terms._replace(box=terms.box + float("inf"))  # its gradient is finite
+
+        # The process has been forked for this test.
+        GroundingLoss.forward = poisoned  # type: ignore[method-assign, assignment]
+
+
+def test_a_loss_that_is_not_finite_in_one_process_ends_all_with_one_message(
+    world: Path, tiny: list[str], tmp_path: Path
+) -> None:
+    words = two_processes(world, tiny, tmp_path)
+    words.append("callbacks.last.every_steps=1")
+    port = find_free_network_port()
+    changes = [Poisoned(Place(rank, 2, port), step=2) for rank in range(2)]
+    started = perf_counter()
+    processes = [start(Command("glip_pl.train", words, tmp_path, change)) for change in changes]
+    for process in processes:
+        process.join()
+    assert perf_counter() - started < 30 + 60  # seconds that a busy machine needs to start them
+    log = (tmp_path / "log.txt").read_text()
+    assert [process.exitcode for process in processes] == [2, 2], log
+    assert log.count("the loss is inf at step 2 (images [") == 1
+    last = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)
+    assert last["global_step"] == 2
+    assert all(value.isfinite().all() for value in last["state_dict"].values())
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One of two processes, which notes what it exchanges with the other one in each batch."""
+
+    place: Place
+    folder: Path
+
+    def __call__(self) -> None:
+        """Change the module and torch.distributed in this process."""
+        self.place()
+        step, batches = GroundingModule.training_step, count()
+        notes = self.folder / f"{self.place.rank}.txt"
+
+        def noting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+            def noted(*arguments: Any, **options: Any) -> Any:
+                with notes.open("a") as file:
+                    print(name, file=file)
+                return function(*arguments, **options)
+
+            return noted
+
+        for name in EXCHANGES:  # DDP's own reducer calls none of them
+            setattr(dist, name, noting(name, getattr(dist, name)))
+
+        def counted(*arguments: Any) -> Any:
+            noting(f"batch {next(batches)}", int)()
+            return step(*arguments)
+
+        # The process has been forked for this test.
+        GroundingModule.training_step = counted  # type: ignore[method-assign, assignment]
+
+
+EXCHANGES = (
+    *("all_reduce", "all_reduce_coalesced", "reduce", "reduce_scatter", "barrier"),
+    *("all_gather", "all_gather_object", "all_gather_into_tensor", "monitored_barrier"),
+)
+"""Functions of torch.distributed by which processes wait for one another."""
+
+
+def test_processes_exchange_one_message_a_step_and_another_where_losses_are_logged(
+    world: Path, tiny: list[str], tmp_path: Path
+) -> None:
+    words = two_processes(world, tiny, tmp_path)
+    words += ["trainer.log_every_n_steps=4", "callbacks.last.every_steps=100"]
+    port = find_free_network_port()
+    changes = [Counted(Place(rank, 2, port), tmp_path) for rank in range(2)]
+    for process in [start(Command("glip_pl.train", words, tmp_path, one)) for one in changes]:
+        process.join()
+        assert process.exitcode == 0, (tmp_path / "log.txt").read_text()
+    for rank in range(2):
+        _, *batches = (tmp_path / f"{rank}.txt").read_text().split("batch ")
+        exchanged = [batch.split()[1:] for batch in batches]
+        assert len(exchanged) > 5
+        for number, names in enumerate(exchanged[:-1]):  # what ends the training follows the last
+            assert names == ["all_reduce"] * (2 if number % 4 == 3 else 1), exchanged
 
 
 def test_two_processes_give_the_losses_of_one(world: Path, tiny: list[str], tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """GLIP in Lightning: loss, optimizer and evaluation steps; the arithmetic is in other folders."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,11 +8,11 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from glip_pl.checkpoints.reading import CONFIG_KEY
-from glip_pl.errors import UserError
 from glip_pl.inference.decoding import Decoder
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.losses.targets import targets_of
@@ -20,17 +20,17 @@ from glip_pl.models.glip import GLIP
 from glip_pl.training.evaluation import Evaluation, Evaluator
 from glip_pl.training.freezing import set_frozen_modules_to_eval
 from glip_pl.training.joint_mean import begin_joint_mean
+from glip_pl.training.loss_record import LossRecord
 from glip_pl.training.optimizer import GroupedAdamW
 from glip_pl.training.schedule import Plateau, WarmUpSteps
-from glip_pl.types import Batch, Detections, Output
-
-
-class NotFiniteError(UserError):
-    """The loss is NaN or infinite: the weights of this moment are of no use."""
-
+from glip_pl.types import Batch, Detections, LossTerms, Output
 
 DETECTIONS = "detections"
 """Key of the detections in what an evaluation step returns to callbacks."""
+
+
+UNCHECKED = 100
+"""Steps of a GPU after which it is asked at the latest whether all losses were finite."""
 
 
 class GroundingModule(pl.LightningModule):
@@ -60,6 +60,7 @@ class GroundingModule(pl.LightningModule):
         self.val = Evaluator(val)
         self.test = Evaluator(test)
         self.config = dict(config)
+        self.record = LossRecord()
         self.results: dict[str, dict[str, float]] = {}  # figures of the last test, by set
 
     def forward(self, batch: Batch) -> Output:
@@ -85,26 +86,14 @@ class GroundingModule(pl.LightningModule):
         return self
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """The total loss. Raises UserError if it is not finite."""
+        """The total loss; where it is not finite, neither are its gradients."""
         targets = targets_of(batch) if batch.targets is None else batch.targets
         means = begin_joint_mean(targets.sums)  # exchanged during the forward pass
         output = self(batch)
         terms = self.loss(output, replace(batch, targets=targets), means())
+        self.record.add_batch(self.global_step, batch.image_ids, terms)
         total: Tensor = terms.total
-        if not torch.isfinite(total):
-            raise NotFiniteError(
-                f"the loss is {float(total.detach())} at step {self.global_step} (images "
-                f"{batch.image_ids}). Lower optimizer.lr, lengthen schedule.warm_up, or use "
-                "trainer.precision=32-true, and continue from the last checkpoint with resume=last"
-            )
-        values = {"loss": total, **terms._asdict()}
-        self.log_dict(
-            {f"train/{name}": value.detach() for name, value in values.items()},
-            prog_bar=True,
-            batch_size=len(batch),
-            sync_dist=True,  # the mean over ranks is the loss of the joint batch
-        )
-        return total
+        return total * (1 + 0 * total.detach())
 
     def on_validation_epoch_start(self) -> None:
         """Encode the prompts anew: the weights have changed."""
@@ -166,15 +155,50 @@ class GroundingModule(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip gradients by their total norm; only a sharded model can compute its own norm."""
-        clip: Callable[[float], Tensor] | None = getattr(
-            self.trainer.strategy.model, "clip_grad_norm_", None
+        """Clip gradients, and let the optimizer leave out a step whose gradients are not finite.
+
+        The CPU waits for a GPU's answer only where losses are logged. Raises NotFiniteError.
+        """
+        norm = self._clip(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        # Fused optimizers read it on their device: the weights stay as they are where it is 1.
+        optimizer.found_inf = (~norm.isfinite()).float()  # type: ignore[attr-defined]  # torch's own name
+        self.record.norms.append((self.global_step, norm))
+        trainer = self.trainer
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined]  # its connector sets it
+        is_logged = (self.global_step + 1) % every == 0 or trainer.is_last_batch
+        if is_logged:
+            terms = self.record.joint_terms(self.global_step, trainer.accumulate_grad_batches)
+        if is_logged or norm.device.type == "cpu" or len(self.record.norms) == UNCHECKED:
+            self.record.check()
+        if is_logged:
+            self._log_losses(terms)
+
+    def _clip(self, optimizer: Optimizer, limit: float | None, algorithm: str | None) -> Tensor:
+        """Clip gradients; returns the total norm that they had, that of all processes' mean."""
+        sharded = getattr(self.trainer.strategy.model, "clip_grad_norm_", None)
+        if sharded is not None:  # only a sharded model can compute its own norm
+            total: Tensor = sharded(limit or float("inf"))
+            return total
+        parameters = [one for group in optimizer.param_groups for one in group["params"]]
+        norm = get_total_norm([one.grad for one in parameters if one.grad is not None])
+        if limit and algorithm == "value":
+            clip_grad_value_(parameters, limit)
+        elif limit:
+            clip_grads_with_norm_(parameters, limit, norm)
+        return norm
+
+    def _log_losses(self, terms: Tensor) -> None:
+        """Log the terms (3,) of the joint loss and their sum."""
+        values = LossTerms(*terms.unbind())
+        self.log_dict(
+            {
+                f"train/{name}": one
+                for name, one in {"loss": values.total, **values._asdict()}.items()
+            },
+            prog_bar=True,
         )
-        if clip is not None and gradient_clip_val:
-            clip(gradient_clip_val)
-        else:
-            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the settings from which the model is rebuilt."""
+        """Add the settings from which the model is rebuilt. Raises NotFiniteError."""
+        self.record.check()
         checkpoint[CONFIG_KEY] = self.config

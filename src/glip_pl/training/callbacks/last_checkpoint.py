@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 from torch.optim import Optimizer
 
 from glip_pl.training.interruption import WORKER_ENDED
-from glip_pl.training.module import NotFiniteError
+from glip_pl.training.loss_record import NotFiniteError
 
 PROGRESS = "epoch_loop.batch_progress"
 """Key of the counters of an epoch's batches in Lightning's checkpoints."""
