@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from glip_pl.data.formats.web_shards import WebShards
 from glip_pl.data.indexing import open_index
+from glip_pl.data.ranges import write_range
 from glip_pl.errors import UserError
 from glip_pl.files.writing import partial_path
 from glip_pl.inspection.stored import chosen, remove, shown_size, stored_in
-from tests.data.formats.writers import coco, scenes
+from tests.data.formats.writers import coco, scenes, web_shards
 
 
 @pytest.fixture
@@ -53,6 +55,23 @@ def test_words_choose_what_is_removed(folders: tuple[Path, Path]) -> None:
         chosen(stored, ["everything"])
     assert all(remove(one) for one in chosen(stored, "all"))
     assert stored_in(*folders) == ([], [])
+
+
+def test_ranges_of_an_index_that_was_not_finished_are_leftovers(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    reader = web_shards(tmp_path, scenes(4))
+    assert isinstance(reader, WebShards)
+    ranges = folders[0] / f"web-{'c' * 16}.ranges"
+    write_range(reader, (0, 1), ranges / "000000", "source", "error")
+    (one,) = (one for one in stored_in(*folders)[0] if one.path == ranges)
+    assert one.kind == "leftover" and one.size > 1000
+    (ranges / "000000" / "notes.txt").touch()
+    assert stored_in(*folders)[1] == [ranges]  # not only ours
+    (ranges / "000000" / "notes.txt").unlink()
+    with FileLock(f"{ranges.with_suffix('')}.lock"):
+        assert not remove(one)  # it is being made
+    assert remove(one) and not ranges.exists()
 
 
 def test_files_of_others_are_never_removed(folders: tuple[Path, Path], tmp_path: Path) -> None:

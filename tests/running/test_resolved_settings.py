@@ -72,7 +72,7 @@ def of_a_step(custom: Path, processes: int, *more: str) -> list[str]:
 def test_batches_are_accumulated_to_the_pictures_of_a_step(
     processes: int, nodes: int, batch: int, accumulated: int, custom: Path, settings: Compose
 ) -> None:
-    words = of_a_step(custom, processes, f"+trainer.num_nodes={nodes}", f"data.batch_size={batch}")
+    words = of_a_step(custom, processes, f"++trainer.num_nodes={nodes}", f"data.batch_size={batch}")
     words.append("data.train.custom.weight=10")
     trainer = resolved(settings(words)).trainer
     assert trainer.accumulate_grad_batches == accumulated
@@ -87,7 +87,7 @@ def test_batches_are_accumulated_to_the_pictures_of_a_step(
             r"64 is not .*=3 x 2 processes; choose data\.batch_size=1, 2, 4",
         ),
         (["data.batch_size=64"], r"64 is not a multiple of data\.batch_size=64 x 2 processes"),
-        (["+trainer.num_nodes=3"], r"train with a number of processes that divides it"),
+        (["++trainer.num_nodes=3"], r"train with a number of processes that divides it"),
         (["+trainer.accumulate_grad_batches=3"], r"accumulate_grad_batches=3: .* asks for 8"),
     ],
 )

@@ -15,7 +15,7 @@ from glip_pl.data.index import Index
 from glip_pl.data.index_integrity import mark_verified, read_sealed, sealed, verify
 from glip_pl.data.index_writer import IndexWriter, OutOfImage
 from glip_pl.data.problems import Problems
-from glip_pl.data.ranges import RangedReader, is_ranged, write_in_ranges
+from glip_pl.data.ranges import RANGES, RangedReader, is_ranged, write_in_ranges
 from glip_pl.data.records import Reader
 from glip_pl.errors import UserError
 from glip_pl.files.hashing import SHORT, sha256_of
@@ -180,7 +180,7 @@ def _write(
     """Write the index that will be `folder`, by several processes if there are many files."""
     name = source_name(reader)
     if isinstance(reader, RangedReader) and is_ranged(reader):
-        ranges = folder.with_name(f"{folder.name}.ranges")
+        ranges = folder.with_name(f"{folder.name}{RANGES}")
         done = write_in_ranges(reader, partial, ranges, name, problems, out_of_image)
         shutil.rmtree(ranges, ignore_errors=True)
         if done:

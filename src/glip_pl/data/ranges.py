@@ -40,6 +40,9 @@ ROWS = 4_000_000
 RANGE = "range.json"
 """File of a finished range that holds what its index does not: see `Part`."""
 
+RANGES = ".ranges"
+"""Suffix of the folder for finished ranges, beside the index that they will be."""
+
 Range = tuple[int, int]
 """The first file, and the first file after the range."""
 

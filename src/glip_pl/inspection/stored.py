@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from glip_pl.data.index import COLUMNS
 from glip_pl.data.index_integrity import VERIFIED, read_sealed
 from glip_pl.data.indexing import SOURCE
+from glip_pl.data.ranges import RANGE, RANGES
 from glip_pl.errors import UserError, some
 from glip_pl.files.hashing import SHORT
 from glip_pl.files.leftovers import LEFTOVER
@@ -93,8 +94,11 @@ def _stored(path: Path, mapped: set[Path]) -> Stored | None:
     of = leftover["name"] if leftover else path.name
     if SHARD.fullmatch(of) and path.is_file():
         return Stored(path, "leftover" if leftover else "shard", path.stat().st_size, _age(path))
-    if not INDEX.fullmatch(of) or not path.is_dir() or list(_foreign(path)):
+    if not INDEX.fullmatch(of.removesuffix(RANGES)) or not path.is_dir() or list(_foreign(path)):
         return None
+    if of.endswith(RANGES):  # of an index that was not finished
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        return Stored(path, "leftover", size, _age(path))
     size = sum(file.stat().st_size for file in path.iterdir())
     if leftover:
         return Stored(path, "leftover", size, _age(path))
@@ -116,9 +120,12 @@ def _age(path: Path) -> float:
 def _foreign(folder: Path) -> Iterator[Path]:
     """The files in an index that this program has not written."""
     for file in folder.iterdir():
+        if folder.name.endswith(RANGES) and file.is_dir() and not file.is_symlink():
+            yield from _foreign(file)
+            continue
         leftover = LEFTOVER.fullmatch(file.name)
         name = leftover["name"] if leftover else file.name
-        ours = name in ("meta.json", SOURCE, VERIFIED) or Path(name).suffix == ".bin"
+        ours = name in ("meta.json", SOURCE, VERIFIED, RANGE) or Path(name).suffix == ".bin"
         if not ours or not file.is_file() or file.is_symlink():
             yield file
 
@@ -155,7 +162,7 @@ def chosen(stored: Sequence[Stored], wanted: str | Sequence[str]) -> list[Stored
 def remove(one: Stored) -> bool:
     """Remove what is stored; returns False if a process uses it."""
     leftover = LEFTOVER.fullmatch(one.path.name)
-    name = leftover["name"] if leftover else one.path.name
+    name = (leftover["name"] if leftover else one.path.name).removesuffix(RANGES)
     if one.in_use:
         return False
     try:
