@@ -10,7 +10,9 @@ import pytest
 from glip_pl import processors
 from glip_pl.processors import quota_of_cores, settle_threads
 
-NAMES = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS", "GOMP_SPINCOUNT")
+MEMORY = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
+
+NAMES = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS", "GOMP_SPINCOUNT", *MEMORY)
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def test_the_users_environment_is_left_alone(monkeypatch: pytest.MonkeyPatch) ->
     for name in NAMES:
         monkeypatch.setenv(name, "mine")
     settle_threads()
-    assert [os.environ[name] for name in NAMES] == ["mine"] * 3
+    assert [os.environ[name] for name in NAMES] == ["mine"] * len(NAMES)
 
 
 @pytest.mark.usefixtures("unset")
@@ -91,3 +93,17 @@ def test_only_commands_settle_the_threads() -> None:
     started = [sys.executable, "-c", script]
     done = subprocess.run(started, capture_output=True, text=True, check=True)
     assert done.stdout == "3000 False\n"
+
+
+@pytest.mark.usefixtures("unset")
+@pytest.mark.skipif(sys.platform != "linux", reason="PyTorch has it on Linux only")
+def test_memory_of_gpus_grows_in_segments_unless_the_user_chose(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in MEMORY:
+        monkeypatch.setenv(name, "backend:native")
+        settle_threads()
+        assert [os.environ.get(one) for one in MEMORY].count(None) == 1
+        monkeypatch.delenv(name)
+    settle_threads()
+    assert [os.environ.get(name) for name in MEMORY] == ["expandable_segments:True", None]

@@ -1,10 +1,11 @@
-"""How many processor cores this process may use, and how its threads wait for each other.
+"""How many processor cores this process may use, how its threads wait, how GPUs keep memory.
 
-It is read before PyTorch, whose OpenMP library looks at the environment when it is loaded.
+It is read before PyTorch, which looks at the environment when it is loaded.
 """
 
 import math
 import os
+import sys
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -20,9 +21,17 @@ the cores from other processes. Sleeping at once costs a third of the speed (doc
 POLICY = "OMP_WAIT_POLICY"
 """The user's own choice of how threads wait, which a spin count would override."""
 
+MEMORY = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
+"""Variables by which a user chooses how PyTorch keeps the memory of GPUs; the second is older."""
+
 
 def settle_threads() -> None:
-    """Set thread number and wait policy by variables of the environment that are not set yet."""
+    """Set thread number, wait policy and memory by variables of the environment not set yet.
+
+    Batches differ in size: segments that grow can be used for the next size, too (Linux only).
+    """
+    if sys.platform == "linux" and not any(name in os.environ for name in MEMORY):
+        os.environ[MEMORY[0]] = "expandable_segments:True"
     if POLICY not in os.environ:
         for name, value in DEFAULTS.items():
             os.environ.setdefault(name, value)

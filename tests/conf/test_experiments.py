@@ -47,7 +47,7 @@ def test_experiments_compose_and_name_real_things(experiment: str, settings: Com
     plain = OmegaConf.to_container(config, resolve=True)
     names = set(targets(plain))
     if command != "pseudo_label":
-        assert {"glip_pl.models.glip.GLIP", "pytorch_lightning.Trainer"} <= names
+        assert {"glip_pl.models.glip.GLIP", "glip_pl.training.trainer.trainer"} <= names
     for name in names:
         assert callable(_find(name)), name
 
