@@ -39,7 +39,7 @@ SYNCS = frozenset(("_local_scalar_dense", "nonzero"))
 CASTS = frozenset(("_to_copy", "to"))
 
 LAUNCHES = {"bi_attention": 2, "bi_attention_backward": 8}
-"""Kernels of operations that launch several (models/kernels/launching.py)."""
+"""Kernels of operations that launch several (models/kernels)."""
 
 POSITIVES = 512
 """Assumed results of an operation whose number of results depends on the data."""
@@ -154,7 +154,7 @@ class Recorder(TorchDispatchMode):
         results = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         size = sum(tensor.numel() * tensor.element_size() for tensor in inputs + results)
-        counts.kernels[self.phase] += LAUNCHES.get(name, 1)
+        counts.kernels[self.phase] += launches_of(name, args)
         counts.by_name[name] += 1
         counts.casts[self.phase] += name in CASTS
         counts.bytes[self.phase] += size
@@ -166,10 +166,19 @@ class Recorder(TorchDispatchMode):
             counts.largest[name, place()] = max(counts.largest[name, place()], biggest)
         flops = flops_of(func, args, kwargs, out)
         if flops:
-            dtype = str(results[0].dtype).removeprefix("torch.")
+            dtype = str(inputs[0].dtype).removeprefix("torch.")
             counts.flops[self.phase, dtype] += flops
             if dtype == "float32":
                 counts.float32_products[f"{self.phase} {name} {place()}"] += flops
+
+
+def launches_of(name: str, args: tuple[Any, ...]) -> int:
+    """Kernels of an operation (models/kernels)."""
+    if name == "deform_conv":
+        return len(args[0])
+    if name == "deform_conv_backward":  # two, two buffers of zeros and a cast for each map
+        return 5 * len(args[0]) + 1
+    return LAUNCHES.get(name, 1)
 
 
 def flops_of(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int:
@@ -178,6 +187,10 @@ def flops_of(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any)
     if counter is not None:
         return int(counter(*args, **kwargs, out_val=out))
     name = func._schema.name
+    if name == "glip_pl::deform_conv":
+        return sum(2 * int(one.numel()) for one in out) * int(args[2][..., 0].numel())
+    if name == "glip_pl::deform_conv_backward":
+        return sum(4 * int(one.numel()) for one in args[3]) * int(args[2][..., 0].numel())
     if name == "torchvision::deform_conv2d":
         return 2 * int(out.numel()) * int(args[1][0].numel())
     if name in ("glip_pl::bi_attention", "glip_pl::bi_attention_backward"):

@@ -11,11 +11,11 @@ import pytest
 from scripts.benchmarking import random_model
 from scripts.gpu_budget import Budget, Shape, measure, table
 
-KERNELS = 7_900
+KERNELS = 8_000
 GIGABYTES = 200
 WAITS = 24
 
-FLOAT32_PRODUCTS = {"models/deform_conv.py", "models/dynamic_head.py", "models/grounding_head.py"}
+FLOAT32_PRODUCTS = {"models/dynamic_head.py", "models/grounding_head.py"}
 """Where products in float32 belong: positions, and what is predicted."""
 
 
@@ -51,6 +51,7 @@ def test_products_in_float32(step: Budget) -> None:
     flops = step.counts.flops
     assert flops["backward", "float32"] <= 2.01 * flops["forward", "float32"]
     assert flops["loss", "float32"] == 0
+    assert flops["forward", "float32"] < 0.1e12
 
 
 def test_outputs_are_in_full_precision(step: Budget) -> None:

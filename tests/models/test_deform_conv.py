@@ -1,10 +1,17 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 from torchvision.ops import deform_conv2d
 
 from glip_pl.models import deform_conv, recomputing
 from glip_pl.models.deform_conv import DeformConv, gather_convolution, read_linearly
+from glip_pl.models.plain_forms import gpu_forms
+
+
+def positions(offsets: Tensor, masks: Tensor) -> Tensor:
+    """Positions of taps with these offsets and weights."""
+    return torch.cat([offsets, masks.logit(1e-9)], dim=1)
 
 
 def test_zero_offsets_and_open_masks_give_a_plain_convolution() -> None:
@@ -14,7 +21,8 @@ def test_zero_offsets_and_open_masks_give_a_plain_convolution() -> None:
         features = torch.randn(2, 16, 9, 13)
         side = F.conv2d(features, layer.weight, layer.bias, stride=stride, padding=1)
         size = side.shape[-2:]
-        out = layer(features, torch.zeros(2, 18, *size), torch.ones(2, 9, *size))
+        open_taps = positions(torch.zeros(2, 18, *size), torch.ones(2, 9, *size))
+        (out,) = layer([features], [open_taps])
         torch.testing.assert_close(out, layer.norm(side), rtol=1e-4, atol=1e-4)
 
 
@@ -26,12 +34,12 @@ def test_larger_offset_maps_are_read_linearly() -> None:
     assert seen[1].flatten().tolist() == list(range(48, 60))
 
 
-@pytest.mark.parametrize(("positions", "worth"), [(2048, 1 << 20), (7, 1 << 20), (7, 0)])
+@pytest.mark.parametrize(("chunk", "worth"), [(2048, 1 << 20), (7, 1 << 20), (7, 0)])
 def test_gathers_equal_torchvision_in_value_and_gradient(
-    positions: int, worth: int, monkeypatch: pytest.MonkeyPatch
+    chunk: int, worth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All positions at once, in chunks, and in chunks that the backward pass computes again."""
-    monkeypatch.setattr(deform_conv, "CHUNK", positions)
+    monkeypatch.setattr(deform_conv, "CHUNK", chunk)
     monkeypatch.setattr(recomputing, "WORTH_TWICE", worth)
     torch.manual_seed(0)
     for stride in (1, 2):
@@ -55,5 +63,23 @@ def test_gathers_equal_torchvision_in_value_and_gradient(
 def test_offsets_that_are_nan_give_nan() -> None:
     layer = DeformConv(16, stride=1, groups=4)
     offsets = torch.full((1, 18, 5, 5), float("nan"))
-    out = layer(torch.randn(1, 16, 5, 5), offsets, torch.ones(1, 9, 5, 5))
-    assert out.isnan().any()
+    features = torch.randn(1, 16, 5, 5)
+    for form in (torch.no_grad, gpu_forms):
+        with form():
+            (out,) = layer([features], [positions(offsets, torch.ones(1, 9, 5, 5))])
+        assert out.isnan().any()
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_form_of_a_gpu_computes_the_same(stride: int) -> None:
+    torch.manual_seed(0)
+    layer = DeformConv(16, stride, groups=4)
+    inputs = torch.randn(2, 16, 9, 13, requires_grad=True), torch.randn(2, 27, 10, 14) * 3
+    leaves = [inputs[0], inputs[1].requires_grad_(), layer.weight, layer.bias]
+    found = []
+    for form in (torch.enable_grad, gpu_forms):
+        with form():
+            (out,) = layer([inputs[0]], [inputs[1]])
+            found.append([out, *torch.autograd.grad(out.square().sum(), leaves)])
+    for ours, expected in zip(*found, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-3)

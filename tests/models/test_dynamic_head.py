@@ -1,6 +1,7 @@
 import torch
 
 from glip_pl.models.dynamic_head import DynamicConv, DyReLU, hard_sigmoid
+from glip_pl.models.plain_forms import gpu_forms
 
 SIDES = [(8, 12), (4, 6), (2, 3), (1, 2), (1, 1)]
 
@@ -54,13 +55,22 @@ def test_offsets_are_in_full_precision_under_autocast() -> None:
     layer = DynamicConv(16)
     torch.nn.init.normal_(layer.offset.weight, std=0.5)  # offsets of several pixels
     features = levels()[0]
-    offsets, masks = layer.positions(features)
-    assert offsets.abs().max() > 8
+    positions = layer.positions(features)
+    assert positions[:, :18].abs().max() > 8
     with torch.autocast("cpu", torch.bfloat16):
-        same_offsets, same_masks = layer.positions(features)
+        same = layer.positions(features)
         assert all(level.dtype == torch.float32 for level in layer(levels()))
-    torch.testing.assert_close(same_offsets, offsets, atol=1e-5, rtol=1e-6)
-    torch.testing.assert_close(same_masks, masks, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(same, positions, atol=1e-5, rtol=1e-6)
+
+
+def test_the_form_of_a_gpu_computes_the_same() -> None:
+    torch.manual_seed(1)
+    layer = DynamicConv(32)
+    torch.nn.init.normal_(layer.offset.weight, std=0.2)
+    inputs = [torch.randn(2, 32, *side) for side in SIDES]
+    expected = layer(inputs)
+    with gpu_forms():
+        torch.testing.assert_close(layer(inputs), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_branch_counts_between_half_and_whole() -> None:

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import deform_conv2d
 
-from glip_pl.models.plain_forms import wants_gpu, wants_plain
+from glip_pl.models.fused_convolution import available, fused_convolution
+from glip_pl.models.plain_forms import wants_cpu, wants_gpu, wants_plain
 from glip_pl.models.pointwise import pointwise
 from glip_pl.models.precision import at_least_float32, without_autocast
 from glip_pl.models.recomputing import recomputed
@@ -27,38 +28,36 @@ class DeformConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         self.norm = nn.GroupNorm(groups, channels)
 
-    def forward(self, features: Tensor, offsets: Tensor, masks: Tensor) -> Tensor:
-        """(B, C, h', w') from (B, C, h, w), offsets (B, 18, ., .) and masks (B, 9, ., .).
+    def forward(self, maps: list[Tensor], positions: list[Tensor]) -> list[Tensor]:
+        """(B, C, h', w') from each map (B, C, h, w) and its positions (B, 27, ., .).
 
-        Offsets are (dy, dx) per tap. If they come from a map larger than the output, the memory of
-        each image is read *linearly* as (18, h', w'): the original CUDA kernel indexes its buffers
+        Positions are an offset (dy, dx) of each of nine taps in pixels, then the logits of their
+        weights. If they come from a map larger than the output, the memory of each image is read
+        *linearly* as (18, h', w') and (9, h', w'): the original CUDA kernel indexes its buffers
         by the size of the output without a check, and the released weights were trained with it.
         """
+        if wants_gpu(maps[0]) and available(maps[0].device, maps[0].dtype):
+            outputs = fused_convolution(maps, positions, self.weight, self.bias, self.stride)
+            return [self.norm(out) for out in outputs]
+        pairs = zip(maps, positions, strict=True)
+        return [self.norm(self._convolve(*pair)) for pair in pairs]
+
+    def _convolve(self, features: Tensor, positions: Tensor) -> Tensor:
         height, width = ((side - 1) // self.stride + 1 for side in features.shape[-2:])
+        offsets, logits = positions.split([2 * TAPS, TAPS], dim=1)
         offsets = read_linearly(offsets, (height, width))
-        masks = read_linearly(masks, (height, width))
-        if wants_plain():
-            return self._normed(self._by_kernel(features, offsets, masks))
+        masks = read_linearly(logits, (height, width)).sigmoid()
         with without_autocast(features):
             features, offsets, masks = map(at_least_float32, (features, offsets, masks))
-            if wants_gpu(features):
-                convolved = self._by_kernel(features, offsets, masks)
-            else:
-                convolved = gather_convolution(
+            if wants_cpu(features):
+                return gather_convolution(
                     features, offsets, masks, self.weight, self.bias, self.stride
                 )
-        return self._normed(convolved)
-
-    def _by_kernel(self, features: Tensor, offsets: Tensor, masks: Tensor) -> Tensor:
-        """The convolution by torchvision's kernel, an operation that other libraries have too."""
-        convolved: Tensor = deform_conv2d(
-            features, offsets, self.weight, self.bias, self.stride, padding=1, mask=masks
-        )
-        return convolved
-
-    def _normed(self, convolved: Tensor) -> Tensor:
-        normed: Tensor = self.norm(convolved)
-        return normed
+            # torchvision's kernel is an operation that other libraries have too.
+            convolved: Tensor = deform_conv2d(
+                features, offsets, self.weight, self.bias, self.stride, padding=1, mask=masks
+            )
+            return convolved
 
 
 def read_linearly(buffer: Tensor, size: tuple[int, int]) -> Tensor:

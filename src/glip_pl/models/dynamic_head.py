@@ -5,7 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glip_pl.models.deform_conv import TAPS, DeformConv
-from glip_pl.models.precision import at_least_float32, without_autocast
+from glip_pl.models.fused_convolution import available
+from glip_pl.models.plain_forms import wants_gpu
+from glip_pl.models.precision import at_least_float32, product_type, without_autocast
 
 REDUCTION = 4
 """Ratio of the channels of DyReLU's input to those of its hidden layer."""
@@ -61,10 +63,15 @@ class DynamicConv(nn.Module):
     def forward(self, levels: list[Tensor]) -> list[Tensor]:
         """Five levels (B, C, h, w), in the shapes of the input.
 
-        Offsets and the small layers on pooled maps are computed in full precision.
+        Positions and the small layers on pooled maps are computed in full precision.
         """
+        dtype = product_type(levels[0])
+        fused = wants_gpu(levels[0]) and available(levels[0].device, dtype)
         with without_autocast(levels[0]):
-            branches = [self._branches(levels, index) for index in range(len(levels))]
+            positions = [self.positions(level) for level in levels]
+            if fused:  # one copy of each level for its three convolutions
+                levels = [level.to(dtype, memory_format=torch.channels_last) for level in levels]
+            branches = self._branches(levels, positions)
             weights = self._scale_weights(branches)
             means = []
             for level, level_weights in zip(branches, weights, strict=True):
@@ -76,24 +83,22 @@ class DynamicConv(nn.Module):
             activated: list[Tensor] = self.activation(means)
             return activated
 
-    def positions(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Offsets (B, 18, h, w) in pixels and weights (B, 9, h, w) of the taps at a level."""
+    def positions(self, features: Tensor) -> Tensor:
+        """Offsets in pixels and mask logits (B, 27, h, w) of the taps at a level."""
         with without_autocast(features):
-            positions = self.offset(at_least_float32(features))
-        offsets, masks = positions.split([2 * TAPS, TAPS], dim=1)
-        return offsets, masks.sigmoid()
+            positions: Tensor = self.offset(at_least_float32(features))
+        return positions
 
-    def _branches(self, levels: list[Tensor], index: int) -> list[Tensor]:
-        """The convolutions of a level and of its neighbours, in the shape of the level."""
-        here = levels[index]
-        offsets, masks = self.positions(here)
-        branches = [self.from_same(here, offsets, masks)]
-        if index > 0:
-            branches.append(self.from_finer(levels[index - 1], offsets, masks))
-        if index + 1 < len(levels):
-            coarse = self.from_coarser(levels[index + 1], offsets, masks)
-            size = here.shape[-2:]
-            branches.append(F.interpolate(coarse, size=size, mode="bilinear", align_corners=True))
+    def _branches(self, levels: list[Tensor], positions: list[Tensor]) -> list[list[Tensor]]:
+        """The convolutions of each level and of its neighbours, in the shape of the level."""
+        branches = [[same] for same in self.from_same(levels, positions)]
+        finer = self.from_finer(levels[:-1], positions[1:])
+        for level, branch in zip(branches[1:], finer, strict=True):
+            level.append(branch)
+        coarser = self.from_coarser(levels[1:], positions[:-1])
+        for level, branch in zip(branches[:-1], coarser, strict=True):
+            size = level[0].shape[-2:]
+            level.append(F.interpolate(branch, size=size, mode="bilinear", align_corners=True))
         return branches
 
     def _scale_weights(self, branches: list[list[Tensor]]) -> list[list[Tensor]]:

@@ -10,28 +10,56 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from glip_pl.models.kernels import bi_attention, bi_attention_backward
+from glip_pl.models.kernels import (
+    bi_attention,
+    bi_attention_backward,
+    convolving,
+    deform_conv,
+    deform_conv_backward,
+)
 from glip_pl.models.kernels.launching import PIXELS, WORDS, Tiles
 
-TYPES = {"seeds": "*i64", "threshold": "i64", "scale": "fp32", "n": "i32", "t": "i32"}
-FLOAT32 = {"bias", "pooled", "kept_total", "lse", "lse_pixels", "lse_words"} | {
-    *("delta_pixels", "delta_words", "d_total", "d_bias"),
+TYPES = {"seeds": "*i64", "threshold": "i64", "scale": "fp32"} | dict.fromkeys(
+    (
+        *("n", "t", "height", "width", "out_width", "out_area", "area"),
+        *("by_image", "by_channel", "by_place"),
+    ),
+    "i32",
+)
+FLOAT32 = {
+    *("bias", "pooled", "kept_total", "lse", "lse_pixels", "lse_words", "delta_pixels"),
+    *("delta_words", "d_total", "d_bias", "positions", "out"),
+    *("d_features", "d_positions", "d_weight"),
 }
-KERNELS: list[tuple[Any, Tiles]] = [
-    (bi_attention.words_of_pixels, PIXELS),
-    (bi_attention.pixels_of_words, WORDS),
-    (bi_attention_backward.sums_of_pixels, PIXELS),
-    (bi_attention_backward.gradients_of_pixels, PIXELS),
-    (bi_attention_backward.gradients_of_words, WORDS),
-]
+"""Tensors in float32; all others are in bf16."""
 
 
-def shared_memory(kernel: Any, tiles: Tiles, capability: int) -> int:
-    """Bytes that a program of a compiled kernel needs, for the released models' sizes."""
-    constants = {
+def attending(tiles: Tiles) -> dict[str, Any]:
+    """Constants of attention in the released models."""
+    return {
         **{"HEADS": 8, "C": 256, "WIDTH": 256, "DROPS": True},
         **{"BN": tiles.pixels, "BT": tiles.words},
     }
+
+
+CONVOLVING = {
+    **{"STRIDE": 1, "C": 256, "OUT": 256, "WIDTH": 256},
+    **{"CHUNK": convolving.CHANNELS, "BP": convolving.PLACES},
+}
+KERNELS: list[tuple[Any, dict[str, Any]]] = [
+    (bi_attention.words_of_pixels, attending(PIXELS)),
+    (bi_attention.pixels_of_words, attending(WORDS)),
+    (bi_attention_backward.sums_of_pixels, attending(PIXELS)),
+    (bi_attention_backward.gradients_of_pixels, attending(PIXELS)),
+    (bi_attention_backward.gradients_of_words, attending(WORDS)),
+    (deform_conv.convolve, CONVOLVING),
+    (deform_conv_backward.gradients_of_samples, CONVOLVING),
+    (deform_conv_backward.gradient_of_weight, CONVOLVING),
+]
+
+
+def shared_memory(kernel: Any, constants: dict[str, Any], capability: int) -> int:
+    """Bytes that a program of a compiled kernel needs, for the released models' sizes."""
     signature = {
         name: "constexpr" if name in constants
         else TYPES.get(name, "*fp32" if name in FLOAT32 else "*bf16")
@@ -40,11 +68,11 @@ def shared_memory(kernel: Any, tiles: Tiles, capability: int) -> int:
     compiled = triton.compile(
         ASTSource(kernel, signature, constexprs=constants),
         target=GPUTarget("cuda", capability, 32),
-        options={"num_warps": tiles.warps, "num_stages": 1},
+        options={"num_warps": convolving.WARPS, "num_stages": 1},
     )
     return int(compiled.metadata.shared)
 
 
 if __name__ == "__main__":
-    for kernel, tiles in KERNELS:
-        print(kernel.__name__, shared_memory(kernel, tiles, int(sys.argv[1])))
+    for kernel, constants in KERNELS:
+        print(kernel.__name__, shared_memory(kernel, constants, int(sys.argv[1])))
