@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from glip_pl.losses.grounding import GroundingLoss
+from glip_pl.losses.targets import targets_of
 from glip_pl.models.plain_forms import gpu_forms
 from glip_pl.training.optimizer import GroupedAdamW
 from glip_pl.types import Batch, Output
@@ -66,7 +67,7 @@ def batch_of(shape: Shape) -> Batch:
     names[0] = "big " * more + names[0]
     batch = random_batch(shape.batch, shape.height, shape.width, "cpu", names)
     assert batch.tokens.shape[1] == shape.tokens, batch.tokens.shape
-    return batch
+    return replace(batch, targets=targets_of(batch))  # as the loader's workers make them
 
 
 def remove_storage(model: nn.Module, mode: FakeTensorMode) -> None:

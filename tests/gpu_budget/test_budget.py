@@ -11,9 +11,8 @@ import pytest
 from scripts.benchmarking import random_model
 from scripts.gpu_budget import Budget, Shape, measure, table
 
-KERNELS = 8_000
-GIGABYTES = 200
-WAITS = 24
+KERNELS = 7_400
+GIGABYTES = 175
 
 FLOAT32_PRODUCTS = {"models/dynamic_head.py", "models/grounding_head.py"}
 """Where products in float32 belong: positions, and what is predicted."""
@@ -39,8 +38,8 @@ def test_logits_of_the_fusion_are_never_written(step: Budget) -> None:
     assert not step.counts.largest
 
 
-def test_waits(step: Budget) -> None:
-    assert sum(step.counts.syncs.values()) <= WAITS, step.counts.syncs
+def test_the_host_never_waits(step: Budget) -> None:
+    assert not step.counts.syncs
 
 
 def test_products_in_float32(step: Budget) -> None:

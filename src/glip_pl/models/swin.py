@@ -8,8 +8,8 @@ from timm.layers import Mlp
 from timm.models.swin_transformer import SwinTransformerBlock, window_partition
 from torch import Tensor, nn
 
-from glip_pl.models import plain_windows
-from glip_pl.models.plain_forms import wants_cpu, wants_plain
+from glip_pl.models import fused_windows, plain_windows
+from glip_pl.models.plain_forms import wants_cpu, wants_gpu, wants_plain
 from glip_pl.models.pointwise import make_pointwise
 
 CHUNK = 8192
@@ -35,7 +35,11 @@ class PadFirstSwinBlock(SwinTransformerBlock):
         if not _whole(features):
             return self._attn_in_chunks(features)
         height, width = features.shape[1:3]
-        attended: Tensor = super()._attn(self._pad(features))
+        padded = self._pad(features)
+        if wants_gpu(features):
+            attended = fused_windows.attended(self, padded)
+        else:
+            attended = super()._attn(padded)
         return attended[:, :height, :width].contiguous()
 
     def _pad(self, features: Tensor, value: float = 0.0) -> Tensor:
