@@ -8,10 +8,12 @@ from time import perf_counter
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
 from hydra.utils import instantiate
 from lightning_fabric.plugins.environments.lightning import find_free_network_port
+from torch.optim import Optimizer
 
 from glip_pl.data.dataset_factory import evaluation_set
 from glip_pl.losses.grounding import GroundingLoss
@@ -84,6 +86,41 @@ def test_a_loss_that_is_not_finite_stops_with_advice(world: Path, settings: Comp
 
     with pytest.raises(Exception, match=r"the loss is nan at step 0.*optimizer\.lr"):
         fit(settings(without_evaluation(world)), change=break_model)
+
+
+class Gradients(pl.Callback):
+    """Keeps the gradients of the first step, and ends the training."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, torch.Tensor] = {}
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        for name, parameter in pl_module.named_parameters():
+            if parameter.grad is not None:
+                self.found[name] = parameter.grad.clone()
+        trainer.should_stop = True
+
+
+def test_accumulated_gradients_are_those_of_the_joint_batch(
+    world: Path, tiny: list[str], settings: Compose
+) -> None:
+    def gradients(batch_size: int, accumulated: int) -> dict[str, torch.Tensor]:
+        kept = Gradients()
+        words = without_evaluation(world, *tiny, "model.fusion.dropout=0")
+        words += [f"data.batch_size={batch_size}", "data.train.captions=null", "callbacks.ema=null"]
+        words += [f"+trainer.accumulate_grad_batches={accumulated}", "trainer.max_steps=1"]
+        fit(settings(words), change=lambda run: run.trainer.callbacks.append(kept))  # type: ignore[attr-defined]  # set by a connector
+        return kept.found
+
+    expected = gradients(8, 1)
+    norm = torch.stack([one.norm() for one in expected.values()]).norm()
+    for batch_size, accumulated in ((4, 2), (2, 4), (1, 8)):
+        found = gradients(batch_size, accumulated)
+        assert found.keys() == expected.keys()
+        far = max(float((found[name] - one).norm() / norm) for name, one in expected.items())
+        assert far < 1e-6, (batch_size, far)
 
 
 def two_processes(world: Path, tiny: list[str], folder: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """Lightning's data module: one mixture of training sets, named evaluation sets."""
 
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,6 +12,7 @@ from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.grouping import Grouping, Layout
 from glip_pl.data.progress import Progress
 from glip_pl.data.sampling import Mixture, MixtureSampler, Position, ShareSampler, Source
+from glip_pl.data.windows import with_joint_sums
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.types import Sample
 
@@ -23,9 +24,14 @@ class LateLoader(DataLoader[Sample]):
     the first samples of the epoch.
     """
 
+    def __init__(self, steps: Callable[[], tuple[int, int, float]], *args: Any, **kw: Any) -> None:
+        """`steps` says how batches make up optimizer steps: see `with_joint_sums`."""
+        super().__init__(*args, **kw)
+        self.steps = steps
+
     def __iter__(self) -> Any:
         """Batches, from the sampler's position at the first batch."""
-        yield from super().__iter__()
+        yield from with_joint_sums(super().__iter__(), *self.steps())
 
 
 class GroundingDataModule(pl.LightningDataModule):
@@ -78,6 +84,13 @@ class GroundingDataModule(pl.LightningDataModule):
         batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.completed
         return self._progress(self.trainer.current_epoch).at(batches)
 
+    def _steps(self) -> tuple[int, int, float]:
+        """Batches in an optimizer step, those of the epoch that are trained on, and all of them."""
+        if self.trainer is None:
+            return 1, 0, float("inf")
+        done = self.trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        return self.trainer.accumulate_grad_batches, done, self.trainer.num_training_batches
+
     def state_dict(self) -> dict[str, Any]:
         """How batches are counted, for a run with other processes or another batch size."""
         return self._progress(self.trainer.current_epoch if self.trainer else 0).state()
@@ -110,6 +123,7 @@ class GroundingDataModule(pl.LightningDataModule):
         mixture = Mixture(list(self.train.values()))
         sampler = MixtureSampler(mixture, self.seed, self._ranks(), self.batch_size, self._position)
         return LateLoader(
+            self._steps,
             mixture,
             self.batch_size,
             sampler=sampler,

@@ -1,6 +1,6 @@
 """GLIP in Lightning: loss, optimizer and evaluation steps; the arithmetic is in other folders."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -61,6 +61,7 @@ class GroundingModule(pl.LightningModule):
         self.test = Evaluator(test)
         self.config = dict(config)
         self.record = LossRecord()
+        self.means: Callable[[], Tensor] | None = None  # normalisers of the present step
         self.results: dict[str, dict[str, float]] = {}  # figures of the last test, by set
 
     def forward(self, batch: Batch) -> Output:
@@ -72,6 +73,7 @@ class GroundingModule(pl.LightningModule):
         """Switch to training mode: Lightning keeps the modes of pretrained parts, which is eval."""
         self.train()
         self.seed = torch.initial_seed()
+        self.means = None
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Seed dropout by the training step, so that a resumed run draws the same masks."""
@@ -88,9 +90,10 @@ class GroundingModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total loss; where it is not finite, neither are its gradients."""
         targets = targets_of(batch) if batch.targets is None else batch.targets
-        means = begin_joint_mean(targets.sums)  # exchanged during the forward pass
+        if batch_index % self.trainer.accumulate_grad_batches == 0 or self.means is None:
+            self.means = begin_joint_mean(targets.sums)  # exchanged during the forward pass
         output = self(batch)
-        terms = self.loss(output, replace(batch, targets=targets), means())
+        terms = self.loss(output, replace(batch, targets=targets), self.means())
         self.record.add_batch(self.global_step, batch.image_ids, terms)
         total: Tensor = terms.total
         return total * (1 + 0 * total.detach())
