@@ -213,6 +213,7 @@ class Counted:
 EXCHANGES = (
     *("all_reduce", "all_reduce_coalesced", "reduce", "reduce_scatter", "barrier"),
     *("all_gather", "all_gather_object", "all_gather_into_tensor", "monitored_barrier"),
+    *("broadcast", "broadcast_object_list"),
 )
 """Functions of torch.distributed by which processes wait for one another."""
 
@@ -227,6 +228,7 @@ def test_processes_exchange_one_message_a_step_and_another_where_losses_are_logg
     for process in [start(Command("glip_pl.train", words, tmp_path, one)) for one in changes]:
         process.join()
         assert process.exitcode == 0, (tmp_path / "log.txt").read_text()
+    assert "is deprecated. Use `forward_sync" not in (tmp_path / "log.txt").read_text()
     for rank in range(2):
         _, *batches = (tmp_path / f"{rank}.txt").read_text().split("batch ")
         exchanged = [batch.split()[1:] for batch in batches]

@@ -2,10 +2,14 @@
 
 import inspect
 import typing
+import warnings
 from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
+
+# Its successor (conf/trainer/ddp.yaml) exists in the newest PyTorch only.
+warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")
 
 Precision = Literal["highest", "high", "medium"]
 """PyTorch's names: float32, TensorFloat-32, bfloat16 (on GPUs that have them)."""
