@@ -121,6 +121,8 @@ class Recorder(TorchDispatchMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = func._schema.name.split("::")[1]
+        if name == "lift_fresh":  # `torch.tensor(...)`: on a GPU, a copy that the host waits for
+            self.counts.syncs[f"{self.phase} {name} {place()}"] += 1
         if name in SYNCS:
             return self._waited_for(name, args[0])
         if name in ("index", "index_put", "index_put_"):
@@ -178,6 +180,8 @@ def launches_of(name: str, args: tuple[Any, ...]) -> int:
         return len(args[0])
     if name == "deform_conv_backward":  # two, two buffers of zeros and a cast for each map
         return 5 * len(args[0]) + 1
+    if name in ("mix", "mix_backward"):
+        return len(args[-1]) + 2 * (name == "mix_backward")
     return LAUNCHES.get(name, 1)
 
 

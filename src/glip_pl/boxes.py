@@ -29,10 +29,11 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
 
 def decode(codes: Tensor, anchors: Tensor) -> Tensor:
     """Corner boxes (..., 4) from codes (..., 4) and anchors (broadcastable)."""
-    codes = codes / codes.new_tensor(CODE_WEIGHTS)
+    # Numbers instead of a tensor of weights, for whose copy to a GPU the host would wait.
+    shift, log_size = codes[..., :2] / CODE_WEIGHTS[0], codes[..., 2:] / CODE_WEIGHTS[2]
     anchor_center, anchor_size = centers_and_sizes(anchors)
-    center = codes[..., :2] * anchor_size + anchor_center
-    size = codes[..., 2:].clamp(max=MAX_LOG_SIZE).exp() * anchor_size
+    center = shift * anchor_size + anchor_center
+    size = log_size.clamp(max=MAX_LOG_SIZE).exp() * anchor_size
     half = (size - 1) / 2
     return torch.cat([center - half, center + half], dim=-1)
 

@@ -42,9 +42,11 @@ def test_what_the_host_waits_for_is_counted_with_its_phase() -> None:
         with recording("fp32", recorder):
             chosen = values[values > 0]
             bool((values > 0).any())
+            torch.tensor([1.0, 2.0])
     assert chosen.dim() == 1
     assert sorted(key.split()[1] for key in recorder.counts.syncs) == [
         "_local_scalar_dense",
+        "lift_fresh",
         "nonzero",
     ]
 

@@ -77,12 +77,10 @@ def test_a_branch_counts_between_half_and_whole() -> None:
     torch.manual_seed(1)
     layer = DynamicConv(16)
     torch.nn.init.normal_(layer.scale_attention.weight, std=3)
-    branches = [[level] for level in levels()]
-    branches[0].append(levels()[0] + 1)
-    weights = layer._scale_weights(branches)
-    assert [len(level) for level in weights] == [2, 1, 1, 1, 1]
-    whole = torch.stack([*(2 * weight for weight in weights[0]), *(w[0] for w in weights[1:])])
-    assert whole.shape == (6, 2, 1, 1, 1)
+    pooled = torch.randn(13, 2, 16)
+    weights = layer._scale_weights(pooled, [2, 3, 3, 3, 2])
+    assert weights.shape == (13, 2, 1)
+    whole = torch.cat([weights[:2] * 2, weights[2:11] * 3, weights[11:] * 2])
     assert whole.min() >= 0.5
     assert whole.max() <= 1
     assert whole.unique().numel() > 2

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from glip_pl.models import fused_mixing
 from glip_pl.models.deform_conv import TAPS, DeformConv
 from glip_pl.models.fused_convolution import available
 from glip_pl.models.plain_forms import wants_gpu
@@ -31,17 +32,22 @@ class DyReLU(nn.Module):
 
     def forward(self, levels: list[Tensor]) -> list[Tensor]:
         """Activations of levels (B, C, h, w), each of the same shape."""
-        pooled = torch.stack([level.mean((2, 3)) for level in levels], dim=1)  # (B, levels, C)
-        lines = hard_sigmoid(self.excite(F.relu(self.squeeze(pooled)))) - 0.5
-        slopes1, offsets1, slopes2, offsets2 = lines[..., None, None].chunk(4, dim=2)
-        slopes1, slopes2 = 2 * slopes1 + 1, 2 * slopes2
+        lines = self.lines(torch.stack([level.mean((2, 3)) for level in levels]))
         return [
-            torch.maximum(
-                torch.addcmul(offsets1[:, index], level, slopes1[:, index]),
-                torch.addcmul(offsets2[:, index], level, slopes2[:, index]),
-            )
-            for index, level in enumerate(levels)
+            torch.maximum(torch.addcmul(b, level, a), torch.addcmul(d, level, c))
+            for level, (a, b, c, d) in zip(levels, _per_channel(lines), strict=True)
         ]
+
+    def lines(self, pooled: Tensor) -> Tensor:
+        """Slope and offset of both lines (levels, B, 4, C), given the levels' means (., B, C)."""
+        lines = hard_sigmoid(self.excite(F.relu(self.squeeze(pooled)))) - 0.5
+        slope1, offset1, slope2, offset2 = lines.chunk(4, dim=-1)
+        return torch.stack([2 * slope1 + 1, offset1, 2 * slope2, offset2], dim=2)
+
+
+def _per_channel(lines: Tensor) -> list[tuple[Tensor, ...]]:
+    """Of each level the four coefficients (B, C, 1, 1) of its lines."""
+    return [level.unbind(1) for level in lines[..., None, None]]
 
 
 class DynamicConv(nn.Module):
@@ -72,16 +78,26 @@ class DynamicConv(nn.Module):
             if fused:  # one copy of each level for its three convolutions
                 levels = [level.to(dtype, memory_format=torch.channels_last) for level in levels]
             branches = self._branches(levels, positions)
-            weights = self._scale_weights(branches)
-            means = []
-            for level, level_weights in zip(branches, weights, strict=True):
-                # A running sum: a stack of all branches would allocate memory for three maps.
-                mean = level[0] * level_weights[0]
-                for branch, weight in zip(level[1:], level_weights[1:], strict=True):
-                    mean = torch.addcmul(mean, branch, weight)
-                means.append(mean)
-            activated: list[Tensor] = self.activation(means)
-            return activated
+            return self._mixed(branches)
+
+    def _mixed(self, branches: list[list[Tensor]]) -> list[Tensor]:
+        """Activated means of the branches of each level, which have weights."""
+        pooled = torch.stack([branch.mean((2, 3)) for level in branches for branch in level])
+        weights = self._scale_weights(pooled, [len(level) for level in branches])
+        counts = [len(level) for level in branches]
+        if wants_gpu(pooled) and fused_mixing.available(pooled):
+            means = (pooled * weights).split(counts)  # of the sums, which are never written
+            lines = self.activation.lines(torch.stack([level.sum(0) for level in means]))
+            return fused_mixing.fused_mixing(branches, weights[..., 0], lines)
+        means = []
+        for level, own in zip(branches, weights[..., None, None].split(counts), strict=True):
+            # A running sum: a stack of all branches would allocate memory for three maps.
+            mean = level[0] * own[0]
+            for branch, weight in zip(level[1:], own[1:], strict=True):
+                mean = torch.addcmul(mean, branch, weight)
+            means.append(mean)
+        activated: list[Tensor] = self.activation(means)
+        return activated
 
     def positions(self, features: Tensor) -> Tensor:
         """Offsets in pixels and mask logits (B, 27, h, w) of the taps at a level."""
@@ -101,13 +117,12 @@ class DynamicConv(nn.Module):
             level.append(F.interpolate(branch, size=size, mode="bilinear", align_corners=True))
         return branches
 
-    def _scale_weights(self, branches: list[list[Tensor]]) -> list[list[Tensor]]:
-        """Weight (B, 1, 1, 1) of every branch, in [0.5, 1], divided by the branches of its level.
+    def _scale_weights(self, pooled: Tensor, counts: list[int]) -> Tensor:
+        """Weights (branches, B, 1) of means (branches, B, C): [0.5, 1] by the level's branches.
 
         Computed for all branches at once: each step is a kernel on a GPU.
         """
-        pooled = torch.stack([branch.mean((2, 3)) for level in branches for branch in level])
         attention = self.scale_attention
-        scores = F.linear(pooled, attention.weight[:, :, 0, 0], attention.bias)  # (branches, B, 1)
-        weights = iter(hard_sigmoid(F.relu(scores))[..., None, None])
-        return [[next(weights) / len(level) for _ in level] for level in branches]
+        scores = F.linear(pooled, attention.weight[:, :, 0, 0], attention.bias)
+        weights = hard_sigmoid(F.relu(scores)).split(counts)
+        return torch.cat([level / len(level) for level in weights])

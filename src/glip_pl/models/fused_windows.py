@@ -52,7 +52,8 @@ def regions_apart(
     rows, columns = numbers
     region = rows[:, None, :, None] * 3 + columns[None, :, None, :]  # (rows, columns, h, w)
     region = region.flatten(2).flatten(0, 1)  # (W, n)
-    return (region[:, :, None] != region[:, None]) * APART
+    apart: Tensor = region[:, :, None] != region[:, None]
+    return apart * APART
 
 
 def _attend(attention: WindowAttention, windows: Tensor, batch: int, bias: Tensor) -> Tensor:

@@ -16,12 +16,14 @@ from glip_pl.models.kernels import (
     convolving,
     deform_conv,
     deform_conv_backward,
+    mixing,
 )
 from glip_pl.models.kernels.launching import PIXELS, WORDS, Tiles
 
 TYPES = {"seeds": "*i64", "threshold": "i64", "scale": "fp32"} | dict.fromkeys(
     (
         *("n", "t", "height", "width", "out_width", "out_area", "area"),
+        *("places", "channels", "batch"),
         *("by_image", "by_channel", "by_place"),
     ),
     "i32",
@@ -29,6 +31,7 @@ TYPES = {"seeds": "*i64", "threshold": "i64", "scale": "fp32"} | dict.fromkeys(
 FLOAT32 = {
     *("bias", "pooled", "kept_total", "lse", "lse_pixels", "lse_words", "delta_pixels"),
     *("delta_words", "d_total", "d_bias", "positions", "out"),
+    *("x0", "x1", "x2", "d0", "d1", "d2", "weights", "lines", "gradient", "d_weights", "d_lines"),
     *("d_features", "d_positions", "d_weight"),
 }
 """Tensors in float32; all others are in bf16."""
@@ -46,6 +49,7 @@ CONVOLVING = {
     **{"STRIDE": 1, "C": 256, "OUT": 256, "WIDTH": 256},
     **{"CHUNK": convolving.CHANNELS, "BP": convolving.PLACES},
 }
+MIXING = {"MAPS": 3, "BP": mixing.PLACES, "BC": mixing.CHANNELS}
 KERNELS: list[tuple[Any, dict[str, Any]]] = [
     (bi_attention.words_of_pixels, attending(PIXELS)),
     (bi_attention.pixels_of_words, attending(WORDS)),
@@ -55,6 +59,8 @@ KERNELS: list[tuple[Any, dict[str, Any]]] = [
     (deform_conv.convolve, CONVOLVING),
     (deform_conv_backward.gradients_of_samples, CONVOLVING),
     (deform_conv_backward.gradient_of_weight, CONVOLVING),
+    (mixing.mix, MIXING),
+    (mixing.mix_backward, MIXING),
 ]
 
 

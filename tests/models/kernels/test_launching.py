@@ -23,5 +23,5 @@ def test_all_kernels_compile_and_fit_shared_memory(capability: int) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     sizes = dict(line.split() for line in done.stdout.splitlines())
-    assert len(sizes) == 8
+    assert len(sizes) == 10
     assert all(int(size) <= SHARED_MEMORY[capability] for size in sizes.values()), sizes
