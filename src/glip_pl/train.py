@@ -60,9 +60,9 @@ def train(config: DictConfig) -> float | None:
     with hold_run_folder(config):
         run = prepare(config, weights)
         try:
-            with restored(run.trainer, run.resumed), stopped_at_batch_end(run.trainer):
-                run.trainer.fit(run.module, run.data, ckpt_path=run.resumed, weights_only=True)
-            return finish(run)
+            with stopped_at_batch_end(run.trainer):
+                fit(run)
+                return finish(run)
         finally:
             close_loggers(run.trainer.loggers)
 
@@ -102,6 +102,12 @@ def prepare(config: DictConfig, weights: Path | None) -> Run:
     if trainer.is_global_zero:
         write_settings(config)
     return Run(config, data, module, trainer, resumed)
+
+
+def fit(run: Run) -> None:
+    """Train. Raises UserError if the checkpoint that is resumed cannot be restored."""
+    with restored(run.trainer, run.resumed):
+        run.trainer.fit(run.module, run.data, ckpt_path=run.resumed, weights_only=True)
 
 
 def finish(run: Run) -> float | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch.optim import Optimizer
 
 from glip_pl.training.interruption import WORKER_ENDED
@@ -117,7 +118,8 @@ class LastCheckpoint(pl.Callback):
         Nothing is saved where the state is of no use: during evaluation, when the average stands in
         for the weights and the file is fresh; while the optimizer changes the weights; after a loss
         that is not finite; after a second Ctrl-C; when a process that loads data ends.
-        Nor with several processes, which would wait for one another forever.
+        Nor by one of several processes, which would wait for the others forever, unless all have
+        agreed to stop after this batch.
         """
         useless = (
             self.updating
@@ -126,7 +128,8 @@ class LastCheckpoint(pl.Callback):
         )
         batches = trainer.fit_loop.epoch_loop.batch_progress.current.completed
         can_repeat = batches > 0 or not self.within_batch
-        if trainer.training and trainer.world_size == 1 and not useless and can_repeat:
+        together = trainer.world_size == 1 or isinstance(exception, SIGTERMException)
+        if trainer.training and together and not useless and can_repeat:
             self._save(trainer, pl_module)
 
 

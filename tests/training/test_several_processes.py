@@ -1,0 +1,171 @@
+"""Trainings of two processes, real ones that meet by gloo, and what stops them."""
+
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from time import time
+from typing import Any
+
+import pytest
+import torch
+from lightning_fabric.plugins.environments.lightning import find_free_network_port
+
+from glip_pl.training.callbacks import process_watch
+from glip_pl.training.module import GroundingModule
+from tests.conftest import SMALL
+from tests.training.commands import Command, Place, start
+from tests.training.test_kill import COMPARED, unequal
+
+SECONDS = 30
+"""How long processes may take to stop."""
+
+STEPS = 6
+"""Optimizer steps of the training that nothing stops."""
+
+
+@pytest.fixture(scope="module")
+def words(world: Path, tiny: list[str]) -> list[str]:
+    """A training of six steps with a moving average, dropout and flips."""
+    return [
+        *[word for word in SMALL if word != "trainer=cpu"],
+        *(*tiny, f"data.root={world}", "trainer.max_epochs=1", "data.batch_size=2"),
+        *("data.val=null", "data.test=null", "callbacks.best=null", "callbacks.ema.decay=0.9"),
+        *("data.train_transform.flip=0.5", "callbacks.parts=null", "callbacks.pictures=null"),
+        *("++trainer.accelerator=cpu", "trainer.precision=32-true", "trainer=ddp"),
+        *("trainer.devices=2", "resume=auto"),
+    ]
+
+
+@dataclass(frozen=True)
+class Struck:
+    """One of two processes; some of them get signals in the forward pass of a batch."""
+
+    place: Place
+    signals: Sequence[signal.Signals] = ()
+    batch: int = 1
+    step: str = "training_step"
+    silence: float = 2  # seconds after which a process is taken for dead
+
+    def __call__(self) -> None:
+        """Change the module in this process."""
+        self.place()
+        process_watch.SILENCE, process_watch.EVERY = self.silence, 0.2
+        step, batches = getattr(GroundingModule, self.step), count()
+
+        def struck(*arguments: Any) -> Any:
+            if next(batches) == self.batch and self.signals:
+                Path("struck.txt").write_text(str(time()))
+                for number in self.signals:
+                    os.kill(os.getpid(), number)
+            return step(*arguments)
+
+        setattr(GroundingModule, self.step, struck)  # the process has been forked for this test
+
+
+def together(
+    words: Sequence[str],
+    folder: Path,
+    *signals: Sequence[signal.Signals],
+    step: str = "training_step",
+    batch: int = 1,
+) -> list[int]:
+    """Exit codes of two processes, each of which gets its signals in one of its batches."""
+    port = find_free_network_port()
+    folder.mkdir(exist_ok=True)
+    processes = [
+        start(
+            Command(
+                "glip_pl.train",
+                [*words, f"hydra.run.dir={folder}"],
+                folder,
+                Struck(Place(rank, 2, port), [*signals, (), ()][rank], batch, step),
+            )
+        )
+        for rank in range(2)
+    ]
+    for process in processes:
+        process.join(60)
+    struck = folder / "struck.txt"
+    if struck.is_file():
+        assert time() - float(struck.read_text()) < SECONDS
+        struck.unlink()
+    return [process.exitcode if process.exitcode is not None else 999 for process in processes]
+
+
+def last(folder: Path) -> dict[str, Any]:
+    return dict(torch.load(folder / "checkpoints/last.ckpt", weights_only=True))
+
+
+def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """What differs in any bit between two checkpoints."""
+    return [name for key in COMPARED for name in unequal(one[key], other[key], key)]
+
+
+@pytest.fixture(scope="module")
+def whole(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The last checkpoint of the training that nothing stops."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert together(words, folder) == [0, 0], (folder / "log.txt").read_text()
+    checkpoint = last(folder)
+    assert checkpoint["global_step"] == STEPS
+    return checkpoint
+
+
+@pytest.mark.parametrize(
+    ("number", "ranks"),
+    [
+        (signal.SIGTERM, [1]),
+        pytest.param(signal.SIGUSR1, [0], marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, [0, 1], marks=pytest.mark.slow),
+    ],
+)
+def test_a_signal_to_one_process_stops_all_after_the_same_batch(
+    number: signal.Signals,
+    ranks: list[int],
+    words: list[str],
+    whole: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    signals = [[number] if rank in ranks else [] for rank in range(2)]
+    codes = together(words, tmp_path, *signals)
+    log = (tmp_path / "log.txt").read_text()
+    assert codes == [128 + number] * 2, log
+    assert log.count(f"stopped by {number.name}; resume=last continues the run") == 1
+    assert last(tmp_path)["global_step"] in (2, 3)
+    assert together(words, tmp_path) == [0, 0], (tmp_path / "log.txt").read_text()
+    assert differences(whole, last(tmp_path)) == []
+
+
+@pytest.mark.slow
+def test_a_signal_in_a_validation_stops_all_and_a_resumed_run_repeats_it(
+    words: list[str], world: Path, tmp_path: Path
+) -> None:
+    """Each has one batch: the one that gets no signal may wait for the other's detections."""
+    validated = [word for word in words if word != "data.val=null"]
+    codes = together(validated, tmp_path, [], [signal.SIGTERM], step="validation_step", batch=0)
+    log = (tmp_path / "log.txt").read_text()
+    assert codes == [128 + signal.SIGTERM] * 2, log
+    assert "val/AP" not in "".join(file.read_text() for file in tmp_path.rglob("metrics.csv"))
+    assert last(tmp_path)["global_step"] == STEPS
+    assert together(validated, tmp_path) == [0, 0], (tmp_path / "log.txt").read_text()
+    assert "val/AP" in "".join(file.read_text() for file in tmp_path.rglob("metrics.csv"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_others_end_when_a_process_is_killed(
+    rank: int, words: list[str], whole: dict[str, Any], tmp_path: Path
+) -> None:
+    """The first process holds the store, which ends with it."""
+    signals = [[signal.SIGKILL] if number == rank else [] for number in range(2)]
+    codes = together(words, tmp_path, *signals)
+    log = (tmp_path / "log.txt").read_text()
+    assert codes[rank] == -signal.SIGKILL
+    assert codes[1 - rank] == 1, log
+    assert log.count("error: ") == log.count(f"error: process {rank} of 2 (counted from 0)") == 1
+    assert "Traceback" not in log
+    assert together(words, tmp_path) == [0, 0], (tmp_path / "log.txt").read_text()
+    assert differences(whole, last(tmp_path)) == []
