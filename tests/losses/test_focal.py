@@ -25,3 +25,19 @@ def test_extreme_logits_stay_finite() -> None:
     (gradient,) = torch.autograd.grad(loss.sum(), logits)
     assert loss.isfinite().all()
     assert gradient.isfinite().all()
+
+
+def test_the_gradient_is_that_of_finite_differences() -> None:
+    torch.manual_seed(0)
+    logits = (torch.randn(4, 5, dtype=torch.float64) * 3).requires_grad_()
+    targets = (torch.rand(4, 5) > 0.5).double()
+    assert torch.autograd.gradcheck(lambda given: sigmoid_focal_loss(given, targets), logits)
+
+
+def test_one_tensor_is_kept_for_the_backward_pass_and_none_without_one() -> None:
+    targets = torch.zeros(4, 5)
+    for needs_gradient in (True, False):
+        kept: list[torch.Tensor] = []
+        with torch.autograd.graph.saved_tensors_hooks(kept.append, lambda tensor: tensor):
+            sigmoid_focal_loss(torch.randn(4, 5, requires_grad=needs_gradient), targets)
+        assert len(kept) == int(needs_gradient)
