@@ -65,6 +65,7 @@ def batch_of(shape: Shape) -> Batch:
     count, more = divmod(shape.tokens - 1, 2)  # a word each, separators, and two special tokens
     names = [WORDS[index % len(WORDS)] for index in range(count)]
     names[0] = "big " * more + names[0]
+    torch.manual_seed(0)
     batch = random_batch(shape.batch, shape.height, shape.width, "cpu", names)
     assert batch.tokens.shape[1] == shape.tokens, batch.tokens.shape
     return replace(batch, targets=targets_of(batch))  # as the loader's workers make them
