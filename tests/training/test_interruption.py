@@ -124,6 +124,27 @@ def test_a_signal_stops_after_the_batch_with_its_exit_code(
     assert last_checkpoint(config)["global_step"] == CUT + 1
 
 
+@pytest.mark.parametrize(
+    "length", [["trainer.max_epochs=2"], ["trainer.max_epochs=-1", "trainer.max_steps=14"]]
+)
+def test_a_signal_in_the_last_batch_of_an_epoch_loses_nothing(
+    length: list[str], words: list[str], settings: Compose
+) -> None:
+    words = [*words, *length]
+    whole = settings(words)
+    fit(whole)
+    expected = last_checkpoint(whole)
+    config = settings(words)
+
+    def send(run: Run) -> None:
+        at_step(run, LAST, lambda: signal.raise_signal(signal.SIGTERM), "update")
+
+    with pytest.raises(SystemExit):
+        fit(config, change=send, around=stopped_at_batch_end)
+    assert last_checkpoint(config)["global_step"] == LAST + 1
+    assert resumed_equals(settings(words), expected)
+
+
 @pytest.mark.parametrize("where", ["forward", "update"])
 def test_a_signal_to_the_workers_too_loses_nothing(
     where: str,

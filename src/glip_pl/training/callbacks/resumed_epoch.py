@@ -4,6 +4,7 @@ from collections.abc import MutableMapping
 from typing import Any, Protocol
 
 import pytorch_lightning as pl
+from pytorch_lightning.loops.progress import _ProcessedTracker
 
 from glip_pl.errors import UserError
 from glip_pl.training.callbacks.last_checkpoint import PROGRESS
@@ -44,3 +45,17 @@ class ResumedEpoch(pl.Callback):
                 "give the old value, or start a new training: ckpt=... without resume"
             )
         self.data.resume_epoch(checkpoint["epoch"], checkpoint["loops"]["fit_loop"][PROGRESS])
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin the next epoch after one that a signal has ended with its last batch.
+
+        Lightning would count it twice, and with `max_steps` it would also take the next one for
+        the finished one, and skip it.
+        """
+        progress = trainer.fit_loop.epoch_progress
+        for counters in (progress.total, progress.current):
+            assert isinstance(counters, _ProcessedTracker)  # which its type does not say
+            counters.completed = min(counters.completed, counters.processed)
+        if trainer.fit_loop.restarting and progress.current.completed == progress.current.ready:
+            trainer.fit_loop._restarting = False  # its setter keeps True where there are max_steps
+            trainer.fit_loop.epoch_loop.restarting = False
