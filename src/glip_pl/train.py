@@ -26,6 +26,7 @@ from glip_pl.running.resuming import (
     resumed_settings,
 )
 from glip_pl.running.runs import find_checkpoint
+from glip_pl.training.callbacks.compiled_blocks import CompiledBlocks
 from glip_pl.training.callbacks.resumed_epoch import ResumedEpoch
 from glip_pl.training.freezing import train_only
 from glip_pl.training.interruption import stopped_at_batch_end
@@ -97,8 +98,10 @@ def prepare(config: DictConfig, weights: Path | None) -> Run:
         raise UserError("tuning.trains names no part of the model, so that nothing would train")
     module = build_module(config, model, data)
     start_tracked_runs(Path(config.paths.output), resumed)
-    resuming = [resumed_settings(config, module), ResumedEpoch(data)]
-    trainer = build_trainer(config, train=True, extra_callbacks=resuming)
+    extra: list[pl.Callback] = [resumed_settings(config, module), ResumedEpoch(data)]
+    if config.compile == "blocks":
+        extra.append(CompiledBlocks())
+    trainer = build_trainer(config, train=True, extra_callbacks=extra)
     if trainer.is_global_zero:
         write_settings(config)
     return Run(config, data, module, trainer, resumed)

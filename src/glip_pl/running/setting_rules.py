@@ -136,6 +136,7 @@ RULES: dict[str, Rule] = {
     "prompt_memory_gb": OPTIONAL_POSITIVE,
     "resume|prompt|before|after|teacher|official": OPTIONAL_TEXT,
     "keep_going|verify": SWITCH,
+    "compile": Rule(Literal["off", "blocks"]),
     "published": NODE,
     # predict.
     "image": FILLED,
