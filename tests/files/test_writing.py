@@ -1,4 +1,6 @@
 import json
+import os
+import stat
 import threading
 from pathlib import Path
 
@@ -16,6 +18,39 @@ def test_a_file_appears_when_its_block_ends(tmp_path: Path) -> None:
         assert not path.exists()
     assert path.read_text() == "content"
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("linking", [True, False])
+def test_the_file_that_is_replaced_is_kept_under_its_second_name(
+    tmp_path: Path, linking: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, kept = tmp_path / "file.txt", tmp_path / "kept.txt"
+    if not linking:
+
+        def refuse(*_: object) -> None:
+            raise PermissionError("no hard links here")
+
+        monkeypatch.setattr("os.link", refuse)
+    for number in range(3):
+        with write_whole(path, kept) as partial:
+            partial.write_text(str(number))
+    assert (path.read_text(), kept.read_text()) == ("2", "1")
+    assert sorted(tmp_path.iterdir()) == [path, kept]
+
+
+def test_the_content_and_then_the_name_are_forced_onto_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, forced = tmp_path / "file.txt", []
+
+    def force(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        forced.append(("folder" if is_folder else "file", path.exists()))
+
+    monkeypatch.setattr("os.fsync", force)
+    with write_whole(path) as partial:
+        partial.write_text("content")
+    assert forced == [("file", False), ("folder", True)]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

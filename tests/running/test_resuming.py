@@ -1,6 +1,7 @@
 """Which run a training continues, and which folder belongs to it."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,9 @@ def changed(config: DictConfig, name: str, value: Any) -> DictConfig:
 class Kill:
     """Ends the process in the middle of a save."""
 
+    def __deepcopy__(self, known: dict[int, Any]) -> "Kill":
+        return self
+
     def __reduce__(self) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -91,7 +95,9 @@ class Kill:
 def killed_while_saving(path: Path) -> None:
     child = os.fork()
     if child == 0:
-        WholeCheckpointIO().save_checkpoint({"a": bytes(1000), "b": Kill()}, path)
+        io = WholeCheckpointIO()
+        io.save_checkpoint({"a": bytes(1000), "b": Kill()}, path)
+        io.wait()
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert [left.suffix for left in path.parent.glob(".*")] == [".partial"]
 
@@ -114,3 +120,23 @@ def test_half_of_a_checkpoint_is_removed_by_the_run_that_resumes(
             assert len(list(last.parent.iterdir())) == 2
         clear_resumed(last)
     assert list(last.parent.iterdir()) == [last]
+
+
+def test_a_damaged_checkpoint_is_replaced_by_the_one_before(
+    settings: Compose, checkpoint: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = settings(["resume=auto"])
+    last = Path(config.paths.output, "checkpoints", "last.ckpt")
+    last.parent.mkdir(parents=True)
+    before = last.with_name("before_last.ckpt")
+    shutil.copy(checkpoint, last)
+    shutil.copy(checkpoint, before)
+    assert find_resumed(config) == last
+    os.truncate(last, last.stat().st_size // 2)
+    for config.resume in ("auto", str(last)):
+        assert find_resumed(config) == before
+    assert f"continuing from the save before it, {before}" in caplog.text
+    before.unlink()
+    config.resume = str(last)
+    with pytest.raises(UserError, match=r"last\.ckpt is no readable checkpoint"):
+        find_resumed(config)

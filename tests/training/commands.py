@@ -15,6 +15,7 @@ import torch
 from pytorch_lightning.utilities import rank_zero_only
 
 from glip_pl.inference import evaluation_cache
+from glip_pl.training.checkpoint_io import BEFORE_LAST
 
 PRELOADED = ("glip_pl.train", "glip_pl.evaluate", "glip_pl.pseudo_label", __name__)
 """Modules that the process from which the others are forked has imported."""
@@ -122,7 +123,7 @@ class KilledInSave:
         replace, saves = Path.replace, [0]
 
         def kill_in(path: Path, target: str | os.PathLike[str]) -> Path:
-            if Path(target).suffix != ".ckpt":
+            if Path(target).suffix != ".ckpt" or Path(target).name == BEFORE_LAST:
                 return replace(path, target)
             saves[0] += 1
             if saves[0] == self.nth:

@@ -19,12 +19,13 @@ def partial_path(path: Path) -> Path:
 
 
 @contextmanager
-def write_whole(path: Path) -> Iterator[Path]:
+def write_whole(path: Path, kept: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path to write to; it replaces `path` when the block ends without an error.
 
     Both are in one folder, which is made if it is missing, so that the replacement is atomic. After
     an error the temporary file is removed and `path` is unchanged. The temporary name ends in
     PARTIAL, so a writer that infers the format from the suffix needs the format as an argument.
+    The file that was at `path` before is then at `kept`, in the same folder, if that is given.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(path)
@@ -32,9 +33,39 @@ def write_whole(path: Path) -> Iterator[Path]:
         yield partial
         with partial.open("rb+") as file:
             os.fsync(file.fileno())  # without it a power cut could leave an empty file
+        if kept is not None and path.is_file():
+            _give_second_name(path, kept)
         partial.replace(path)
+        _sync_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _give_second_name(path: Path, name: Path) -> None:
+    """Make a file appear under a second name too, whatever was there; `path` never disappears."""
+    partial = partial_path(name)
+    try:
+        try:
+            os.link(path, partial)
+        except OSError:  # the file system has no hard links
+            shutil.copyfile(path, partial)
+        partial.replace(name)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force new names in a folder onto the disk, where the system can do that."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:  # some file systems of networks
+        pass
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -27,6 +27,7 @@ from glip_pl.training.callbacks.resumed_settings import (
     flat,
     is_below,
 )
+from glip_pl.training.checkpoint_io import BEFORE_LAST, LAST
 from glip_pl.training.module import GroundingModule
 
 log = logging.getLogger(__name__)
@@ -47,14 +48,28 @@ def find_resumed(config: DictConfig) -> Path | None:
     if config.resume is None:
         return None
     if config.resume == "auto":
-        path = Path(config.paths.output, "checkpoints", "last.ckpt")
-        return path if path.is_file() else None
+        path = Path(config.paths.output, "checkpoints", LAST)
+        return readable(path) if path.is_file() else None
     path = find_checkpoint(config.resume, Path(config.paths.runs, config.name), "resume")
+    path = readable(path)
     if not read_checkpoint(path).resumable:
         raise UserError(
             f"{path} holds weights only, without the state of a training; start a new training "
             f"from them: ckpt={path}"
         )
+    return path
+
+
+def readable(path: Path) -> Path:
+    """A checkpoint, or the one before it if it is the last one of its run and damaged."""
+    before = path.with_name(BEFORE_LAST)
+    if path.name != LAST or not before.is_file():
+        return path
+    try:
+        load_entries(path)
+    except UserError as error:
+        log.warning("%s; continuing from the save before it, %s", error, before)
+        return before
     return path
 
 
@@ -65,7 +80,7 @@ def claim_run(config: DictConfig, weights: Path | None) -> None:
     nor a checkpoint gives up its claim.
     """
     folder = Path(config.paths.output)
-    left = (folder / "results.json", folder / "checkpoints" / "last.ckpt")
+    left = (folder / "results.json", folder / "checkpoints" / LAST)
     claim(
         folder / "claim.json",
         {"settings": settings_key(config, weights)},

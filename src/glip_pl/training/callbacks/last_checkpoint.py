@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch.optim import Optimizer
 
+from glip_pl.training.checkpoint_io import LAST
 from glip_pl.training.interruption import WORKER_ENDED
 from glip_pl.training.loss_record import NotFiniteError
 
@@ -23,7 +24,7 @@ class LastCheckpoint(pl.Callback):
     """
 
     def __init__(self, folder: str, every_steps: int = 500) -> None:
-        self.path = Path(folder, "last.ckpt")
+        self.path = Path(folder, LAST)
         self.every_steps = every_steps
         self.saved_step = 0
         self.validation_is_due = False

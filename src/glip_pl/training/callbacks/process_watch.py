@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from threading import Event, Thread
 
@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 import torch.distributed as dist
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from glip_pl.errors import first_line
+from glip_pl.errors import UserError, first_line
 from glip_pl.training.peers import GONE, Peers
 
 EVERY = 1.0
@@ -53,7 +53,7 @@ class ProcessWatch(pl.Callback):
         if self.thread is None and trainer.world_size > 1:
             run = next(_runs)
             self.peers = Peers(run)
-            self.thread = _Watch(Peers(run), lambda: trainer.evaluating)
+            self.thread = _Watch(Peers(run), trainer)
             self.thread.start()
 
     @contextmanager
@@ -111,10 +111,10 @@ class ProcessWatch(pl.Callback):
 class _Watch(Thread):
     """Gives signs of life, and looks for those of the next process: each is watched by one."""
 
-    def __init__(self, peers: Peers, evaluating: Callable[[], bool]) -> None:
+    def __init__(self, peers: Peers, trainer: pl.Trainer) -> None:
         super().__init__(name="process watch", daemon=True)
         self.peers = peers
-        self.evaluating = evaluating
+        self.trainer = trainer
         self.watched = (peers.rank + 1) % peers.count
         self.sign: str | None = None  # of the watched process
         self.changed = time.monotonic()  # when that was new
@@ -145,7 +145,9 @@ class _Watch(Thread):
         if failure is not None and failure[0] != self.peers.rank and self._lasts("failure"):
             self._exit(EXIT_CODE)
         # What an evaluation needs has been saved before; in training the batches come to an end.
-        if stop is not None and self.evaluating() and self._lasts("stop"):
+        if stop is not None and self.trainer.evaluating and self._lasts("stop"):
+            with suppress(UserError):
+                self.trainer.strategy.checkpoint_io.teardown()  # it may be writing that checkpoint
             self.peers.live(GONE)
             _wait_until(lambda: self.peers.rank > 0 or self.peers.all_gone(), 2 * EVERY)
             message = stopped_by(stop.number) if self.peers.rank == 0 else ""

@@ -7,12 +7,10 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from glip_pl.files.reading import read_json
 from glip_pl.files.writing import write_json
+from glip_pl.training.checkpoint_io import BEFORE_LAST, LAST
 
 FILE = "tracked_runs.json"
 """File in a run's folder with the name of its run by tracker."""
-
-LAST = "last.ckpt"
-"""The checkpoint from which a run is continued; any other one starts a run of its own."""
 
 _NAME = re.compile(r"\w[\w.-]{0,127}")
 
@@ -35,7 +33,7 @@ def start_tracked_runs(folder: Path, resumed: Path | None) -> None:
     Without one, or if it is not the last one of its run, the trackers start new runs.
     """
     runs = {}
-    if resumed is not None and resumed.name == LAST:
+    if resumed is not None and resumed.name in (LAST, BEFORE_LAST):
         runs = _read(resumed.absolute().parents[1])
     if runs:
         write_json(folder / FILE, runs)
