@@ -8,12 +8,16 @@ python -m scripts.bench_step --model glip_t --height 800 --width 1216 --batch 4 
 import argparse
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from statistics import median
 
 import torch
 
 from glip_pl.losses.grounding import GroundingLoss
+from glip_pl.losses.targets import targets_of
+from glip_pl.models.compiling import compile_blocks
 from glip_pl.training.callbacks.throughput import peak_memory_gb
+from glip_pl.training.optimizer import GroupedAdamW
 from glip_pl.types import Batch
 from scripts.benchmarking import random_batch, random_model, seconds_of
 
@@ -42,22 +46,23 @@ def steps(
     model: torch.nn.Module, batch: Batch, options: argparse.Namespace
 ) -> tuple[Callable[[], None], Callable[[], None]]:
     """A function that does one training step, and one that does inference."""
-    forward = torch.compile(model) if options.compile else model
-    optimizer = torch.optim.AdamW(model.parameters(), 1e-4)
+    if options.compile:
+        compile_blocks(model)
+    optimizer = GroupedAdamW()(model)
     loss = GroundingLoss()
 
     def train() -> None:
         with autocast(options):
-            output = forward(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
+            output = model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
         optimizer.zero_grad()
         loss(output, batch).total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
         optimizer.step()
 
     @torch.inference_mode()
     def infer() -> None:
         with autocast(options):
-            forward(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
+            model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
 
     return train, infer
 
@@ -67,6 +72,7 @@ def main() -> None:
     torch.manual_seed(0)
     model = random_model(options.model, options.device)
     batch = random_batch(options.batch, options.height, options.width, options.device)
+    batch = replace(batch, targets=targets_of(batch))  # as the loader's workers do
     train, infer = steps(model, batch, options)
     where = torch.cuda.get_device_name() if options.device == "cuda" else "CPU"
     print(f"{where}, torch {torch.__version__}, {options}")

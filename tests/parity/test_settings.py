@@ -7,13 +7,14 @@ import torch
 from hydra.utils import instantiate
 
 from glip_pl import boxes
+from glip_pl import anchors
 from glip_pl.checkpoints import official
 from glip_pl.checkpoints.recipes import without_pretrained
 from glip_pl.data.collate import MULTIPLE
 from glip_pl.data.filtering import BoxFilter
 from glip_pl.inference.decoding import Decoder
 from glip_pl.losses import assignment, focal, grounding
-from glip_pl.models import anchors, dynamic_head, grounding_head
+from glip_pl.models import dynamic_head, grounding_head
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.running.settings import compose_settings, plain

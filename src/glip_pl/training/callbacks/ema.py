@@ -12,6 +12,13 @@ class MovingAverage(WeightAveraging):
         # Buffers hold constants such as token positions: they are copied, not averaged.
         super().__init__(use_buffers=False, multi_avg_fn=get_ema_multi_avg_fn(decay))
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Count the steps on the CPU, which would wait for a GPU to look at their number."""
+        super().setup(trainer, pl_module, stage)
+        if stage == "fit":
+            assert self._average_model is not None
+            self._average_model.n_averaged = self._average_model.n_averaged.cpu()
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Leave the weights as they are until `on_fit_end`: the final checkpoint holds them."""
 
