@@ -6,8 +6,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
-from glip_pl import boxes
-from glip_pl import anchors
+from glip_pl import anchors, boxes
 from glip_pl.checkpoints import official
 from glip_pl.checkpoints.recipes import without_pretrained
 from glip_pl.data.collate import MULTIPLE
