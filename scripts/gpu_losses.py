@@ -40,7 +40,7 @@ def started(folder: Path, accelerator: str, options: argparse.Namespace) -> subp
             "trainer.log_every_n_steps=1",
             "callbacks.ema=null",
         ),
-        *("callbacks.ema=null", "trainer.limit_val_batches=0", "trainer.limit_test_batches=1"),
+        *("callbacks.ema=null", "data.val=null", "data.test=null", "callbacks.best=null"),
         *(f"hydra.run.dir={folder / accelerator}", f"paths.data={folder / 'data'}"),
         *options.settings,
     ]
