@@ -19,6 +19,10 @@ VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 """Kinds of parameters that stand for any number of arguments."""
 
 
+SHARDED = "glip_pl.training.sharding.ShardedStrategy"
+"""The strategy of trainer=fsdp, as settings name it."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """A setting with a wrong value, or one that does not exist."""
@@ -48,6 +52,23 @@ def check_settings(config: DictConfig) -> None:
     named = [fault for fault in faults if not fault.linked] or faults
     if named:
         raise UserError(some([str(fault) for fault in named]))
+
+
+def check_sharding(config: DictConfig) -> None:
+    """Raise UserError if a sharded training (trainer=fsdp) is to do what needs a whole model."""
+    strategy = config.trainer.get("strategy")
+    if not isinstance(strategy, DictConfig) or strategy.get(TARGET) != SHARDED:
+        return
+    if config.callbacks.get("ema") is not None:
+        raise UserError(
+            "trainer=fsdp shards the weights, and the moving average is a whole copy of them: "
+            "switch it off with callbacks.ema=null, or use trainer=ddp"
+        )
+    if config.model.prompts:
+        raise UserError(
+            f"trainer=fsdp with model.prompts={config.model.prompts} (tuning=prompt): a learned "
+            "prompt has few weights to shard. Use trainer=ddp"
+        )
 
 
 def _faults(node: DictConfig, prefix: str) -> Iterator[Fault]:

@@ -23,6 +23,7 @@ from glip_pl.training.joint_mean import begin_joint_mean
 from glip_pl.training.loss_record import LossRecord
 from glip_pl.training.optimizer import GroupedAdamW
 from glip_pl.training.schedule import Plateau, WarmUpSteps
+from glip_pl.training.sharding import shard, whole
 from glip_pl.types import Batch, Detections, LossTerms, Output
 
 DETECTIONS = "detections"
@@ -68,6 +69,12 @@ class GroundingModule(pl.LightningModule):
         """Alignment with tokens, box codes and centerness of all anchors."""
         output: Output = self.model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
         return output
+
+    def configure_model(self) -> None:
+        """Shard the model if the strategy is one that does (trainer=fsdp)."""
+        if self.device_mesh is not None:
+            low = torch.bfloat16 if self.trainer.precision == "bf16-mixed" else None
+            shard(self.model, self.device_mesh["data_parallel"], low)
 
     def on_fit_start(self) -> None:
         """Switch to training mode: Lightning keeps the modes of pretrained parts, which is eval."""
@@ -178,12 +185,8 @@ class GroundingModule(pl.LightningModule):
 
     def _clip(self, optimizer: Optimizer, limit: float | None, algorithm: str | None) -> Tensor:
         """Clip gradients; returns the total norm that they had, that of all processes' mean."""
-        sharded = getattr(self.trainer.strategy.model, "clip_grad_norm_", None)
-        if sharded is not None:  # only a sharded model can compute its own norm
-            total: Tensor = sharded(limit or float("inf"))
-            return total
         parameters = [one for group in optimizer.param_groups for one in group["params"]]
-        norm = get_total_norm([one.grad for one in parameters if one.grad is not None])
+        norm = whole(get_total_norm([one.grad for one in parameters if one.grad is not None]))
         if limit and algorithm == "value":
             clip_grad_value_(parameters, limit)
         elif limit:

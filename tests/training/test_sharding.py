@@ -1,0 +1,370 @@
+"""Sharded models in two processes, beside the same models in one piece."""
+
+import json
+import signal
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from lightning_fabric.plugins.environments.lightning import find_free_network_port
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from glip_pl.errors import UserError
+from glip_pl.inference.predictor import Predictor
+from glip_pl.models.fusion import DeepFusion, NoFusion
+from glip_pl.models.glip import GLIP
+from glip_pl.models.image_encoder import ImageEncoder
+from glip_pl.models.text_encoder import TextEncoder
+from glip_pl.running.build import build_data
+from glip_pl.running.resolved_settings import process_count
+from glip_pl.running.setting_checks import SHARDED
+from glip_pl.training import sharding
+from glip_pl.training.optimizer import GroupedAdamW
+from glip_pl.training.sharding import shard, whole
+from glip_pl.types import Output
+from tests.conftest import SMALL, Compose
+from tests.reliability.tiny import PICTURE
+from tests.training.callbacks.test_resumed_epoch import ImageRecorder
+from tests.training.commands import Command, Place, start
+from tests.training.processes import together
+from tests.training.short_runs import logged
+from tests.training.test_kill import COMPARED, unequal
+from tests.training.test_several_processes import together as signalled
+
+STEPS = 3
+"""Optimizer steps that are compared."""
+
+SWIN: dict[str, Any] = {
+    "window_size": 4,
+    "embed_dim": 16,
+    "depths": (1, 1, 2, 1),
+    "num_heads": (1, 1, 2, 2),
+    "strict_img_size": False,
+}
+"""A Swin small enough for a test."""
+
+
+def small_model(text_folder: Path, fused: bool = True) -> GLIP:
+    """A model with a Swin, a BERT of one layer and two fusions, if it has any."""
+    fusion = partial(DeepFusion, inner_dim=8, heads=2, text_heads=2, dropout=0.0)
+    return GLIP(
+        ImageEncoder("swin_tiny_patch4_window7_224", (1, 2, 3), (120.0,) * 3, (57.0,) * 3, **SWIN),
+        TextEncoder(str(text_folder), pretrained=False),
+        fusion if fused else NoFusion,
+        layers=2,
+        channels=32,
+    )
+
+
+def inputs(seed: int) -> tuple[Tensor, ...]:
+    """Two images and prompts."""
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8, generator=generator)
+    tokens = torch.randint(5, 11, (2, 6), generator=generator)
+    return images, torch.tensor([[64, 96], [64, 80]]), tokens, tokens > 5
+
+
+def loss_of(output: Output) -> Tensor:
+    """Any loss that depends on all outputs."""
+    return (
+        output.alignment.sigmoid().mean()
+        + output.deltas.square().mean()
+        + (output.centerness.sigmoid().mean())
+    )
+
+
+def trained(model: GLIP, low: torch.dtype | None, average: bool) -> list[float]:
+    """The joint losses of some steps, whose gradients are averaged here if asked to."""
+    optimizer = GroupedAdamW(lr=1e-3, text_lr=1e-3)(model)
+    losses = []
+    for step in range(STEPS):
+        with autocast(low):
+            loss = loss_of(model(*inputs(10 * step + dist.get_rank())))
+        optimizer.zero_grad()
+        loss.backward()
+        gradients = [one.grad for one in model.parameters() if one.grad is not None]
+        for gradient in gradients if average else []:
+            dist.all_reduce(gradient.div_(dist.get_world_size()))
+        norm = whole(get_total_norm(gradients))
+        clip_grads_with_norm_(model.parameters(), 1.0, norm)
+        # As training/module.py does.
+        setattr(optimizer, "found_inf", (~norm.isfinite()).float())  # noqa: B010  # torch declares no such attribute
+        optimizer.step()
+        joint = loss.detach() / dist.get_world_size()
+        dist.all_reduce(joint)
+        losses.append(float(joint))
+    return losses
+
+
+def autocast(low: torch.dtype | None) -> torch.autocast:
+    return torch.autocast("cpu", torch.bfloat16, enabled=low is not None)
+
+
+def types_of(model: GLIP, low: torch.dtype | None) -> dict[str, torch.dtype]:
+    """Types of the parameters with which the modules compute that are gathered one by one."""
+    found: dict[str, torch.dtype] = {}
+
+    def note(prefix: str, module: nn.Module, _: Any) -> None:
+        own = {f"{prefix}.{name}": weights for name, weights in module.named_parameters()}
+        found.update({name: one.dtype for name, one in own.items() if not isinstance(one, DTensor)})
+
+    hooks = [
+        part.register_forward_pre_hook(partial(note, name))
+        for name, part in model.named_modules()
+        if FSDPModule in type(part).__mro__
+    ]
+    with torch.no_grad(), autocast(low):
+        images, sizes, tokens, mask = inputs(0)
+        model.ground(model.encode_image(images, sizes), model.encode_text(tokens, mask))
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def compared(folder: Path, low: torch.dtype | None, fused: bool) -> dict[str, Any]:
+    """What one of two processes finds in a model that is trained whole, and sharded."""
+    torch.manual_seed(0)
+    plain = small_model(folder, fused).eval()
+    torch.manual_seed(dist.get_rank())  # others: the weights of the first process count
+    sharded = small_model(folder, fused).eval()
+    if dist.get_rank() == 0:
+        sharded.load_state_dict(plain.state_dict())
+    shard(sharded, init_device_mesh("cpu", (2,)), low)
+    shard(sharded, init_device_mesh("cpu", (2,)), low)  # nothing changes
+    own = sum(one.to_local().numel() for one in sharded.parameters() if isinstance(one, DTensor))
+    found: dict[str, Any] = {
+        "share": own / sum(one.numel() for one in sharded.parameters()),
+        "types": types_of(sharded, low),
+        "losses": (trained(plain, low, True), trained(sharded, low, False)),
+        "buffers": {value.dtype for value in sharded.buffers() if value.is_floating_point()},
+    }
+    moved = {name: whole(value) for name, value in sharded.state_dict().items()}
+    found["distance"] = max(
+        float((value.float() - moved[name].float()).abs().max())
+        for name, value in plain.state_dict().items()
+    )
+    with torch.no_grad(), autocast(low):
+        images, sizes, tokens, mask = inputs(0)
+        levels = sharded.encode_image(images, sizes)
+        text = sharded.encode_text(tokens, mask)
+        apart = sharded.ground(levels, text)
+        plain.load_state_dict(moved)
+        at_once = plain(*inputs(0))
+        found["evaluated"] = float((apart.alignment - at_once.alignment).abs().max())
+        if not fused:
+            head = sharded.head(sharded.refine(levels), text)
+            found["evaluated"] += float((head.deltas - at_once.deltas).abs().max())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("low", "fused"),
+    [
+        (torch.bfloat16, True),
+        pytest.param(None, True, marks=pytest.mark.slow),
+        pytest.param(torch.bfloat16, False, marks=pytest.mark.slow),
+    ],
+)
+def test_a_sharded_model_computes_what_a_whole_one_does(
+    low: torch.dtype | None, fused: bool, tiny_text: Path, tmp_path: Path
+) -> None:
+    found = together(compared, tmp_path, tiny_text, low, fused)
+    for one in found:
+        whole_losses, sharded_losses = one["losses"]
+        assert sharded_losses == whole_losses
+        assert one["distance"] < 1e-6
+        assert one["evaluated"] == 0
+        assert 0.49 < one["share"] < 0.51
+        assert one["buffers"] == {torch.float32}
+        rounded = {name for name, kind in one["types"].items() if kind == torch.bfloat16}
+        assert {name for name in one["types"] if is_rounded(name)} == rounded or low is None
+        assert bool(rounded) == (low is not None)
+        assert set(one["types"]) == {
+            name for name, _ in small_model(tiny_text, fused).named_parameters()
+        }
+
+
+def is_rounded(name: str) -> bool:
+    """Whether a weight is a matrix of a block of Swin, a layer of BERT or a fusion."""
+    in_layer = ".blocks." in name or ".layer." in name or name.startswith("fusions.")
+    return in_layer and name.endswith(".weight") and "norm" not in name.lower()
+
+
+@pytest.fixture(scope="module")
+def words(world: Path, tiny: list[str]) -> list[str]:
+    """A training of six steps in two processes, validated and tested, without its trainer."""
+    return [
+        *[word for word in SMALL if word != "trainer=cpu"],
+        *(*tiny, f"data.root={world}", "trainer.max_epochs=1", "data.batch_size=2"),
+        *("callbacks.ema=null", "callbacks.parts=null", "callbacks.last.every_steps=2"),
+        *("++trainer.accelerator=cpu", "trainer.precision=bf16-mixed", "trainer.devices=2"),
+        *("data.train_transform.flip=0.5", "tuning=full"),
+    ]
+
+
+def two(words: Sequence[str], folder: Path, module: str = "glip_pl.train", code: int = 0) -> str:
+    """What two processes of a command say, which must end with this code."""
+    port = find_free_network_port()
+    folder.mkdir(exist_ok=True)
+    every = [*words, f"hydra.run.dir={folder}"]
+    commands = [Command(module, every, folder, Place(rank, 2, port)) for rank in (0, 1)]
+    processes = [start(command) for command in commands]
+    for process in processes:
+        process.join(150)
+    log = (folder / "log.txt").read_text()
+    assert [process.exitcode for process in processes] == [code] * 2, log
+    return log
+
+
+def saved(folder: Path) -> dict[str, Any]:
+    return dict(torch.load(folder / "checkpoints/last.ckpt", weights_only=True))
+
+
+FAILING = f"+callbacks.images={{_target_: {ImageRecorder.__module__}.ImageRecorder, "
+
+
+KEPT = [key for key in COMPARED if key != "current_model_state"]
+"""Entries of checkpoints without a moving average."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "difference"), [("32-true", 1e-5), ("bf16-mixed", 2**-7)])
+def test_a_training_is_that_of_ddp_and_resumes_exactly(
+    precision: str, difference: float, words: list[str], tmp_path: Path
+) -> None:
+    words = [*words, f"trainer.precision={precision}"]
+    ddp, whole_run, resumed = tmp_path / "ddp", tmp_path / "whole", tmp_path / "resumed"
+    two([*words, "trainer=ddp"], ddp)
+    two([*words, "trainer=fsdp"], whole_run)
+    one, other = saved(ddp), saved(whole_run)
+    pairs = zip(losses(ddp), losses(whole_run), strict=True)
+    assert all(found == pytest.approx(expected, rel=difference) for expected, found in pairs)
+    assert len(losses(ddp)) == 6
+    assert one.keys() == other.keys()
+    for name, value in one["state_dict"].items():
+        torch.testing.assert_close(other["state_dict"][name], value, rtol=0, atol=1e-3)
+    failing = f"{FAILING}folder: {resumed}, fail_at: 3}}"
+    assert "power failure" in two([*words, "trainer=fsdp", failing], resumed, code=1)
+    assert saved(resumed)["global_step"] == 2
+    two([*words, "trainer=fsdp", f"resume={resumed}/checkpoints/last.ckpt"], resumed)
+    after = saved(resumed)
+    assert [
+        *unequal({key: other[key] for key in KEPT}, {key: after[key] for key in KEPT}, "")
+    ] == []
+
+
+@pytest.mark.slow
+def test_its_checkpoint_is_an_ordinary_one(words: list[str], tmp_path: Path) -> None:
+    """A predictor loads it, a sharded model evaluates it, and training continues without shards."""
+    run, evaluated, alone = tmp_path / "run", tmp_path / "evaluated", tmp_path / "alone"
+    two([*words, "trainer=fsdp"], run)
+    best = run / "checkpoints/best.ckpt"
+    Predictor.load(best)(PICTURE, "a red circle")
+    two([*words, "trainer=fsdp", f"ckpt={best}"], evaluated, "glip_pl.evaluate")
+    assert results(evaluated) == results(run)
+    two(
+        [*words, "trainer=ddp", f"resume={run}/checkpoints/last.ckpt", "trainer.max_epochs=2"],
+        alone,
+    )
+    assert saved(alone)["global_step"] == 12
+    back = [f"resume={alone}/checkpoints/last.ckpt", "trainer.max_epochs=3"]
+    two([*words, "trainer=fsdp", *back], tmp_path / "back")
+    assert saved(tmp_path / "back")["global_step"] == 18
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["tuning=lora"],
+        ["tuning=head"],
+        ["tuning=linear_probe", "trainer.precision=32-true"],
+        ["+trainer.accumulate_grad_batches=2", "+trainer.gradient_clip_algorithm=value"],
+    ],
+)
+def test_parts_and_accumulated_batches_train_as_under_ddp(
+    more: list[str], words: list[str], tmp_path: Path
+) -> None:
+    few = [*words, "data.val=null", "data.test=null", "callbacks.best=null", *more]
+    for trainer in ("ddp", "fsdp"):
+        two([*few, f"trainer={trainer}"], tmp_path / trainer)
+    one, other = saved(tmp_path / "ddp"), saved(tmp_path / "fsdp")
+    assert one["global_step"] == other["global_step"]
+    assert one["state_dict"].keys() == other["state_dict"].keys()
+    for name, value in one["state_dict"].items():
+        torch.testing.assert_close(other["state_dict"][name], value, rtol=0, atol=1e-3)
+
+
+def losses(folder: Path) -> list[float]:
+    """The logged losses of a training."""
+    return [float(row["train/loss"]) for row in logged(folder) if row["train/loss"]]
+
+
+def results(folder: Path) -> Any:
+    """The figures of a test."""
+    return json.loads((folder / "results.json").read_text())["sets"]
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        ([], r"callbacks\.ema=null"),
+        (["tuning=prompt", "callbacks.ema=null"], r"model\.prompts=1 .* Use trainer=ddp"),
+    ],
+)
+def test_what_needs_a_whole_model_is_refused_at_the_start(
+    words: list[str], remedy: str, settings: Compose
+) -> None:
+    config = settings(["trainer=fsdp", "data.prepare=null", "data.root=/nowhere", *words])
+    assert config.trainer.strategy["_target_"] == SHARDED
+    with pytest.raises(UserError, match=remedy):
+        build_data(config, train=True)
+    with pytest.raises(UserError, match="no such file or folder"):
+        build_data(config, train=False)  # evaluation has neither
+
+
+def test_an_older_pytorch_is_refused(monkeypatch: pytest.MonkeyPatch, settings: Compose) -> None:
+    trainer = settings(["trainer=fsdp", "trainer.accelerator=cpu", "trainer.devices=1"]).trainer
+    assert process_count(trainer) == 1
+    monkeypatch.setattr(sharding, "PER_PARAMETER", "absent")
+    with pytest.raises(UserError, match=r"trainer=fsdp needs PyTorch 2\.15"):
+        process_count(trainer)
+
+
+@pytest.mark.slow
+def test_a_signal_stops_all_processes_which_save_together(words: list[str], tmp_path: Path) -> None:
+    few = [*words, "data.val=null", "data.test=null", "callbacks.best=null", "trainer=fsdp"]
+    whole_run, stopped = tmp_path / "whole", tmp_path / "stopped"
+    two(few, whole_run)
+    few.append("callbacks.last.every_steps=500")
+    codes = signalled(few, stopped, [], [signal.SIGTERM])
+    assert codes == [128 + signal.SIGTERM] * 2, (stopped / "log.txt").read_text()
+    assert saved(stopped)["global_step"] in (2, 3)
+    two([*few, f"resume={stopped}/checkpoints/last.ckpt"], stopped)
+    one, other = ({key: it[key] for key in KEPT} for it in (saved(whole_run), saved(stopped)))
+    assert [*unequal(one, other, "")] == []
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_ends_all_and_is_not_saved(
+    words: list[str], tmp_path: Path
+) -> None:
+    words = [*words, "trainer=fsdp", "optimizer.lr=1e30", "schedule.warm_up=1"]
+    port = find_free_network_port()
+    words.append(f"hydra.run.dir={tmp_path}")
+    commands = [Command("glip_pl.train", words, tmp_path, Place(rank, 2, port)) for rank in (0, 1)]
+    processes = [start(command) for command in commands]
+    for process in processes:
+        process.join(60)
+    log = (tmp_path / "log.txt").read_text()
+    assert [process.exitcode for process in processes] == [2, 2], log
+    assert log.count("Lower optimizer.lr") == 1
+    assert all(bool(one.isfinite().all()) for one in saved(tmp_path)["state_dict"].values())
