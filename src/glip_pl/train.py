@@ -61,7 +61,8 @@ def train(config: DictConfig) -> float | None:
     with hold_run_folder(config):
         run = prepare(config, weights)
         try:
-            with stopped_at_batch_end(run.trainer):
+            shared = {"hydra.run.dir": config.paths.output, "resume": str(run.resumed)}
+            with stopped_at_batch_end(run.trainer, shared):
                 fit(run)
                 return finish(run)
         finally:

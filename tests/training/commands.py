@@ -156,6 +156,27 @@ class Place:
 
 
 @dataclass(frozen=True)
+class SlurmPlace:
+    """Makes a command one of several processes of a job, as SLURM's srun does."""
+
+    rank: int
+    count: int
+    port: int
+    restarts: int = 0  # how often the job has been queued again
+
+    def __call__(self) -> None:
+        """Set the environment of this process."""
+        place = {"PROCID": self.rank, "LOCALID": self.rank, "NODEID": 0, "NNODES": 1}
+        place |= {"NTASKS": self.count, "NTASKS_PER_NODE": self.count, "JOB_ID": 123, "STEP_ID": 0}
+        if self.restarts:
+            place["RESTART_COUNT"] = self.restarts
+        os.environ.update({f"SLURM_{name}": str(value) for name, value in place.items()})
+        os.environ.update(SLURM_NODELIST="127.0.0.1", MASTER_PORT=str(self.port))
+        # An import has read it from the environment; its type does not declare it.
+        rank_zero_only.rank = self.rank  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
 class SavesOften:
     """Lets an evaluation save its detections after every batch."""
 

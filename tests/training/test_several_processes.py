@@ -2,21 +2,25 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from time import time
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.lightning import find_free_network_port
 
 from glip_pl.training.callbacks import process_watch
 from glip_pl.training.module import GroundingModule
 from tests.conftest import SMALL
-from tests.training.commands import Command, Place, start
+from tests.training.commands import Command, Place, SlurmPlace, start
 from tests.training.test_kill import COMPARED, unequal
 
 SECONDS = 30
@@ -43,7 +47,7 @@ def words(world: Path, tiny: list[str]) -> list[str]:
 class Struck:
     """One of two processes; some of them get signals in the forward pass of a batch."""
 
-    place: Place
+    place: Place | SlurmPlace
     signals: Sequence[signal.Signals] = ()
     batch: int = 1
     step: str = "training_step"
@@ -71,17 +75,19 @@ def together(
     *signals: Sequence[signal.Signals],
     step: str = "training_step",
     batch: int = 1,
+    restarts: int | None = None,  # of the job of SLURM; None without SLURM
 ) -> list[int]:
     """Exit codes of two processes, each of which gets its signals in one of its batches."""
     port = find_free_network_port()
     folder.mkdir(exist_ok=True)
+    place = Place if restarts is None else partial(SlurmPlace, restarts=restarts)
     processes = [
         start(
             Command(
                 "glip_pl.train",
-                [*words, f"hydra.run.dir={folder}"],
+                words if restarts is not None else [*words, f"hydra.run.dir={folder}"],
                 folder,
-                Struck(Place(rank, 2, port), [*signals, (), ()][rank], batch, step),
+                Struck(place(rank, 2, port), [*signals, (), ()][rank], batch, step),
             )
         )
         for rank in range(2)
@@ -169,3 +175,77 @@ def test_the_others_end_when_a_process_is_killed(
     assert "Traceback" not in log
     assert together(words, tmp_path) == [0, 0], (tmp_path / "log.txt").read_text()
     assert differences(whole, last(tmp_path)) == []
+
+
+@pytest.mark.slow
+def test_a_job_that_slurm_queues_again_continues_in_its_folder(
+    words: list[str], whole: dict[str, Any], tmp_path: Path
+) -> None:
+    """The environment is that of srun; the processes are real and meet by gloo."""
+    job = [word for word in words if word != "trainer.devices=2" and word != "trainer=ddp"]
+    job += ["trainer=slurm", f"paths.runs={tmp_path}"]
+    codes = together(job, tmp_path, [signal.SIGUSR1], [signal.SIGUSR1], restarts=0)
+    log = (tmp_path / "log.txt").read_text()
+    assert codes == [128 + signal.SIGUSR1] * 2, log
+    (folder,) = tmp_path.glob("*/*/checkpoints")
+    assert folder.parent == tmp_path / "shapes_pretrain" / "job_123"
+    assert last(folder.parent)["global_step"] < STEPS
+    assert together(job, tmp_path, restarts=1) == [0, 0], (tmp_path / "log.txt").read_text()
+    assert list(tmp_path.glob("*/*/checkpoints")) == [folder]
+    assert differences(whole, last(folder.parent)) == []
+
+
+@pytest.mark.slow
+def test_processes_with_different_folders_are_told_so(words: list[str], tmp_path: Path) -> None:
+    port = find_free_network_port()
+    processes = [
+        start(
+            Command(
+                "glip_pl.train",
+                [*words, f"hydra.run.dir={tmp_path}/{rank}"],
+                tmp_path,
+                Struck(Place(rank, 2, port)),
+            )
+        )
+        for rank in range(2)
+    ]
+    for process in processes:
+        process.join(60)
+    log = (tmp_path / "log.txt").read_text()
+    assert [process.exitcode for process in processes] == [1, 2], log
+    assert log.count("error: ") == 1
+    assert f"hydra.run.dir is {tmp_path}/1 in process 1, and {tmp_path}/0 in the first one" in log
+
+
+class KilledOnce(pl.Callback):
+    """Kills the second process in its third batch, unless torchrun has started it again."""
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        again = os.environ["TORCHELASTIC_RESTART_COUNT"] != "0"
+        if not again and trainer.global_rank == 1 and batch_idx == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_processes_that_torchrun_starts_again_continue(
+    words: list[str], whole: dict[str, Any], tmp_path: Path
+) -> None:
+    elastic = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--max-restarts=1"]
+    more = [f"paths.runs={tmp_path}", "callbacks.last.every_steps=2"]
+    more.append(f"+callbacks.killed._target_={KilledOnce.__module__}.KilledOnce")
+    command = [sys.executable, *elastic, "--rdzv-id=one", "-m", "glip_pl.train", *words, *more]
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "resuming from" in done.stdout + done.stderr
+    (folder,) = tmp_path.glob("*/torchrun_*")
+    assert differences(whole, last(folder)) == []

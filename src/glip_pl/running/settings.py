@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from glip_pl.checkpoints.recipes import without_weights
 from glip_pl.files.shipped_settings import compose_shipped
 from glip_pl.running.home import expanded
+from glip_pl.running.runs import run_name
 from glip_pl.types import SHOWN_SCORE
 
 
@@ -63,6 +64,7 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "given_or": given_or,
     "released_shots": released_shots,
     "shots_to_draw": shots_to_draw,
+    "run_name": run_name,
     "home": lambda path: expanded(str(path)),
     "shown_score": lambda: SHOWN_SCORE,
     "stem": lambda file: Path(str(file)).stem,

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -27,16 +27,18 @@ AHEAD = {"cpu": 1, "cuda": 8}
 
 
 @contextmanager
-def stopped_at_batch_end(trainer: pl.Trainer) -> Iterator[None]:
+def stopped_at_batch_end(
+    trainer: pl.Trainer, shared: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """Let the first Ctrl-C, SIGTERM or SIGUSR1 stop the trainer at the end of the running batch.
 
     In the middle of a batch the weights may be half updated, and a resumed run could not repeat
     it. A second Ctrl-C stops at once, and nothing is saved. The process exits with 128 plus the
-    number of the signal, as programs without a handler do. Of several processes one signal to one
-    of them stops all, after the same batch.
+    number of the signal, as programs without a handler do. A signal to one of several processes
+    stops all, after the same batch. `shared` are settings that they must have in common.
     """
     received: list[int] = []
-    watch = ProcessWatch()
+    watch = ProcessWatch(received, shared)
     stop = StopAtBatchEnd(received, watch)
     trainer.callbacks += [watch, stop]  # type: ignore[attr-defined]  # the Trainer gets its list of callbacks at run time
     _switch_off(trainer)
@@ -47,6 +49,9 @@ def stopped_at_batch_end(trainer: pl.Trainer) -> Iterator[None]:
         number = stop.number or (received[0] if received else signal.SIGTERM)
         if trainer.is_global_zero:
             print(stopped_by(number), file=sys.stderr)
+        if trainer.world_size > 1 and threading.current_thread() is threading.main_thread():
+            for one in STOPPING:  # launchers end all processes after the first exit
+                signal.signal(one, signal.SIG_IGN)
         sys.exit(SIGNAL_EXIT + number)
     except SystemExit:
         if (

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from threading import Event, Thread
@@ -44,17 +44,37 @@ class ProcessWatch(pl.Callback):
     group, half an hour, on GPUs, and with a message that does not name the culprit.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, received: Sequence[int] = (), shared: Mapping[str, str] | None = None
+    ) -> None:
+        """`received` are the signals of this process so far.
+
+        `shared` are settings that must be the same in all processes.
+        """
+        self.received, self.shared = received, dict(shared or {})
         self.peers: Peers | None = None  # None in a run of one process
         self.thread: _Watch | None = None
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Start to watch: the processes have found one another."""
+        """Start to watch: the processes have found one another. Raises UserError."""
         if self.thread is None and trainer.world_size > 1:
             run = next(_runs)
             self.peers = Peers(run)
             self.thread = _Watch(Peers(run), trainer)
             self.thread.start()
+            self._compare()
+
+    def _compare(self) -> None:
+        """Raise UserError if a setting is another one than in the first process."""
+        assert self.peers is not None
+        for name, value in self.shared.items():
+            first = self.peers.agreed(name, value)
+            if first != value:
+                raise UserError(
+                    f"{name} is {value} in process {self.peers.rank}, and {first} in the first "
+                    "one: give all processes the same hydra.run.dir, or start them with srun, or "
+                    "with torchrun and --rdzv-id"
+                )
 
     @contextmanager
     def ended_together(self) -> Iterator[None]:
@@ -98,7 +118,7 @@ class ProcessWatch(pl.Callback):
             return
         try:
             if follows_from_others(error):
-                if self.peers.stop() is not None:
+                if self.received or self.peers.stop() is not None:
                     raise SIGTERMException from error
                 self.thread.join(SILENCE + EVERY)  # it ends this process
             self.peers.report_failure(first_line(error))
