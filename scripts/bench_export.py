@@ -6,9 +6,9 @@
 
 The names of a test set are frozen into the files, as PyTorch reads them once, too. For each program
 the median time of a picture, of programs that take turns twice, the ratio to PyTorch's, and the
-set's main figure in the same pictures are printed. `--model` has random weights: only its sizes and times
-mean something. In int8, matrix products and convolutions are quantized by onnxruntime with the
-ranges of the pictures that follow the counted ones; OpenVINO reads the same file.
+set's main figure in the same pictures are printed. `--model` has random weights: only its sizes and
+times mean something. In int8, matrix products and convolutions are quantized by onnxruntime with
+the ranges of the pictures that follow the counted ones; OpenVINO reads the same file.
 """
 
 import argparse
