@@ -183,7 +183,7 @@ def test_a_job_that_slurm_queues_again_continues_in_its_folder(
 ) -> None:
     """The environment is that of srun; the processes are real and meet by gloo."""
     job = [word for word in words if word != "trainer.devices=2" and word != "trainer=ddp"]
-    job += ["trainer=slurm", f"paths.runs={tmp_path}"]
+    job += ["trainer=slurm", f"paths.runs={tmp_path}", "logger=wandb", "logger.wandb.offline=true"]
     codes = together(job, tmp_path, [signal.SIGUSR1], [signal.SIGUSR1], restarts=0)
     log = (tmp_path / "log.txt").read_text()
     assert codes == [128 + signal.SIGUSR1] * 2, log
@@ -192,6 +192,9 @@ def test_a_job_that_slurm_queues_again_continues_in_its_folder(
     assert last(folder.parent)["global_step"] < STEPS
     assert together(job, tmp_path, restarts=1) == [0, 0], (tmp_path / "log.txt").read_text()
     assert list(tmp_path.glob("*/*/checkpoints")) == [folder]
+    logged = [path.name.rpartition("-")[2] for path in folder.parent.glob("wandb/offline-run-*")]
+    assert len(logged) == 2  # of the first process, before and after, with one name
+    assert len(set(logged)) == 1
     assert differences(whole, last(folder.parent)) == []
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from pytorch_lightning.utilities import rank_zero_only
 
 from glip_pl.training.trackers.wandb_tracker import WandbTracker, wandb_tracker
 
@@ -36,3 +37,19 @@ def test_without_an_account_it_records_offline_and_a_run_is_continued(tmp_path: 
     again = started(tmp_path)  # the training is resumed
     assert again.version == tracker.version
     assert folder.name.endswith(f"-{again.version}")
+
+
+def test_only_the_first_process_logs_in_and_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr("wandb.login", lambda **_: asked.append("login"))
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
+    tracker = started(tmp_path)
+    tracker.log_metrics({"train/loss": 1.0}, step=1)
+    tracker.close()
+    assert asked == []
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    monkeypatch.setattr(rank_zero_only, "rank", 0)
+    started(tmp_path)
+    assert asked == ["login"]

@@ -37,15 +37,24 @@ class WandbTracker(WandbLogger):
 
 
 def wandb_tracker(save_dir: str, offline: bool | None, **options: Any) -> WandbTracker:
-    """A logger to Weights & Biases; by default offline if nobody is logged in on this machine."""
-    import wandb
+    """A logger to Weights & Biases; by default offline if nobody is logged in on this machine.
 
+    Only the first process of a run looks whether somebody is, and logs.
+    """
     folder = Path(save_dir)
     folder.mkdir(parents=True, exist_ok=True)
     if offline is None:
-        offline = not wandb.login(prompt=False)
+        offline = not _logged_in()
     # Lightning switches to offline by an environment variable, which wandb has already read.
     mode = "offline" if offline else "online"
     run = tracked_run(folder, TRACKER) or uuid4().hex[:8]
     keep_tracked_run(folder, TRACKER, run)
     return WandbTracker(save_dir=save_dir, offline=offline, mode=mode, id=run, **options)
+
+
+@rank_zero_only
+def _logged_in() -> bool:
+    """Whether somebody is logged in, which wandb asks its server; None in other processes."""
+    import wandb
+
+    return bool(wandb.login(prompt=False))
