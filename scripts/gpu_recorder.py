@@ -27,6 +27,7 @@ NO_KERNEL = frozenset(
     for names in (
         "alias detach device is_same_size lift_fresh resize_ set_ _unsafe_view",
         "empty empty_like empty_permuted empty_strided new_empty new_empty_strided",
+        "promote_types _record_function_enter_new _record_function_exit",
         "sym_numel sym_size sym_storage_offset sym_stride",
     )
     for name in names.split()
@@ -178,8 +179,8 @@ def launches_of(name: str, args: tuple[Any, ...]) -> int:
     """Kernels of an operation (models/kernels)."""
     if name == "deform_conv":
         return len(args[0])
-    if name == "deform_conv_backward":  # two, two buffers of zeros and a cast for each map
-        return 5 * len(args[0]) + 1
+    if name == "deform_conv_backward":  # two for each map; two buffers of zeros and a cast for all
+        return 2 * len(args[0]) + 3
     if name in ("mix", "mix_backward"):
         return len(args[-1]) + 2 * (name == "mix_backward")
     return LAUNCHES.get(name, 1)

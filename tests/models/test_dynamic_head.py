@@ -1,6 +1,6 @@
 import torch
 
-from glip_pl.models.dynamic_head import DynamicConv, DyReLU, hard_sigmoid
+from glip_pl.models.dynamic_head import DynamicConv, DyReLU
 from glip_pl.models.plain_forms import gpu_forms
 
 SIDES = [(8, 12), (4, 6), (2, 3), (1, 2), (1, 1)]
@@ -11,17 +11,12 @@ def levels() -> list[torch.Tensor]:
     return [torch.randn(2, 16, *side) for side in SIDES]
 
 
-def test_hard_sigmoid_is_linear_between_its_limits() -> None:
-    out = hard_sigmoid(torch.tensor([-4.0, -3.0, 0.0, 1.5, 3.0, 9.0]))
-    torch.testing.assert_close(out, torch.tensor([0.0, 0.0, 0.5, 0.75, 1.0, 1.0]))
-
-
 def test_dyrelu_is_the_larger_of_two_linear_functions() -> None:
     """With zero weights the biases alone give the coefficients, alike for all images."""
     layer = DyReLU(4)
     with torch.no_grad():
         layer.excite.weight.zero_()
-        layer.excite.bias.zero_()  # all coefficients hard_sigmoid(0) = 1/2: a plain ReLU
+        layer.excite.bias.zero_()  # all coefficients hardsigmoid(0) = 1/2: a plain ReLU
     features = torch.linspace(-2, 2, 32).view(1, 4, 2, 4)
     torch.testing.assert_close(layer([features])[0], features.relu())
     with torch.no_grad():

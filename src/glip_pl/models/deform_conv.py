@@ -10,6 +10,7 @@ from glip_pl.models.plain_forms import wants_cpu, wants_gpu, wants_plain
 from glip_pl.models.pointwise import pointwise
 from glip_pl.models.precision import at_least_float32, without_autocast
 from glip_pl.models.recomputing import recomputed
+from glip_pl.models.small_kernels import for_each
 
 CHUNK = 2048
 """Positions that a CPU processes at a time: their taps of 256 channels take 19 MB."""
@@ -38,7 +39,12 @@ class DeformConv(nn.Module):
         """
         if wants_gpu(maps[0]) and available(maps[0].device, maps[0].dtype):
             outputs = fused_convolution(maps, positions, self.weight, self.bias, self.stride)
-            return [self.norm(out) for out in outputs]
+            norm, count = self.norm, len(outputs)
+            pairs = zip(for_each(norm.weight, count), for_each(norm.bias, count), strict=True)
+            return [
+                F.group_norm(out, norm.num_groups, weight, bias, norm.eps)
+                for out, (weight, bias) in zip(outputs, pairs, strict=True)
+            ]
         pairs = zip(maps, positions, strict=True)
         return [self.norm(self._convolve(*pair)) for pair in pairs]
 

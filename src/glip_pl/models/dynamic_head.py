@@ -9,17 +9,13 @@ from glip_pl.models.deform_conv import TAPS, DeformConv
 from glip_pl.models.fused_convolution import available
 from glip_pl.models.plain_forms import wants_gpu
 from glip_pl.models.precision import at_least_float32, product_type, without_autocast
+from glip_pl.models.small_kernels import for_each, means_of_maps, scaled_rows
 
 REDUCTION = 4
 """Ratio of the channels of DyReLU's input to those of its hidden layer."""
 
 GROUPS = 16
 """Groups of the group norm after every deformable convolution."""
-
-
-def hard_sigmoid(x: Tensor) -> Tensor:
-    """Piecewise linear sigmoid, relu6(x + 3) / 6."""
-    return F.relu6(x + 3) / 6
 
 
 class DyReLU(nn.Module):
@@ -40,7 +36,7 @@ class DyReLU(nn.Module):
 
     def lines(self, pooled: Tensor) -> Tensor:
         """Slope and offset of both lines (levels, B, 4, C), given the levels' means (., B, C)."""
-        lines = hard_sigmoid(self.excite(F.relu(self.squeeze(pooled)))) - 0.5
+        lines = F.hardsigmoid(self.excite(F.relu(self.squeeze(pooled)))) - 0.5
         slope1, offset1, slope2, offset2 = lines.chunk(4, dim=-1)
         return torch.stack([2 * slope1 + 1, offset1, 2 * slope2, offset2], dim=2)
 
@@ -74,7 +70,7 @@ class DynamicConv(nn.Module):
         dtype = product_type(levels[0])
         fused = wants_gpu(levels[0]) and available(levels[0].device, dtype)
         with without_autocast(levels[0]):
-            positions = [self.positions(level) for level in levels]
+            positions = self._all_positions(levels)
             if fused:  # one copy of each level for its three convolutions
                 levels = [level.to(dtype, memory_format=torch.channels_last) for level in levels]
             branches = self._branches(levels, positions)
@@ -82,7 +78,7 @@ class DynamicConv(nn.Module):
 
     def _mixed(self, branches: list[list[Tensor]]) -> list[Tensor]:
         """Activated means of the branches of each level, which have weights."""
-        pooled = torch.stack([branch.mean((2, 3)) for level in branches for branch in level])
+        pooled = means_of_maps([branch for level in branches for branch in level])
         weights = self._scale_weights(pooled, [len(level) for level in branches])
         counts = [len(level) for level in branches]
         if wants_gpu(pooled) and fused_mixing.available(pooled):
@@ -105,6 +101,18 @@ class DynamicConv(nn.Module):
             positions: Tensor = self.offset(at_least_float32(features))
         return positions
 
+    def _all_positions(self, levels: list[Tensor]) -> list[Tensor]:
+        """The positions of every level."""
+        if not wants_gpu(levels[0]):
+            return [self.positions(level) for level in levels]
+        offset, count = self.offset, len(levels)
+        assert offset.bias is not None
+        pairs = zip(for_each(offset.weight, count), for_each(offset.bias, count), strict=True)
+        return [
+            F.conv2d(at_least_float32(level), weight, bias, padding=1)
+            for level, (weight, bias) in zip(levels, pairs, strict=True)
+        ]
+
     def _branches(self, levels: list[Tensor], positions: list[Tensor]) -> list[list[Tensor]]:
         """The convolutions of each level and of its neighbours, in the shape of the level."""
         branches = [[same] for same in self.from_same(levels, positions)]
@@ -124,5 +132,7 @@ class DynamicConv(nn.Module):
         """
         attention = self.scale_attention
         scores = F.linear(pooled, attention.weight[:, :, 0, 0], attention.bias)
-        weights = hard_sigmoid(F.relu(scores)).split(counts)
-        return torch.cat([level / len(level) for level in weights])
+        weights = F.hardsigmoid(F.relu(scores))
+        if wants_gpu(weights):
+            return scaled_rows(weights, [1 / count for count in counts for _ in range(count)])
+        return torch.cat([level / len(level) for level in weights.split(counts)])

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from glip_pl.models.rounded_weights import rounded_weights
+
 
 def drop_block(features: Tensor, probability: float, block: int = 3) -> Tensor:
     """Set random block x block squares of (B, C, H, W) to zero in all channels, and rescale.
@@ -42,6 +44,10 @@ class FPN(nn.Module):
 
     def forward(self, stages: list[Tensor]) -> list[Tensor]:
         """Five levels (B, C, h, w) from three stages C3, C4, C5, fine to coarse."""
+        with rounded_weights(self, stages[0]):
+            return self._pyramid(stages)
+
+    def _pyramid(self, stages: list[Tensor]) -> list[Tensor]:
         levels: list[Tensor] = []
         merged: Tensor | None = None
         for index in (2, 1, 0):

@@ -98,22 +98,29 @@ def _convolve_backward(
     weight: Tensor,
     gradients: list[Tensor],
     stride: int,
-) -> tuple[list[Tensor], list[Tensor], Tensor]:
-    d_weight = torch.zeros_like(weight, dtype=torch.float32)
-    d_maps, d_positions = [], []
-    for features, shifts, gradient in zip(maps, positions, gradients, strict=True):
+) -> tuple[Tensor, Tensor]:
+    """Gradients one after the other: of all maps in their type; of the rest in float32.
+
+    The rest are all positions, the weight and the bias. Zeros and casts are one kernel for all.
+    """
+    outputs = weight.shape[2]
+    total = sum(features.numel() for features in maps)
+    rest = sum(shifts.numel() for shifts in positions) + weight.numel() + outputs
+    d_maps, found = (weight.new_zeros(size, dtype=torch.float32) for size in (total, rest))
+    *d_positions, d_weight, d_bias = _parts(found, [*positions, weight, weight[0, 0]])
+    for features, shifts, gradient, d_map, d_shifts in zip(
+        maps, positions, gradients, _parts(d_maps, maps), d_positions, strict=True
+    ):
+        inputs = features, shifts, weight, gradient, stride
         if weight.is_cuda:
             from glip_pl.models.kernels.convolving import convolve_backward
 
-            d_map, d_shifts = convolve_backward(
-                features, shifts, weight, gradient, stride, d_weight
-            )
+            convolve_backward(*inputs, (d_map, d_shifts, d_weight, d_bias))
         else:
-            d_map, d_shifts, part = reference_backward(features, shifts, weight, gradient, stride)
-            d_weight += part
-        d_maps.append(d_map)
-        d_positions.append(d_shifts)
-    return d_maps, d_positions, d_weight
+            sums = *reference_backward(*inputs), gradient.sum((0, 1, 2))
+            for target, part in zip((d_map, d_shifts, d_weight, d_bias), sums, strict=True):
+                target += part
+    return d_maps.to(maps[0].dtype), found
 
 
 @_convolve_backward.register_fake
@@ -123,10 +130,17 @@ def _(
     weight: Tensor,
     gradients: list[Tensor],
     stride: int,
-) -> tuple[list[Tensor], list[Tensor], Tensor]:
-    d_maps = [torch.empty_like(features) for features in maps]
-    d_positions = [torch.empty_like(shifts) for shifts in positions]
-    return d_maps, d_positions, torch.empty_like(weight, dtype=torch.float32)
+) -> tuple[Tensor, Tensor]:
+    total = sum(features.numel() for features in maps)
+    rest = sum(shifts.numel() for shifts in positions) + weight.numel() + weight.shape[2]
+    return maps[0].new_empty(total), weight.new_empty(rest, dtype=torch.float32)
+
+
+def _parts(flat: Tensor, like: list[Tensor]) -> list[Tensor]:
+    """A vector cut into tensors of given sizes and strides, each without gaps."""
+    parts = flat.split([one.numel() for one in like])
+    pairs = zip(parts, like, strict=True)
+    return [part.as_strided(one.shape, one.stride(), part.storage_offset()) for part, one in pairs]
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
@@ -137,10 +151,12 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
 def _backward(ctx: Any, gradients: list[Tensor]) -> tuple[Any, ...]:
     weight, *saved = ctx.saved_tensors
     maps, positions = saved[: len(gradients)], saved[len(gradients) :]
-    short = [gradient.to(weight.dtype).contiguous() for gradient in gradients]
-    d_maps, d_positions, d_weight = _convolve_backward(maps, positions, weight, short, ctx.stride)
-    d_bias = torch.stack([gradient.sum((0, 1, 2)) for gradient in gradients]).sum(0)
-    return d_maps, d_positions, d_weight.to(weight.dtype), d_bias, None
+    given = [gradient.contiguous() for gradient in gradients]
+    short = [torch.empty_like(gradient, dtype=weight.dtype) for gradient in given]
+    torch._foreach_copy_(short, given)  # a cast of all by one kernel
+    flat, found = _convolve_backward(maps, positions, weight, short, ctx.stride)
+    *d_positions, d_weight, d_bias = _parts(found, [*positions, weight, weight[0, 0]])
+    return _parts(flat, maps), d_positions, d_weight.to(weight.dtype), d_bias, None
 
 
 _convolve.register_autograd(_backward, setup_context=_keep)
@@ -154,7 +170,8 @@ def fused_convolution(
     Of maps (B, C, h, w) in the type of the products and a weight (O, C, 3, 3) in float32; positions
     (B, 27, H, W) of each map in float32 are offsets (dy, dx) of nine taps, and their mask logits.
     """
-    kernel = weight.permute(2, 3, 1, 0).flatten(0, 1).to(maps[0].dtype).contiguous()
+    taps = weight.permute(2, 3, 1, 0).flatten(0, 1)
+    kernel = taps.to(maps[0].dtype, memory_format=torch.contiguous_format).contiguous()
     last = [features.permute(0, 2, 3, 1).contiguous() for features in maps]
     outputs: list[Tensor] = _convolve(last, positions, kernel, bias, stride)
     return [out.permute(0, 3, 1, 2) for out in outputs]

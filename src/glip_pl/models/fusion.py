@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from glip_pl.errors import UserError
 from glip_pl.models.bi_attention import BiAttention, start_as_identity
+from glip_pl.models.pointwise import side_by_side
+from glip_pl.models.rounded_weights import rounded_weights
 from glip_pl.types import TextFeatures
 
 
@@ -35,7 +37,9 @@ class CrossAttention(nn.Module):
         """Fused pixels (B, N, Ci) of all levels and fused tokens (B, T, Ct); mask (B, T) bool."""
         image = self.image_norm(image)
         words = self.text_norm(words)
-        image_update, text_update = self.attention(image, words, mask)
+        added = self.attention.image_out.bias, self.attention.image_value.bias  # to sums in float32
+        with rounded_weights(self.attention, image, kept=added):
+            image_update, text_update = self.attention(image, words, mask)
         fused_words = words + self.text_scale * text_update
         return image + self.image_scale * image_update, fused_words
 
@@ -64,10 +68,14 @@ class TextLayer(nn.Module):
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
         """Tokens (B, T, C) after self-attention among the real ones, which mask (B, T) marks."""
+        with rounded_weights(self, words):
+            return self._attended(words, mask)
+
+    def _attended(self, words: Tensor, mask: Tensor) -> Tensor:
         dropout = self.dropout if self.training else 0.0
         query, key, value = (
-            layer(words).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for layer in (self.query, self.key, self.value)
+            projected.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for projected in side_by_side(words, self.query, self.key, self.value)
         )
         context = F.scaled_dot_product_attention(
             query, key, value, attn_mask=mask[:, None, None], dropout_p=dropout

@@ -46,16 +46,19 @@ class GroundingHead(nn.Module):
         # Halved before the projection but not before the bias, as in the released models.
         projected = self.text_projection(words / 2) / self.log_scale.exp()
         bias = words @ self.token_bias + self.prior_bias
-        pixels = torch.cat([level.flatten(2) for level in levels], dim=2).mT  # (B, A, C)
-        deltas = [
-            (self.box(level) * scale).flatten(2)
-            for level, scale in zip(levels, self.level_scales, strict=True)
-        ]
+        # Levels have the channels last in memory: joined this way, nothing is transposed.
+        pixels = torch.cat([level.flatten(2).mT for level in levels], dim=1)  # (B, A, C)
+        weight = torch.cat([self.box.weight, self.centerness.weight])[:, :, 0, 0]
+        assert self.box.bias is not None and self.centerness.bias is not None
+        biases = torch.cat([self.box.bias, self.centerness.bias])
+        codes, centerness = F.linear(pixels, weight, biases).split([4, 1], dim=2)
+        sizes = [level.shape[2] * level.shape[3] for level in levels]
+        scales = [scale.expand(size) for scale, size in zip(self.level_scales, sizes, strict=True)]
         shapes = [(level.shape[2], level.shape[3]) for level in levels]
         return Output(
             alignment=pixels @ projected.mT + bias[:, None],
-            deltas=torch.cat(deltas, dim=2).mT,
-            centerness=torch.cat([self.centerness(level).flatten(1) for level in levels], dim=1),
+            deltas=codes * torch.cat(scales)[:, None],
+            centerness=centerness[..., 0],
             anchors=pyramid_anchors(shapes, pixels.device),
-            level_sizes=tuple(height * width for height, width in shapes),
+            level_sizes=tuple(sizes),
         )

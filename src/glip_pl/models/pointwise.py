@@ -6,11 +6,13 @@ of all. On the AMD processor of docs/results.md that makes products 1.2 to 2.2 t
 (`make bench`).
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glip_pl.models.plain_forms import wants_cpu
+from glip_pl.models.plain_forms import wants_cpu, wants_gpu
 
 WORTH_A_CALL = 1 << 25
 """Multiplications per item of a batch from which on a call for each item costs no extra time."""
@@ -24,6 +26,15 @@ def pointwise(features: Tensor, weight: Tensor, bias: Tensor | None = None) -> T
     # The rows are in channels-last order already, so that nothing is copied.
     product = F.conv2d(rows.permute(0, 3, 1, 2), weight[:, :, None, None], bias)
     return product.permute(0, 2, 3, 1).reshape(*features.shape[:-1], len(weight))
+
+
+def side_by_side(features: Tensor, *layers: nn.Linear) -> Sequence[Tensor]:
+    """Outputs (..., N) of linear layers of equal widths and one input: one product on a GPU."""
+    if not wants_gpu(features):
+        return [layer(features) for layer in layers]
+    weight = torch.cat([layer.weight for layer in layers])
+    bias = torch.cat([layer.bias for layer in layers])
+    return F.linear(features, weight, bias).chunk(len(layers), dim=-1)
 
 
 def paired(features: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from glip_pl.models import fused_windows, plain_windows
 from glip_pl.models.plain_forms import wants_cpu, wants_gpu, wants_plain
 from glip_pl.models.pointwise import make_pointwise
+from glip_pl.models.rounded_weights import rounded_weights
 
 CHUNK = 8192
 """Positions that a CPU without gradients processes at a time. For a whole map of 800 x 1216 pixels
@@ -27,6 +28,12 @@ class PadFirstSwinBlock(SwinTransformerBlock):
     timm shifts first. The released GLIP weights were trained with the padding first, which changes
     the result for every map whose size is not a multiple of the window.
     """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (B, H, W, C) after window attention and a perceptron."""
+        with rounded_weights(self, features):
+            output: Tensor = super().forward(features)
+        return output
 
     def _attn(self, features: Tensor) -> Tensor:
         """Window attention on (B, H, W, C)."""

@@ -32,7 +32,7 @@ FLOAT32 = {
     *("bias", "pooled", "kept_total", "lse", "lse_pixels", "lse_words", "delta_pixels"),
     *("delta_words", "d_total", "d_bias", "positions", "out"),
     *("x0", "x1", "x2", "d0", "d1", "d2", "weights", "lines", "gradient", "d_weights", "d_lines"),
-    *("d_features", "d_positions", "d_weight"),
+    *("d_features", "d_positions", "d_weight", "d_bias"),
 }
 """Tensors in float32; all others are in bf16."""
 

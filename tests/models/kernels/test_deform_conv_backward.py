@@ -12,8 +12,12 @@ def test_the_kernels_compute_the_gradients_of_torchvision(
 ) -> None:
     features, shifts, weight, bias = convolution_inputs(size, positions)
     gradient = torch.randn_like(reference(features, shifts, weight, bias, stride))
-    total = torch.ones_like(weight)
-    found = convolve_backward(features, shifts, weight, gradient, stride, total)
-    expected = reference_backward(features, shifts, weight, gradient, stride)
-    for ours, value in zip((*found, total - 1), expected, strict=True):
+    d_features, d_shifts, d_weight, d_bias = map(torch.zeros_like, (features, shifts, weight, bias))
+    d_weight += 1  # gradients of the weight are added
+    sums = d_features, d_shifts, d_weight, d_bias
+    convolve_backward(features, shifts, weight, gradient, stride, sums)
+    d_weight -= 1
+    others = reference_backward(features, shifts, weight, gradient, stride)
+    expected = *others, gradient.sum((0, 1, 2))
+    for ours, value in zip(sums, expected, strict=True):
         torch.testing.assert_close(ours, value, atol=1e-4, rtol=1e-4)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 import triton
 from torch import Tensor
 
@@ -69,19 +68,18 @@ def convolve_backward(
     weight: Tensor,
     gradient: Tensor,
     stride: int,
-    d_weight: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Gradients of features and positions; that of the weight is added to `d_weight` (float32).
+    sums: tuple[Tensor, Tensor, Tensor, Tensor],
+) -> None:
+    """Add the gradients of features, positions, weight and bias to `sums` (float32, contiguous).
 
-    `gradient`, of the result, has the type of the features.
+    `gradient`, of the result, has the type of the features. That of positions which no output
+    reads stays as it is; that of all others is written, not added.
     """
     height, width = output_size(features, stride)
     sizes = _sizes(features, positions, weight.shape[2], stride)
-    d_features = torch.zeros_like(features, dtype=torch.float32)
-    d_positions = torch.zeros_like(positions)  # what no output reads stays zero
+    d_features, d_positions, d_weight, d_bias = sums
     backward.gradients_of_samples[(triton.cdiv(height * width, PLACES), len(features))](
         features, positions, weight, gradient, d_features, d_positions, **sizes
     )
     grid = 9 * triton.cdiv(features.shape[3], CHANNELS), len(features), PARTS
-    backward.gradient_of_weight[grid](features, positions, gradient, d_weight, **sizes)
-    return d_features.to(features.dtype), d_positions
+    backward.gradient_of_weight[grid](features, positions, gradient, d_weight, d_bias, **sizes)

@@ -105,14 +105,15 @@ def gradients_of_samples(
 
 @triton.jit
 def gradient_of_weight(
-    features, positions, d_out, d_weight,
+    features, positions, d_out, d_weight, d_bias,
     height, width, out_width, out_area, area, by_image, by_channel, by_place,
     STRIDE: tl.constexpr, C: tl.constexpr, OUT: tl.constexpr, WIDTH: tl.constexpr,
     CHUNK: tl.constexpr, BP: tl.constexpr,
 ):  # fmt: skip
     """Gradient (9, C, O) of the weight (float32, added): one tap and CHUNK channels a program.
 
-    Images and parts of their places are the other two dimensions of the grid.
+    Those of the first tap and channels add the gradient (O,) of the bias too (float32). Images and
+    parts of their places are the other two dimensions of the grid.
     """
     chunks = tl.cdiv(C, CHUNK)
     tap = tl.program_id(0) // chunks
@@ -123,6 +124,7 @@ def gradient_of_weight(
     outputs = tl.arange(0, WIDTH)
     known = (outputs < OUT)[None, :]
     total = tl.zeros((CHUNK, WIDTH), tl.float32)
+    sums = tl.zeros((WIDTH,), tl.float32)
     for first in range(part * BP, out_area, parts * BP):
         place = first + tl.arange(0, BP)
         real = place < out_area
@@ -134,7 +136,10 @@ def gradient_of_weight(
         at = (item * out_area + place)[:, None] * OUT + outputs[None, :]
         above = tl.load(d_out + at, mask=real[:, None] & known, other=0.0)
         total += tl.dot(tl.trans(taps.to(above.dtype)), above, input_precision="ieee")
+        sums += tl.sum(above.to(tl.float32), 0)
     place_in_weight = (tap * C + channels)[:, None] * OUT + outputs[None, :]
     tl.atomic_add(
         d_weight + place_in_weight, total, mask=(channels < C)[:, None] & known, sem="relaxed"
     )
+    if tl.program_id(0) == 0:
+        tl.atomic_add(d_bias + outputs, sums, mask=outputs < OUT, sem="relaxed")
