@@ -171,6 +171,7 @@ def test_a_signal_to_the_workers_too_loses_nothing(
         )
     assert stopped.value.code == 128 + signal.SIGTERM
     assert "stopped by SIGTERM" in capsys.readouterr().err
+    assert last_checkpoint(config)["global_step"] == CUT + 1
     assert resumed_equals(settings(words), uninterrupted)
 
 

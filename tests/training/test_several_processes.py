@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from multiprocessing import active_children
 from pathlib import Path
 from time import time
 from typing import Any
@@ -64,6 +65,9 @@ class Struck:
                 Path("struck.txt").write_text(str(time()))
                 for number in self.signals:
                     os.kill(os.getpid(), number)
+                    workers = [str(worker.pid) for worker in active_children()]
+                    # From elsewhere, as schedulers do: PyTorch knows the signals of the training.
+                    subprocess.run(["kill", f"-{number}", *workers], check=bool(workers))
             return step(*arguments)
 
         setattr(GroundingModule, self.step, struck)  # the process has been forked for this test
@@ -140,6 +144,19 @@ def test_a_signal_to_one_process_stops_all_after_the_same_batch(
     log = (tmp_path / "log.txt").read_text()
     assert codes == [128 + number] * 2, log
     assert log.count(f"stopped by {number.name}; resume=last continues the run") == 1
+    assert last(tmp_path)["global_step"] in (2, 3)
+    assert together(words, tmp_path) == [0, 0], (tmp_path / "log.txt").read_text()
+    assert differences(whole, last(tmp_path)) == []
+
+
+@pytest.mark.slow
+def test_a_signal_to_all_processes_of_a_job_loses_nothing(
+    words: list[str], whole: dict[str, Any], tmp_path: Path
+) -> None:
+    """Those that load data get it too, and still load the last batches."""
+    words = [word for word in words if word != "data.workers=0"] + ["data.workers=1"]
+    codes = together(words, tmp_path, [signal.SIGTERM], [signal.SIGTERM])
+    assert codes == [128 + signal.SIGTERM] * 2, (tmp_path / "log.txt").read_text()
     assert last(tmp_path)["global_step"] in (2, 3)
     assert together(words, tmp_path) == [0, 0], (tmp_path / "log.txt").read_text()
     assert differences(whole, last(tmp_path)) == []

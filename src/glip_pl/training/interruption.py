@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from glip_pl.training.callbacks.process_watch import SIGNAL_EXIT, ProcessWatch, stopped_by
+from glip_pl.training.loader_processes import keep_loading
 
 WORKER_ENDED = "DataLoader worker"
 """How the error begins that PyTorch raises, at any moment, when a process that loads data ends."""
@@ -71,6 +72,12 @@ class StopAtBatchEnd(pl.Callback):
         self.watch = watch
         self.batches = 0  # that this process has trained, as all others
         self.number: int | None = None  # of the signal that stops this run
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Let the loader, whose workers have not started yet, provide the last batches."""
+        loader = trainer.train_dataloader
+        assert loader is not None  # what a training reads
+        keep_loading(loader)
 
     def on_train_batch_end(
         self,

@@ -1,0 +1,56 @@
+"""Processes that load data end with the training, not by signals to all of its processes."""
+
+import os
+import signal
+import subprocess
+import time
+from multiprocessing import Event, active_children
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from glip_pl.training.loader_processes import keep_loading
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "sigwaitinfo"), reason="needs Linux")
+
+
+def loader() -> "DataLoader[tuple[torch.Tensor, ...]]":
+    made = DataLoader(TensorDataset(torch.arange(40)), num_workers=1, prefetch_factor=1)
+    keep_loading(made)
+    return made
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+def test_all_batches_come_after_a_signal_to_the_workers(number: signal.Signals) -> None:
+    batches = iter(loader())
+    found = [int(next(batches)[0])]
+    workers = [str(worker.pid) for worker in active_children()]
+    subprocess.run(["kill", f"-{number}", *workers], check=True)
+    time.sleep(0.1)
+    found += [int(batch) for (batch,) in batches]
+    assert found == list(range(40))
+    deadline = time.monotonic() + 10
+    while active_children() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert active_children() == []  # the training has no more use for them
+
+
+def test_the_training_itself_can_end_a_worker() -> None:
+    batches = iter(loader())
+    next(batches)
+    (worker,) = active_children()
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGTERM)
+    worker.join(5)
+    assert worker.exitcode == 0
+
+
+def test_what_a_worker_was_to_do_first_is_done() -> None:
+    begun = Event()
+    made = DataLoader(
+        TensorDataset(torch.arange(1)), num_workers=1, worker_init_fn=lambda _: begun.set()
+    )
+    keep_loading(made)
+    list(made)
+    assert begun.is_set()
