@@ -55,7 +55,7 @@ def check_settings(config: DictConfig) -> None:
 
 
 def check_sharding(config: DictConfig) -> None:
-    """Raise UserError if a sharded training (trainer=fsdp) is to do what needs a whole model."""
+    """Raise UserError if a sharded training (trainer=fsdp) is to do what it cannot."""
     strategy = config.trainer.get("strategy")
     if not isinstance(strategy, DictConfig) or strategy.get(TARGET) != SHARDED:
         return
@@ -63,6 +63,11 @@ def check_sharding(config: DictConfig) -> None:
         raise UserError(
             "trainer=fsdp shards the weights, and the moving average is a whole copy of them: "
             "switch it off with callbacks.ema=null, or use trainer=ddp"
+        )
+    if config.get("compile", "off") != "off":
+        raise UserError(
+            f"trainer=fsdp with compile={config.compile}: layers that are gathered before they "
+            "compute are not compiled. Leave compile out, or use trainer=ddp"
         )
     if config.model.prompts:
         raise UserError(
