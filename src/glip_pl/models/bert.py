@@ -1,5 +1,6 @@
 """transformers' BERT with fewer kernels on a GPU; names of parameters and results stay the same."""
 
+from functools import partial
 from typing import Any
 
 import torch.nn.functional as F
@@ -8,6 +9,7 @@ from transformers.models.bert.modeling_bert import BertLayer, BertSelfAttention
 
 from glip_pl.models.plain_forms import wants_gpu
 from glip_pl.models.pointwise import side_by_side
+from glip_pl.models.recomputing import RecomputedBlock, recompute_blocks
 from glip_pl.models.rounded_weights import rounded_weights
 
 
@@ -36,11 +38,16 @@ class JointSelfAttention(BertSelfAttention):
         return context.transpose(1, 2).flatten(2), None
 
 
-class RoundedLayer(BertLayer):
-    """transformers' layer, whose weights are rounded together for autocast."""
+class RoundedLayer(BertLayer, RecomputedBlock):
+    """transformers' layer, whose weights are rounded together for autocast; may compute again."""
 
     def forward(self, hidden_states: Tensor, *rest: Any, **options: Any) -> Tensor:
         """Tokens (B, T, C) after the layer."""
+        compute = partial(self._computed, **options)
+        output: Tensor = self.recomputed(compute, hidden_states, *rest)
+        return output
+
+    def _computed(self, hidden_states: Tensor, *rest: Any, **options: Any) -> Tensor:
         with rounded_weights(self, hidden_states):
             output: Tensor = super().forward(hidden_states, *rest, **options)
         return output
@@ -50,7 +57,12 @@ OURS: dict[type, type] = {BertSelfAttention: JointSelfAttention, BertLayer: Roun
 """Classes of transformers and their replacements, which have the same parameters."""
 
 
-def adapt(network: nn.Module) -> None:
-    """Replace the classes of BERT in a network of transformers."""
+def adapt(network: nn.Module, recompute: bool = False) -> None:
+    """Replace the classes of BERT in a network of transformers.
+
+    With `recompute`, layers store their input only. Raises UserError if there are none then.
+    """
     for module in network.modules():
         module.__class__ = OURS.get(type(module), type(module))
+    if recompute:
+        recompute_blocks(network, "model.text_encoder.recompute")

@@ -25,12 +25,14 @@ class ImageEncoder(nn.Module):
         std: Sequence[float],
         bgr: bool = False,
         weights: Mapping[str, Tensor] | None = None,
+        recompute: bool = False,
         **timm_options: Any,
     ) -> None:
         """Build the network `name` with `timm_options`; `stages` are timm's `out_indices`.
 
         `mean` and `std` are in 0..255, in the network's channel order (BGR if `bgr`). `weights`
         are tensors by timm's names: more than needed are allowed, a missing one raises KeyError.
+        With `recompute`, a training stores the input of each Swin block only and computes it again.
         Raises UserError if pretrained weights cannot be downloaded, or if `mean` and `std` cannot
         normalise three channels.
         """
@@ -53,7 +55,7 @@ class ImageEncoder(nn.Module):
         self.norms = nn.ModuleList(
             nn.LayerNorm(c) if self.channels_last else nn.Identity() for c in self.channels
         )
-        swin.adapt(self.body)
+        swin.adapt(self.body, recompute)
         self.bgr = bgr
         self.numbers = [float(number) for number in (*mean, *std)]
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from glip_pl.models import fused_windows, plain_windows
 from glip_pl.models.plain_forms import wants_cpu, wants_gpu, wants_plain
 from glip_pl.models.pointwise import make_pointwise
+from glip_pl.models.recomputing import RecomputedBlock, recompute_blocks
 from glip_pl.models.rounded_weights import rounded_weights
 
 CHUNK = 8192
@@ -22,7 +23,7 @@ OUTSIDE = -1
 """Number of a position that only pads a window and is not in the map."""
 
 
-class PadFirstSwinBlock(SwinTransformerBlock):
+class PadFirstSwinBlock(SwinTransformerBlock, RecomputedBlock):
     """timm's Swin block with the map padded to whole windows *before* the cyclic shift.
 
     timm shifts first. The released GLIP weights were trained with the padding first, which changes
@@ -31,6 +32,10 @@ class PadFirstSwinBlock(SwinTransformerBlock):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, H, W, C) after window attention and a perceptron."""
+        output: Tensor = self.recomputed(self._computed, features)
+        return output
+
+    def _computed(self, features: Tensor) -> Tensor:
         with rounded_weights(self, features):
             output: Tensor = super().forward(features)
         return output
@@ -104,8 +109,13 @@ OURS: dict[type, type] = {SwinTransformerBlock: PadFirstSwinBlock, Mlp: MlpInChu
 """Classes of timm and their replacements, which have the same parameters."""
 
 
-def adapt(network: nn.Module) -> None:
-    """Replace the classes of Swin in a network of timm, and compute its linear layers fast."""
+def adapt(network: nn.Module, recompute: bool = False) -> None:
+    """Replace the classes of Swin in a network of timm, and compute its linear layers fast.
+
+    With `recompute`, blocks store their input only. Raises UserError if there are none then.
+    """
     for module in network.modules():
         module.__class__ = OURS.get(type(module), type(module))
     make_pointwise(network)
+    if recompute:
+        recompute_blocks(network, "model.image_encoder.recompute")

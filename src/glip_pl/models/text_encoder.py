@@ -70,16 +70,21 @@ class TextEncoder(nn.Module):
     """Hidden states of a BERT, for prompts of any length: nothing is padded to 256 tokens."""
 
     def __init__(
-        self, source: str, pretrained: bool = True, layers: Sequence[int] | None = None
+        self,
+        source: str,
+        pretrained: bool = True,
+        layers: Sequence[int] | None = None,
+        recompute: bool = False,
     ) -> None:
         """Token features are the states of the last layer (the paper's), or the mean of `layers`.
 
-        Layer 0 is the output of the embeddings. Raises UserError for a layer that does not exist.
+        Layer 0 is the output of the embeddings. With `recompute`, a training stores the input of
+        each layer only and computes it again. Raises UserError for a layer that does not exist.
         """
         super().__init__()
         self.layers = layers
         self.bert = load_bert(source, pretrained)
-        bert.adapt(self.bert)
+        bert.adapt(self.bert, recompute)
         config: Any = self.bert.config  # transformers has no types here
         self.dim: int = config.hidden_size
         self.vocabulary: int = config.vocab_size

@@ -56,7 +56,7 @@ RULES: dict[str, Rule] = {
     "model.image_encoder.mean": Rule(list[float], empty=False),
     "model.image_encoder.std": Rule(list[float], above=0, empty=False),
     "model.image_encoder.drop_path_rate": Rule(float, least=0, below=1),
-    "model.*_encoder.pretrained": SWITCH,
+    "model.*_encoder.pretrained|model.*_encoder.recompute": SWITCH,
     "model.text_encoder.layers": Rule(list[int], least=0, other=(None,), empty=False),
     # Data.
     "data.batch_size|batch_size|label.batch_size": COUNT,
