@@ -34,6 +34,7 @@ from glip_pl.training.loggers import close_loggers
 from glip_pl.training.lora import add_lora
 from glip_pl.training.module import GroundingModule
 from glip_pl.training.restoring import restored
+from glip_pl.training.torchrun import meet
 from glip_pl.training.trackers.tracked_runs import start_tracked_runs
 
 # Frozen parts and batch norms are in evaluation mode on purpose; the table at the start lists them.
@@ -110,6 +111,7 @@ def prepare(config: DictConfig, weights: Path | None) -> Run:
 
 def fit(run: Run) -> None:
     """Train. Raises UserError if the checkpoint that is resumed cannot be restored."""
+    meet(run.trainer)
     with restored(run.trainer, run.resumed):
         run.trainer.fit(run.module, run.data, ckpt_path=run.resumed, weights_only=True)
 

@@ -118,14 +118,19 @@ class ProcessWatch(pl.Callback):
             return
         try:
             if follows_from_others(error):
-                if self.received or self.peers.stop() is not None:
+                # Meanwhile the watch finds the culprit, and ends this process with its name.
+                _wait_until(self._is_stopped, SILENCE + EVERY)
+                if self._is_stopped():
                     raise SIGTERMException from error
-                self.thread.join(SILENCE + EVERY)  # it ends this process
             self.peers.report_failure(first_line(error))
             self.thread.end()
             self.peers.live(GONE)
         except dist.DistError:
             self.thread.join(SILENCE + EVERY)
+
+    def _is_stopped(self) -> bool:
+        """Whether a signal asks this process, or one of the others, to stop."""
+        return bool(self.received) or (self.peers is not None and self.peers.stop() is not None)
 
 
 class _Watch(Thread):
