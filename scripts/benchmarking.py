@@ -27,9 +27,9 @@ BOXES_PER_IMAGE = 8
 Result = TypeVar("Result")
 
 
-def random_model(name: str, device: str) -> GLIP:
-    """The model of `conf/model/<name>.yaml` with random weights."""
-    config = compose_settings([f"model={name}"]).model
+def random_model(name: str, device: str, overrides: Sequence[str] = ()) -> GLIP:
+    """The model of `conf/model/<name>.yaml` with random weights, and with other settings."""
+    config = compose_settings([f"model={name}", *overrides]).model
     model: GLIP = instantiate(without_pretrained(plain(config)))
     return model.to(device)
 

@@ -5,17 +5,17 @@ python -m scripts.gpu_budget --model glip_t --batch 4 --height 800 --width 1344 
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.losses.targets import targets_of
 from glip_pl.models.plain_forms import gpu_forms
 from glip_pl.training.optimizer import GroupedAdamW
+from glip_pl.training.step_memory import remove_storage, stored_results, without_storage
 from glip_pl.types import Batch, Output
 from scripts.benchmarking import random_batch, random_model
 from scripts.gpu_recorder import Counts, Recorder, backward, recording
@@ -48,18 +48,6 @@ class Budget:
     stored: int  # bytes that the backward pass needs, without parameters
 
 
-def without_storage(value: Any, mode: FakeTensorMode) -> Any:
-    """A batch, or a part of one, whose tensors have shapes only."""
-    if isinstance(value, Tensor):
-        return mode.from_tensor(value)
-    if isinstance(value, list):
-        return [without_storage(item, mode) for item in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = {name: without_storage(part, mode) for name, part in vars(value).items()}
-        return replace(value, **parts)
-    return value
-
-
 def batch_of(shape: Shape) -> Batch:
     """A random batch of this shape; its prompts have exactly that many tokens."""
     count, more = divmod(shape.tokens - 1, 2)  # a word each, separators, and two special tokens
@@ -69,18 +57,6 @@ def batch_of(shape: Shape) -> Batch:
     batch = random_batch(shape.batch, shape.height, shape.width, "cpu", names)
     assert batch.tokens.shape[1] == shape.tokens, batch.tokens.shape
     return replace(batch, targets=targets_of(batch))  # as the loader's workers make them
-
-
-def remove_storage(model: nn.Module, mode: FakeTensorMode) -> None:
-    """Replace all parameters and buffers of a model by tensors that have shapes only."""
-    for module in model.modules():
-        for name, parameter in module._parameters.items():
-            if parameter is not None:
-                fake = mode.from_tensor(parameter.detach())
-                module._parameters[name] = nn.Parameter(fake, parameter.requires_grad)
-        for name, buffer in module._buffers.items():
-            if buffer is not None:
-                module._buffers[name] = mode.from_tensor(buffer)
 
 
 def measure(
@@ -112,22 +88,12 @@ def _step(
     precision: str,
     recorder: Recorder,
 ) -> tuple[Output, int]:
-    saved: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        saved[storage._cdata] = storage.nbytes()
-        return tensor
-
     loss = GroundingLoss()
     parameters = list(model.parameters())
-    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
-    with hooks, recording(precision, recorder):
+    with stored_results(parameters) as saved, recording(precision, recorder):
         output = model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
         recorder.phase = "loss"
         total = loss(output, batch).total
-    for parameter in parameters:
-        saved.pop(parameter.untyped_storage()._cdata, None)
     with recording("fp32", recorder):
         recorder.phase = "backward"
         backward(total)

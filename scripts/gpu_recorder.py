@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-from scripts.gpu_attention import gpu_attention
+from glip_pl.training.cuda_arithmetic import cuda_arithmetic
 
 NO_KERNEL = frozenset(
     name
@@ -45,46 +43,7 @@ LAUNCHES = {"bi_attention": 2, "bi_attention_backward": 8}
 POSITIVES = 512
 """Assumed results of an operation whose number of results depends on the data."""
 
-IN_FLOAT32: frozenset[Callable[..., Any]] = frozenset(
-    getattr(owner, name)
-    for owner, names in (
-        (F, "binary_cross_entropy_with_logits group_norm layer_norm log_softmax normalize softmax"),
-        (torch, "cumsum exp log_softmax norm pow prod reciprocal rsqrt softmax sum"),
-        (Tensor, "cumsum exp log_softmax norm pow prod reciprocal rsqrt softmax sum"),
-    )
-    for name in names.split()
-)
-"""What autocast computes in float32 on CUDA, and not on a CPU."""
-
 Flops = Callable[..., int]
-
-
-class CudaPolicy(TorchFunctionMode):
-    """Applies CUDA's list of float32 operations where autocast of the CPU is active."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func is F.scaled_dot_product_attention:
-            return gpu_attention(*args, **kwargs)
-        if func is F.dropout:
-            return _dropout(*args, **kwargs)
-        if func in IN_FLOAT32 and torch.is_autocast_enabled("cpu"):
-            args = tuple(_raised(value) for value in args)
-            kwargs = {name: _raised(value) for name, value in kwargs.items()}
-        return func(*args, **kwargs)
-
-
-def _dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Dropout by one kernel, as on a GPU; no model here computes it in place."""
-    return torch.native_dropout(input, p, training)[0] if training and p else input
-
-
-def _raised(value: Any) -> Any:
-    if isinstance(value, Tensor) and value.dtype == torch.bfloat16:
-        return value.float()
-    return value
 
 
 @dataclass
@@ -202,7 +161,7 @@ def flops_of(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any)
         pixels, keys = args[:2] if name.endswith("attention") else args[0][:2]
         products = 4 if name.endswith("attention") else 12  # each direction, logits made again
         return 2 * products * int(keys.numel()) * int(pixels.shape[1])
-    if name in ("gpu_budget::attention", "gpu_budget::attention_backward"):
+    if name in ("counting::attention", "counting::attention_backward"):
         query, key = args[0], args[1]
         products = 2 if name.endswith("attention") else 5
         return 2 * products * int(query.numel()) * int(key.shape[-2])
@@ -217,7 +176,7 @@ def place() -> str:
     while frame.f_back is not None:
         name = frame.f_code.co_filename
         for folder in ("/glip_pl/", "/timm/", "/transformers/"):
-            if folder in name:
+            if folder in name and not name.endswith("/cuda_arithmetic.py"):
                 return f"{name.rsplit(folder, 1)[1]}:{frame.f_lineno}"
         frame = frame.f_back
     return "elsewhere"
@@ -226,8 +185,7 @@ def place() -> str:
 @contextmanager
 def recording(precision: str, recorder: Recorder) -> Iterator[Recorder]:
     """Counts what is executed inside, in the arithmetic of a GPU at this precision."""
-    bf16 = precision == "bf16"
-    with recorder, CudaPolicy(), torch.autocast("cpu", torch.bfloat16, bf16, cache_enabled=False):
+    with recorder, cuda_arithmetic(precision == "bf16"):
         yield recorder
 
 

@@ -106,6 +106,14 @@ def test_steps_between_validations_do_not_depend_on_processes(
     assert resolved(settings(words)).trainer.val_check_interval == 20 * 8
 
 
+def test_a_batch_size_is_chosen_on_a_gpu_only(custom: Path, settings: Compose) -> None:
+    with pytest.raises(UserError, match=r"auto needs the memory of a GPU: set data\.batch_size"):
+        resolved(settings(tuned(custom, "data.batch_size=auto", "trainer=cpu")))
+    evaluation = settings(tuned(custom, "data.batch_size=auto"))
+    with pytest.raises(UserError, match=r"batch_size=auto is for a training"):
+        resolve_evaluation(evaluation, TRAINED)
+
+
 def test_released_recipes_have_64_pictures_a_step(settings: Compose) -> None:
     for name in ("_o365_shallow", "_o365", "_o365_goldg", "_o365_goldg_cap4m", "_large"):
         data = settings([f"experiment=pretrain{name}"]).data

@@ -22,7 +22,7 @@ def fault(words: Sequence[str], name: str = "train") -> str:
 
 def test_a_wrong_value_is_told_with_its_key_and_what_it_must_be() -> None:
     said = fault(["data.batch_size=0", "optimizer.lr=abc"])
-    assert said.startswith("data.batch_size=0: must be a whole number of 1 or more, ")
+    assert said.startswith("data.batch_size=0: must be a whole number of 1 or more or auto, ")
     assert "optimizer.lr=abc: must be a number above 0" in said
 
 

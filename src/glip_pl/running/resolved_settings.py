@@ -10,17 +10,18 @@ import pytorch_lightning as pl
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
-from pytorch_lightning.accelerators import CPUAccelerator
+from pytorch_lightning.accelerators import CPUAccelerator, CUDAAccelerator
 
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.errors import UserError, first_line, some
 from glip_pl.files.writing import write_whole
+from glip_pl.running.batch_size import chosen_batch_size, memory_of_gpus
 from glip_pl.running.checks import can_tell_best, one_prompt
 
 log = logging.getLogger(__name__)
 
 AUTO = "auto"
-"""Value of a setting that is to be chosen by the number of training pictures."""
+"""Value of a setting that is to be chosen by the training pictures or by the GPU."""
 
 AUTOMATIC = ("max_epochs", "check_val_every_n_epoch")
 """Settings of the trainer that may have this value."""
@@ -59,6 +60,7 @@ def resolve_training(config: DictConfig, data: GroundingDataModule) -> DictConfi
     stops_early = config.callbacks.get("stop") is not None
     if not can_tell_best(data.val, instantiate(config.schedule), stops_early):
         config.callbacks.best = None
+    _resolve_batch_size(config, data)
     _resolve_accumulation(config)
     _resolve_epochs(config.trainer, data)
     return config
@@ -71,6 +73,8 @@ def resolve_evaluation(config: DictConfig, trained: Mapping[str, Any]) -> DictCo
     has set others.
     """
     config = config.copy()
+    if config.data.batch_size == AUTO:
+        raise UserError("data.batch_size=auto is for a training: set data.batch_size to a number")
     if OmegaConf.is_interpolation(config.tokenizer, "source"):
         config.tokenizer.source = trained["tokenizer"]
     _resolve_image_size(config.data.eval_transform, trained["eval_transform"])
@@ -91,6 +95,16 @@ def _resolve_image_size(transform: DictConfig, trained: Mapping[str, Any]) -> No
             log.warning(message, name, transform[name], size)
     short, longest = transform.short_sides[0], transform.max_side
     log.info("images: short side %d, long side %d pixels at most", short, longest)
+
+
+def _resolve_batch_size(config: DictConfig, data: GroundingDataModule) -> None:
+    """Choose the largest batch that fits the GPU. Raises UserError without a GPU or an estimate."""
+    if config.data.batch_size != AUTO:
+        return
+    probe = _probe(config.trainer, **_chosen_epochs(config.trainer))
+    memory = memory_of_gpus() if isinstance(probe.accelerator, CUDAAccelerator) else None
+    config.data.batch_size = chosen_batch_size(config, probe.world_size, memory)
+    data.batch_size = config.data.batch_size
 
 
 def _resolve_accumulation(config: DictConfig) -> None:
@@ -152,10 +166,7 @@ def process_count(trainer: DictConfig) -> int:
     built and its number of processes is read. Raises UserError if Lightning refuses the settings,
     or if there are more processes than processor cores.
     """
-    chosen = {
-        name: 1 for name in ("max_epochs", "check_val_every_n_epoch") if trainer[name] == AUTO
-    }
-    probe = _probe(trainer, **chosen)
+    probe = _probe(trainer, **_chosen_epochs(trainer))
     cores = os.cpu_count() or 1
     if isinstance(probe.accelerator, CPUAccelerator) and probe.num_devices > cores:
         raise UserError(
@@ -163,6 +174,11 @@ def process_count(trainer: DictConfig) -> int:
             f"them, and this machine has {cores} processor cores"
         )
     return probe.world_size
+
+
+def _chosen_epochs(trainer: DictConfig) -> dict[str, int]:
+    """Numbers, of no importance, for what is chosen later."""
+    return {name: 1 for name in AUTOMATIC if trainer[name] == AUTO}
 
 
 def _probe(trainer: DictConfig, **chosen: int) -> pl.Trainer:

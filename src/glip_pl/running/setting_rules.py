@@ -59,7 +59,8 @@ RULES: dict[str, Rule] = {
     "model.*_encoder.pretrained|model.*_encoder.recompute": SWITCH,
     "model.text_encoder.layers": Rule(list[int], least=0, other=(None,), empty=False),
     # Data.
-    "data.batch_size|batch_size|label.batch_size": COUNT,
+    "data.batch_size": Rule(int, least=1, other=("auto",)),
+    "batch_size|label.batch_size": COUNT,
     "data.workers": NATURAL,
     "data.grouping": Rule(Literal["none", "orientation", "shape"]),
     "data.total_batch": OPTIONAL_COUNT,
