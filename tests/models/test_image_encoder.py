@@ -3,6 +3,7 @@ import torch
 
 from glip_pl.errors import UserError
 from glip_pl.models.image_encoder import ImageEncoder
+from glip_pl.models.plain_forms import gpu_forms
 
 
 def small(name: str = "resnet10t", **options: object) -> ImageEncoder:
@@ -95,3 +96,19 @@ def test_mean_and_deviation_stay_in_full_precision() -> None:
     assert half.mean.dtype == half.std.dtype == torch.float32
     assert half.normalise(images, sizes).equal(expected.bfloat16())
     assert encoder.double().mean.dtype == torch.float64
+
+
+def test_stages_have_the_channels_last_in_memory_on_a_gpu() -> None:
+    """As Swin computes them and as convolutions of a GPU read them: nothing is copied."""
+    numbers = [100.0, 100.0, 100.0]
+    encoder = ImageEncoder(
+        "swin_tiny_patch4_window7_224", [1, 2, 3], numbers, numbers,
+        pretrained=False, strict_img_size=False, embed_dim=12,
+    ).eval()  # fmt: skip
+    images, sizes = torch.zeros(1, 3, 64, 96, dtype=torch.uint8), torch.tensor([[64, 96]])
+    plain = encoder(images, sizes)
+    with gpu_forms():
+        stages = encoder(images, sizes)
+    assert all(stage.is_contiguous() for stage in plain)
+    assert all(stage.is_contiguous(memory_format=torch.channels_last) for stage in stages)
+    torch.testing.assert_close(stages, plain, atol=1e-5, rtol=1e-5)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from glip_pl.errors import UserError
 from glip_pl.models import swin
+from glip_pl.models.plain_forms import wants_gpu
 
 
 class ImageEncoder(nn.Module):
@@ -88,7 +89,9 @@ class ImageEncoder(nn.Module):
         maps: list[Tensor] = self.body(self.normalise(images, sizes))
         stages = [norm(features) for norm, features in zip(self.norms, maps, strict=True)]
         if self.channels_last:
-            stages = [features.permute(0, 3, 1, 2).contiguous() for features in stages]
+            stages = [features.permute(0, 3, 1, 2) for features in stages]
+            if not wants_gpu(images):  # whose convolutions prefer the channels last in memory
+                stages = [features.contiguous() for features in stages]
         return stages
 
     def train(self, mode: bool = True) -> "ImageEncoder":
