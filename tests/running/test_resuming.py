@@ -76,6 +76,16 @@ def test_the_key_follows_what_is_learned_and_nothing_else(
     assert settings_key(config, checkpoint) != key
 
 
+@pytest.mark.parametrize("total", ["null", "64"])
+def test_a_job_may_get_other_gpus_where_a_step_has_so_many_images(
+    total: str, settings: Compose
+) -> None:
+    words = [f"data.total_batch={total}", "trainer=ddp"]
+    one = settings([*words, "trainer.devices=8", "data.batch_size=8"])
+    other = settings([*words, "trainer.devices=4", "data.batch_size=4"])
+    assert (settings_key(one, None) == settings_key(other, None)) == (total == "64")
+
+
 def changed(config: DictConfig, name: str, value: Any) -> DictConfig:
     copied = config.copy()
     OmegaConf.update(copied, name, value)

@@ -39,6 +39,12 @@ WITHOUT_EFFECT = (
 )
 """Settings that do not change what is learned, or that follow from the others."""
 
+ALLOCATION = (
+    *("trainer.devices", "trainer.num_nodes", "trainer.accumulate_grad_batches"),
+    "data.batch_size",
+)
+"""Settings that do not change it where `data.total_batch` says how many images a step has."""
+
 
 def find_resumed(config: DictConfig) -> Path | None:
     """The checkpoint from which `resume` continues; None if the training starts anew.
@@ -170,7 +176,8 @@ def settings_key(config: DictConfig, weights: Path | None) -> str:
     settings: dict[str, Any] = plain(config)
     callbacks = settings["callbacks"]
     settings["callbacks"] = {name: callbacks.get(name) for name in ("ema", "stop")}
-    for key in WITHOUT_EFFECT:
+    left_out = ALLOCATION if config.data.get("total_batch") else ()
+    for key in (*WITHOUT_EFFECT, *left_out):
         group, _, name = key.rpartition(".")
         (settings[group] if group else settings).pop(name, None)
     settings["ckpt"] = None if weights is None else sha256_of(weights)
