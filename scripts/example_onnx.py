@@ -1,8 +1,6 @@
 """Detects by an exported file with numpy, onnxruntime, pillow and tokenizers alone.
 
     python scripts/example_onnx.py model.onnx tokenizer.json photo.jpg "a cat. two dogs"
-
-tokenizer.json is in the folder that the description, model.json, names.
 """
 
 import json
@@ -45,17 +43,16 @@ def main() -> None:
     model, tokenizer, file, text = sys.argv[1:]
     about = json.loads(Path(model).with_suffix(".json").read_text())
     image = ImageOps.exif_transpose(Image.open(file)).convert("RGB")
-    images, sizes = pixels(image, about)
     reader = Tokenizer.from_file(tokenizer)
     reader.no_padding()  # its file may ask for a fixed length
     reader.enable_truncation(256)
-    *values, phrases = images, sizes, *words(text, reader)
+    *values, phrases = *pixels(image, about), *words(text, reader)
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     _, boxes, scores, ids = session.run(None, dict(zip(about["inputs"], values, strict=True)))
-    boxes *= np.tile(image.size / sizes[0, ::-1], 2)
-    for box, score, phrase in zip(boxes, scores, ids, strict=True):
-        if score > 0.3:
-            print(f"{score:.3f} {phrases[phrase]}: {', '.join(f'{side:.1f}' for side in box)}")
+    boxes *= np.tile(image.size / values[1][0, ::-1], 2)
+    shown = scores > 0.3
+    for box, score, phrase in zip(boxes[shown], scores[shown], ids[shown], strict=True):
+        print(f"{score:.3f} {phrases[phrase]}: {', '.join(f'{side:.1f}' for side in box)}")
 
 
 if __name__ == "__main__":

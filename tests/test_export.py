@@ -22,7 +22,7 @@ EXAMPLE = Path(__file__).parents[1] / "scripts" / "example_onnx.py"
 
 def test_mistakes_are_told_before_the_work(tiny_finding: Path, failing: Failing) -> None:
     for more, said in (
-        (["format=coco"], "format=coco: choose one of onnx, openvino"),
+        (["format=coco"], "format=coco: choose one of onnx, openvino, torch_export"),
         (["format=tflite"], "format=tflite: must be"),
         (["output=model.xml"], "output=model.xml must end with .onnx"),
         (["check_count=0"], "check_count=0: must be"),

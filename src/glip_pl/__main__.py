@@ -13,7 +13,7 @@ COMMANDS = {
     "serve": "answer requests over HTTP",
     "train": "train, fine-tune (experiment=finetune_custom) or pre-train",
     "evaluate": "evaluate on COCO, LVIS, Flickr30k, RefCOCO, ODinW or own data",
-    "export": "write a model as ONNX or OpenVINO",
+    "export": "write a model as ONNX, OpenVINO or torch.export",
     "convert": "convert or verify a released file",
     "data": "check, stats, browse, convert, clean: look into datasets",
     "fetch": "download public datasets from their publishers",

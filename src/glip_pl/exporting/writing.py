@@ -1,4 +1,4 @@
-"""Writes a graph as ONNX or OpenVINO."""
+"""Writes a graph as ONNX, OpenVINO or a program of torch.export."""
 
 import io
 import logging
@@ -28,7 +28,7 @@ MOST = {"batch": 1024, "rows": 256, "columns": 256, "phrases": MAX_TOKENS}
 
 def require(format: str) -> None:
     """Raise UserError unless the libraries that write and check a format are installed."""
-    for module in ("onnx", "onnxruntime", "onnxscript"):
+    for module in () if format == "torch_export" else ("onnx", "onnxruntime", "onnxscript"):
         require_extra(module, "export", f"format={format}")
     if format == "openvino":
         require_extra("openvino", "openvino", "format=openvino")
@@ -36,9 +36,13 @@ def require(format: str) -> None:
 
 def write(graph: Graph, path: Path, format: str, metadata: dict[str, str]) -> None:
     """Write a graph; OpenVINO is converted from ONNX, and has a second file of the weights."""
+    program = exported(graph)
+    if format == "torch_export":
+        torch.export.save(program, path, extra_files=dict(metadata))
+        return
     import onnx
 
-    model = _as_onnx(exported(graph), graph)
+    model = _as_onnx(program, graph)
     for name, value in metadata.items():
         model.metadata_props.add(key=name, value=value)
     if format == "onnx":

@@ -162,6 +162,7 @@ RULES: dict[str, Rule] = {
             "odvg",
             "onnx",
             "openvino",
+            "torch_export",
         ]
     ),
     "thresholds": Rule(dict[str, Any] | str | None),
