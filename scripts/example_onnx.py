@@ -1,6 +1,6 @@
 """Detects by an exported file with numpy, onnxruntime, pillow and tokenizers alone.
 
-    python scripts/example_onnx.py model.onnx tokenizer.json photo.jpg "a cat. two dogs"
+python scripts/example_onnx.py model.onnx tokenizer.json photo.jpg "a cat. two dogs"
 """
 
 import json
