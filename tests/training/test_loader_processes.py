@@ -16,7 +16,8 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "sigwaitinfo"), reason="need
 
 
 def loader() -> "DataLoader[tuple[torch.Tensor, ...]]":
-    made = DataLoader(TensorDataset(torch.arange(40)), num_workers=1, prefetch_factor=1)
+    data = TensorDataset(torch.arange(40))
+    made = DataLoader(data, num_workers=1, prefetch_factor=1, timeout=60)
     keep_loading(made)
     return made
 
