@@ -38,7 +38,7 @@ def test_settings_and_outputs_are_checked_before_anything_is_built(
 ) -> None:
     (tmp_path / "file").touch()
     said = failing(train.main, "data.batch_size=0", "data.root=/nowhere", "ckpt=gone.ckpt")
-    assert said == "error: data.batch_size=0: must be a whole number of 1 or more\n"
+    assert said == "error: data.batch_size=0: must be a whole number of 1 or more or auto\n"
     said = failing(train.main, "paths.output=file/run", "data.root=/nowhere")
     assert said.startswith("error: cannot write into the folder file/run: Not a directory")
 

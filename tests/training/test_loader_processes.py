@@ -3,8 +3,10 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from multiprocessing import Event, active_children
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,8 +24,8 @@ def loader() -> "DataLoader[tuple[torch.Tensor, ...]]":
     return made
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
-def test_all_batches_come_after_a_signal_to_the_workers(number: signal.Signals) -> None:
+def check_all_batches_come(number: int) -> None:
+    """Raise AssertionError unless a loader goes on after a signal to its processes."""
     batches = iter(loader())
     found = [int(next(batches)[0])]
     workers = [str(worker.pid) for worker in active_children()]
@@ -35,6 +37,14 @@ def test_all_batches_come_after_a_signal_to_the_workers(number: signal.Signals) 
     while active_children() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert active_children() == []  # the training has no more use for them
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+def test_all_batches_come_after_a_signal_to_the_workers(number: signal.Signals) -> None:
+    """In a new process: threads that other tests have started would get the signals, too."""
+    script = f"from {__name__} import check_all_batches_come as check; check({int(number)})"
+    top = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=top, timeout=120)
 
 
 def test_the_training_itself_can_end_a_worker() -> None:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig
 
 from glip_pl.errors import UserError, first_line
-from glip_pl.models import bert
 from glip_pl.pretrained.hub import local_files_only
 from glip_pl.pretrained.locations import name_or_path
 from glip_pl.types import TextFeatures
@@ -84,6 +83,8 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.layers = layers
         self.bert = load_bert(source, pretrained)
+        from glip_pl.models import bert  # it imports what commands without a model do not need
+
         bert.adapt(self.bert, recompute)
         config: Any = self.bert.config  # transformers has no types here
         self.dim: int = config.hidden_size
