@@ -52,7 +52,7 @@ class Struck:
     signals: Sequence[signal.Signals] = ()
     batch: int = 1
     step: str = "training_step"
-    silence: float = 2  # seconds after which a process is taken for dead
+    silence: float = 10  # seconds after which a process is taken for dead
 
     def __call__(self) -> None:
         """Change the module in this process."""
