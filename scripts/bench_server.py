@@ -28,8 +28,8 @@ from glip_pl.processors import settle_threads
 
 settle_threads()  # as commands do, before PyTorch is imported by what follows
 
-from glip_pl.data.shapes.scenes import SEEN, scene  # noqa: E402  # after settle_threads
-from glip_pl.inference.predictor import Predictor  # noqa: E402  # after settle_threads
+from glip_pl.data.shapes.scenes import SEEN, scene  # noqa: E402  # loads PyTorch: see above
+from glip_pl.inference.predictor import Predictor  # noqa: E402  # loads PyTorch: see above
 
 NAMES = ["circle", "square", "triangle", "star"]
 LISTED = 8

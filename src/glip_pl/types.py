@@ -62,7 +62,7 @@ class _Movable:
                 changes[name] = [function(tensor) for tensor in value]
             elif isinstance(value, _Movable):
                 changes[name] = value._map(function)
-        return replace(self, **changes)  # type: ignore[type-var]
+        return replace(self, **changes)  # type: ignore[type-var]  # a dataclass
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """The same object with every tensor moved; arguments as for `Tensor.to`.

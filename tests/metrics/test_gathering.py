@@ -39,9 +39,11 @@ def run_rank(rank: int, folder: Path) -> None:
     with pytest.raises(ValueError if rank == 0 else RuntimeError, match="a defect"):
         from_first(fail)
     dist.destroy_process_group()
+    (folder / f"passed_{rank}").touch()
 
 
 def test_the_first_of_two_processes_gets_all_rows(tmp_path: Path) -> None:
     # Forked from a process that has imported torch, which takes longer than all the rest.
     get_context("forkserver").set_forkserver_preload([__name__])
     start_processes(run_rank, (tmp_path,), nprocs=2, start_method="forkserver")
+    assert {path.name for path in tmp_path.glob("passed_*")} == {"passed_0", "passed_1"}

@@ -111,9 +111,9 @@ class GroundingDataModule(pl.LightningDataModule):
         if not counters["current"]["processed"] or self.progress.epoch != epoch:
             self.progress = None
             return
-        loader = self.train_dataloader()
-        length = loader.dataset.epoch_length()  # type: ignore[attr-defined]  # of Mixture
-        self.progress = self.progress.continued(counters, self._layout(), length, len(loader))
+        length = Mixture(list(self.train.values())).epoch_length()
+        batches = len(self.train_dataloader())
+        self.progress = self.progress.continued(counters, self._layout(), length, batches)
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of the mixture; an incomplete last batch is left out unless it is the only one.

@@ -49,7 +49,7 @@ def matching(pattern: str) -> list[Path]:
     if Path(pattern).exists():  # a name may hold brackets
         return [Path(pattern)]
     # Path.glob needs a pattern relative to a folder, and people write absolute patterns too.
-    return sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207
+    return sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207  # see above
 
 
 def find_images(pattern: str, setting: str = "image") -> list[Path]:

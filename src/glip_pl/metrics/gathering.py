@@ -1,7 +1,7 @@
 """Brings the rows of all processes to the first one, and its result back to all."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -63,7 +63,7 @@ def from_first(make: Callable[[], Result]) -> Result:
     """
     if not several_processes():
         return make()
-    made: list[object] = [None, None]  # the result, or an error
+    made: list[Any] = [None, None]  # the result, or an error
     failure: Exception | None = None
     if is_first():
         try:
@@ -77,5 +77,5 @@ def from_first(make: Callable[[], Result]) -> Result:
     if isinstance(made[1], tuple):
         is_users, message = made[1]
         raise UserError(message) if is_users else RuntimeError(f"the first process: {message}")
-    result: Result = made[0]  # type: ignore[assignment]  # a list of objects lost its type
+    result: Result = made[0]
     return result

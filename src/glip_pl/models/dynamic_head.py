@@ -60,7 +60,7 @@ class DynamicConv(nn.Module):
         nn.init.normal_(self.offset.weight, std=0.01)
         nn.init.zeros_(self.offset.bias)  # type: ignore[arg-type]  # it has a bias
         nn.init.normal_(self.scale_attention.weight, std=0.01)
-        nn.init.zeros_(self.scale_attention.bias)  # type: ignore[arg-type]
+        nn.init.zeros_(self.scale_attention.bias)  # type: ignore[arg-type]  # it has a bias
 
     def forward(self, levels: list[Tensor]) -> list[Tensor]:
         """Five levels (B, C, h, w), in the shapes of the input.

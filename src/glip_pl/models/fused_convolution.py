@@ -103,9 +103,7 @@ def _convolve_backward(
 
     The rest are all positions, the weight and the bias. Zeros and casts are one kernel for all.
     """
-    outputs = weight.shape[2]
-    total = sum(features.numel() for features in maps)
-    rest = sum(shifts.numel() for shifts in positions) + weight.numel() + outputs
+    total, rest = _numbers_of_gradients(maps, positions, weight)
     d_maps, found = (weight.new_zeros(size, dtype=torch.float32) for size in (total, rest))
     *d_positions, d_weight, d_bias = _parts(found, [*positions, weight, weight[0, 0]])
     for features, shifts, gradient, d_map, d_shifts in zip(
@@ -131,9 +129,16 @@ def _(
     gradients: list[Tensor],
     stride: int,
 ) -> tuple[Tensor, Tensor]:
-    total = sum(features.numel() for features in maps)
-    rest = sum(shifts.numel() for shifts in positions) + weight.numel() + weight.shape[2]
+    total, rest = _numbers_of_gradients(maps, positions, weight)
     return maps[0].new_empty(total), weight.new_empty(rest, dtype=torch.float32)
+
+
+def _numbers_of_gradients(
+    maps: list[Tensor], positions: list[Tensor], weight: Tensor
+) -> tuple[int, int]:
+    """How many gradients there are: of all maps; of positions, weight and bias together."""
+    total = sum(features.numel() for features in maps)
+    return total, sum(shifts.numel() for shifts in positions) + weight.numel() + weight.shape[2]
 
 
 def _parts(flat: Tensor, like: list[Tensor]) -> list[Tensor]:

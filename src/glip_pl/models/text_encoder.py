@@ -45,7 +45,7 @@ def load_bert(source: str, pretrained: bool) -> nn.Module:
             "Set model.text_encoder.source to a folder with config.json and model.safetensors, or "
             "model.text_encoder.pretrained=false if a checkpoint brings the weights"
         ) from error
-    return model  # type: ignore[no-any-return]
+    return model  # type: ignore[no-any-return]  # transformers has no types here
 
 
 def _fault(source: str, error: Exception) -> str:

@@ -17,6 +17,18 @@ PLACES, CHANNELS = 32, 64
 
 
 @triton.jit
+def tile_of(places, channels, BP: tl.constexpr, BC: tl.constexpr):
+    """The image, channels, which of them exist, which elements exist, and where they lie."""
+    item = tl.program_id(2)
+    place = tl.program_id(0) * BP + tl.arange(0, BP)
+    channel = tl.program_id(1) * BC + tl.arange(0, BC)
+    known = channel < channels
+    inside = (place < places)[:, None] & known[None, :]
+    at = (item * places + place)[:, None] * channels + channel[None, :]
+    return item, channel, known, inside, at
+
+
+@triton.jit
 def summed(x0, x1, x2, weights, at, inside, batch, item, MAPS: tl.constexpr):
     """The weighted sum at a tile, and the maps there (a map that is not there is the first)."""
     a = tl.load(x0 + at, mask=inside, other=0.0)
@@ -37,12 +49,7 @@ def mix(
     MAPS: tl.constexpr, BP: tl.constexpr, BC: tl.constexpr,
 ):  # fmt: skip
     """The activated sum at a tile of one image."""
-    item = tl.program_id(2)
-    place = tl.program_id(0) * BP + tl.arange(0, BP)
-    channel = tl.program_id(1) * BC + tl.arange(0, BC)
-    known = channel < channels
-    inside = (place < places)[:, None] & known[None, :]
-    at = (item * places + place)[:, None] * channels + channel[None, :]
+    item, channel, known, inside, at = tile_of(places, channels, BP, BC)
     total, _, _, _ = summed(x0, x1, x2, weights, at, inside, batch, item, MAPS)
     line = lines + item * 4 * channels + channel
     first = tl.load(line, mask=known, other=0.0)[None, :] * total
@@ -58,12 +65,7 @@ def mix_backward(
     MAPS: tl.constexpr, BP: tl.constexpr, BC: tl.constexpr,
 ):  # fmt: skip
     """Gradients of the maps at a tile; those of weights and lines are added."""
-    item = tl.program_id(2)
-    place = tl.program_id(0) * BP + tl.arange(0, BP)
-    channel = tl.program_id(1) * BC + tl.arange(0, BC)
-    known = channel < channels
-    inside = (place < places)[:, None] & known[None, :]
-    at = (item * places + place)[:, None] * channels + channel[None, :]
+    item, channel, known, inside, at = tile_of(places, channels, BP, BC)
     total, a, b, c = summed(x0, x1, x2, weights, at, inside, batch, item, MAPS)
     line = item * 4 * channels + channel
     slope1 = tl.load(lines + line, mask=known, other=0.0)[None, :]
