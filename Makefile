@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help install demo ablation test test-all lint types check bench clean
+.PHONY: help install demo ablation beyond test test-all lint types check bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ demo: $(STAMP) ## train, test and draw with the default model: ten minutes on tw
 
 ablation: $(STAMP) ## measure the value of fusion, grounding and web data: over two hours on two CPU cores
 	$(RUN) -m scripts.ablation
+
+beyond: $(STAMP) ## measure tuned models (forgetting, foils, incomplete labels, examples): hours on two CPU cores
+	$(RUN) -m scripts.beyond
 
 # One thread per process: processes that compete for all cores slow each other down many times.
 test: $(STAMP) ## run the default tests: offline, CPU, minutes; WORKERS=4 for more cores

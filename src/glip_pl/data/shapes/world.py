@@ -27,6 +27,9 @@ MANIFEST = "shapes_world.json"
 VERSION = 3
 """Increases when the pictures change, so that a folder of an older version is replaced."""
 
+WEB_SEED = 8
+"""Seed of the web pairs, beside those of the subsets."""
+
 _PICTURE = re.compile(r"images/(\w+)/(\d{6}|[1-9]\d{6,18})\.png", re.ASCII)
 _SHARD = re.compile(r"web/(\d{5}|[1-9]\d{5,18})\.tar", re.ASCII)
 
@@ -67,39 +70,38 @@ class World:
 
     def writes(self, name: str) -> bool:
         """Whether a file, named by its path from the world's folder, belongs to this world."""
-        counts = {subset: count for subset, count, _ in self._plan()}
+        counts = {subset: count for subset, count, *_ in self._plan()}
         if picture := _PICTURE.fullmatch(name):
             return 1 <= int(picture[2]) <= counts.get(picture[1], 0)
         if shard := _SHARD.fullmatch(name):
             return int(shard[1]) * PER_SHARD < self.web
         return name == MANIFEST or name in {f"annotations/{subset}.json" for subset in counts}
 
-    def _plan(self) -> list[tuple[str, int, subsets.Subset]]:
-        """Name, number of pictures and function of each subset with boxes."""
+    def _plan(self) -> list[tuple[str, int, subsets.Subset, int]]:
+        """Name, number of pictures, function and seed of each subset with boxes."""
         return [
-            ("detection", self.detection, subsets.detection),
-            ("captions", self.captions, subsets.captions),
-            ("seen", self.evaluation, subsets.detection),
-            ("rare", self.evaluation, subsets.rare),
-            ("unseen", self.evaluation, subsets.unseen),
-            ("synonyms", self.evaluation, subsets.synonyms),
-            ("phrases", self.evaluation, subsets.captions),
-            ("vocabulary", self.evaluation, subsets.vocabulary),
+            ("detection", self.detection, subsets.detection, 0),
+            ("captions", self.captions, subsets.captions, 1),
+            ("seen", self.evaluation, subsets.detection, 2),
+            ("rare", self.evaluation, subsets.rare, 3),
+            ("unseen", self.evaluation, subsets.unseen, 4),
+            ("synonyms", self.evaluation, subsets.synonyms, 5),
+            ("phrases", self.evaluation, subsets.captions, 6),
+            ("vocabulary", self.evaluation, subsets.vocabulary, 7),
         ]
 
     def _fill(self, root: Path) -> None:
         """Write all subsets into an empty folder."""
         (root / "annotations").mkdir()
-        plan = self._plan()
         shown: Counter[Pair] = Counter()  # pictures with captions that show each pair
-        for number, (name, count, annotate) in enumerate(plan):
+        for name, count, annotate, number in self._plan():
             (root / "images" / name).mkdir(parents=True)
             writer = subsets.CocoWriter(root / "images" / name, shown)
             for index in range(count):
                 annotate(writer, self.side, np.random.default_rng((self.seed, number, index)))
             path = root / "annotations" / f"{name}.json"
             path.write_text(json.dumps(writer.content))
-        write_web(root / "web", self.web, self.side, (self.seed, len(plan)))
+        write_web(root / "web", self.web, self.side, (self.seed, WEB_SEED))
 
 
 def _holds(root: Path, manifest: dict[str, Any]) -> bool:

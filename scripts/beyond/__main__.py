@@ -1,0 +1,40 @@
+"""Measures tuned models: `python -m scripts.beyond`.
+
+Each part trains and evaluates with three seeds and prints a table; the same command again
+continues where it was interrupted.
+"""
+
+import argparse
+from pathlib import Path
+
+from scripts.beyond.figures import Measurement, measure, run
+
+
+def parts(base: Path) -> dict[str, Measurement]:
+    """All measurements by name; `base` is the trained model that is tuned."""
+    return {}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--base", type=Path, help="a checkpoint of `make demo`; or it is trained")
+    parser.add_argument("--parts", nargs="+", help="only these parts")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--output", type=Path, default=Path("runs/beyond"))
+    options = parser.parse_args()
+    base = options.base or _trained(options.output / "base")
+    available = parts(base.resolve())
+    for name in options.parts or available:
+        table = measure(available[name], options.output / name, options.seeds)
+        (options.output / f"{name}.md").write_text(table + "\n")
+        print(table, flush=True)
+
+
+def _trained(folder: Path) -> Path:
+    """The best checkpoint of the demo's training, which runs unless it is finished."""
+    run("train", "experiment=shapes_pretrain", f"hydra.run.dir={folder}", "resume=auto")
+    return folder / "checkpoints" / "best.ckpt"
+
+
+if __name__ == "__main__":
+    main()
