@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("inference", "metrics", "checkpoints"),
     },
     "running": {
-        *("files", "pretrained", "prompts", "models", "data", "metrics"),
+        *("files", "terminal", "pretrained", "prompts", "models", "data", "metrics"),
         *("checkpoints", "inference", "training"),
     },
     "inspection": {

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from importlib import import_module
 
 from glip_pl.processors import settle_threads
+from glip_pl.terminal.closed_output import ends_with_its_reader
 
 COMMANDS = {
     "predict": "detect what a text names in pictures or a video",
@@ -50,6 +51,7 @@ def overview() -> str:
     )
 
 
+@ends_with_its_reader()
 def main() -> None:
     """Run the command that the first word names; the others are its settings."""
     name, *words = sys.argv[1:] or ["help"]

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from glip_pl import __version__
 from glip_pl.pretrained.locations import WHEELS
 from glip_pl.processors import cores, quota_of_cores
+from glip_pl.terminal.closed_output import ends_with_its_reader
 
 EXTRAS = {
     "page": ("gradio", "glip-pl demo, a page to try a model"),
@@ -148,6 +149,7 @@ def _is_there(module: str) -> bool:
         return False
 
 
+@ends_with_its_reader()
 def main() -> None:
     """Print a line for each finding; exit code 1 if something that commands need is wrong."""
     wrong = 0

@@ -14,6 +14,7 @@ import yaml
 from glip_pl.errors import UserError
 from glip_pl.fetching.archives import unpack
 from glip_pl.fetching.downloads import File, download, fault_of
+from glip_pl.terminal.closed_output import ends_with_its_reader
 
 SOURCES = Path(__file__).with_name("fetching") / "sources.yaml"
 
@@ -89,6 +90,7 @@ def list_datasets(sources: dict[str, Any]) -> None:
             print(f"  {file.url}")
 
 
+@ends_with_its_reader()
 def main() -> None:
     """Fetch the datasets that the command line names, or list all."""
     sources = read_sources()

@@ -1,7 +1,9 @@
 """Detections are collected over batches and processes in any order."""
 
 import json
+import time
 from collections.abc import Sequence
+from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from lightning_fabric.plugins.environments.lightning import find_free_network_port
 from torch.multiprocessing.spawn import start_processes
 
 from glip_pl.data.formats.coco import CocoJson
@@ -16,6 +19,7 @@ from glip_pl.data.truth import Truth
 from glip_pl.errors import UserError
 from glip_pl.metrics.base import DetectionMetric, FlatDetections
 from glip_pl.metrics.coco import COCOAveragePrecision
+from glip_pl.metrics.detections_table import DetectionsTable
 from glip_pl.metrics.lvis import LVISAveragePrecision
 from glip_pl.types import Detections
 from tests.metrics import reference
@@ -129,4 +133,34 @@ def test_several_processes_compute_the_figures_of_one(tmp_path: Path) -> None:
     start_processes(run_rank, (3, tmp_path, path, images), nprocs=3, start_method="forkserver")
     known = [figures_of(path, images, kind) for kind in KINDS]
     for rank in range(3):
+        np.testing.assert_equal(json.loads((tmp_path / f"{rank}.json").read_text()), known)
+
+
+LIMIT = 2.0
+"""Seconds for which an operation of a process group waits."""
+
+
+class SlowMetric(LVISAveragePrecision):
+    """Counts for twice as long."""
+
+    def figures(self, truth: Truth, detections: DetectionsTable) -> dict[str, float]:
+        time.sleep(2 * LIMIT)
+        return super().figures(truth, detections)
+
+
+def count_slowly(rank: int, folder: Path, path: Path, images: Images) -> None:
+    place, limit = (folder / "place").read_text(), timedelta(seconds=LIMIT)
+    dist.init_process_group("gloo", place, rank=rank, world_size=2, timeout=limit)
+    figures = figures_of(path, images[rank::2], SlowMetric)
+    (folder / f"{rank}.json").write_text(json.dumps(figures))
+    dist.destroy_process_group()
+
+
+def test_others_wait_longer_than_the_limit_of_their_group(tmp_path: Path) -> None:
+    path, images = random_images(tmp_path, 3)
+    (tmp_path / "place").write_text(f"tcp://127.0.0.1:{find_free_network_port()}")
+    get_context("forkserver").set_forkserver_preload([__name__])
+    start_processes(count_slowly, (tmp_path, path, images), nprocs=2, start_method="forkserver")
+    known = figures_of(path, images, LVISAveragePrecision)
+    for rank in range(2):
         np.testing.assert_equal(json.loads((tmp_path / f"{rank}.json").read_text()), known)

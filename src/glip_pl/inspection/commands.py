@@ -30,6 +30,7 @@ from glip_pl.inspection.split_comparison import compare_splits
 from glip_pl.inspection.stats import stats
 from glip_pl.inspection.stored import CLASSES, chosen, remove, shown_size, stored_in
 from glip_pl.running.cli import EXIT_USER_ERROR, command
+from glip_pl.terminal.closed_output import ends_with_its_reader
 
 SHOWN_CATEGORIES = 10
 """Most frequent categories in the printed table; stats.json has all."""
@@ -237,6 +238,7 @@ ACTIONS: dict[str, Callable[[DictConfig], Any]] = {
 """Actions of the command, by its first argument."""
 
 
+@ends_with_its_reader()
 def main() -> None:
     """Run the action that the first argument names; the others are Hydra's overrides."""
     name, *words = sys.argv[1:] or [""]

@@ -1,15 +1,23 @@
 """Brings the rows of all processes to the first one, and its result back to all."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import Store, _get_default_store
 
 from glip_pl.errors import UserError
 
 Result = TypeVar("Result")
+
+LONGEST_PAUSE = 1.0
+"""Seconds between two looks at whether the first process is ready, at most."""
+
+_calls = count()  # of `from_first` in this process, as in all others
 
 
 def several_processes() -> bool:
@@ -59,10 +67,12 @@ def _received(like: Tensor, rows: int, rank: int, device: torch.device) -> Tenso
 def from_first(make: Callable[[], Result]) -> Result:
     """What `make` returns in the first process, in every process.
 
-    If it fails there, all processes fail: with UserError where that is what it raises.
+    The others wait for it without a limit, however short that of the process group is. If it fails
+    there, all processes fail: with UserError where that is what it raises.
     """
     if not several_processes():
         return make()
+    store, ready = _get_default_store(), f"glip_pl/from_first/{next(_calls)}"
     made: list[Any] = [None, None]  # the result, or an error
     failure: Exception | None = None
     if is_first():
@@ -71,6 +81,8 @@ def from_first(make: Callable[[], Result]) -> Result:
         except Exception as error:  # told to the others, which would wait for ever
             failure = error
             made[1] = (isinstance(error, UserError), str(error) or repr(error))
+        store.set(ready, "")
+    _wait_for(store, ready)
     dist.broadcast_object_list(made, 0)
     if failure is not None:
         raise failure
@@ -79,3 +91,14 @@ def from_first(make: Callable[[], Result]) -> Result:
         raise UserError(message) if is_users else RuntimeError(f"the first process: {message}")
     result: Result = made[0]
     return result
+
+
+def _wait_for(store: Store, key: str) -> None:
+    """Wait until the first process has set a key of the store by which the processes have met.
+
+    In a collective operation the time limit of the process group would end the run, half an hour,
+    and NCCL would keep a GPU busy. If the first process ends, so does its store: that is an error.
+    """
+    started = time.monotonic()
+    while not store.check([key]):
+        time.sleep(min(LONGEST_PAUSE, 0.001 + (time.monotonic() - started) / 20))

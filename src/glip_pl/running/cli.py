@@ -21,6 +21,7 @@ from glip_pl.running.home import expand_home
 from glip_pl.running.outputs import check_folder
 from glip_pl.running.setting_checks import check_settings
 from glip_pl.running.settings import register_resolvers
+from glip_pl.terminal.closed_output import ends_with_its_reader
 
 EXIT_USER_ERROR = 2
 """Exit code of a command that stopped at an error of the user."""
@@ -47,7 +48,8 @@ def command(
             composing.end()
             try:
                 _prepare(config, output)
-                return task(config)
+                with ends_with_its_reader():
+                    return task(config)
             except (UserError, InstantiationException, OmegaConfBaseException) as error:
                 _show(error)
                 if config.get("keep_going") is True:  # a sweep continues with its next job
@@ -60,6 +62,7 @@ def command(
         )(run_task)
 
         @wraps(task)
+        @ends_with_its_reader()
         def main() -> Any:
             if guide is not None and not sys.argv[1:]:
                 print(guide)
@@ -81,6 +84,8 @@ def _run_command_line(run_with_settings: Callable[[], Any], composing: RaisedErr
         _show(error)
     except HydraException as error:
         print(f"error: {composing_message(error)}", file=sys.stderr)
+    except BrokenPipeError:
+        raise
     except OSError as error:  # of making Hydra's folder: those of the task do not get here
         print(f"error: {error} (the folder is hydra.run.dir)", file=sys.stderr)
     except KeyboardInterrupt:
