@@ -10,6 +10,8 @@ import torch
 
 # Its successor (conf/trainer/ddp.yaml) exists in the newest PyTorch only.
 warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")
+# Lightning 2.6 asks PyTorch 2.15 in the old way what a leaf of nested data is; both still work.
+warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
 
 Precision = Literal["highest", "high", "medium"]
 """PyTorch's names: float32, TensorFloat-32, bfloat16 (on GPUs that have them)."""
