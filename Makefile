@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help install demo ablation beyond test test-all lint types check bench clean
+.PHONY: help install demo ablation beyond test test-all lint types check docs bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ types: $(STAMP) ## check types with mypy
 	$(RUN) -m mypy -p scripts
 
 check: lint types test ## run lint, types and test
+
+docs: $(STAMP) ## build the website of the documentation in build/site, offline
+	$(RUN) -m scripts.site
 
 bench: $(STAMP) ## measure the speed of data, metrics, layers and model beside other programs
 	$(RUN) -m scripts.bench_data

@@ -10,7 +10,7 @@ import glip_pl
 
 PACKAGE = Path(glip_pl.__file__).parent
 TESTS = Path(__file__).parent
-SOURCES = sorted([*PACKAGE.rglob("*.py"), *(TESTS.parent / "scripts").glob("*.py")])
+SOURCES = sorted([*PACKAGE.rglob("*.py"), *(TESTS.parent / "scripts").rglob("*.py")])
 
 MAX_LINES = 45
 MAX_NESTING = 3

@@ -1,0 +1,1 @@
+"""The website of the documentation: `python -m scripts.site` (or `make docs`)."""
