@@ -42,3 +42,23 @@ def test_boxes_are_measured_without_their_last_pixel_inside() -> None:
     metric = ReferringAccuracy(lambda: pytest.fail("no annotations are needed"))
     corners = metric.measured_boxes(np.array([[1.0, 2.0, 3.0, 4.0]]))
     assert corners.tolist() == [[1, 2, 4, 5]]
+
+
+def test_each_kind_of_expression_has_figures_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "expressions.json"
+    images = [
+        {"id": n, "file_name": "a.jpg", "height": 99, "width": 99, "caption": "the left cat"}
+        for n in range(3)
+    ]
+    annotations = [
+        {"id": n, "image_id": n, "bbox": [0, 0, 20, 20], "kind": kind}
+        for n, kind in enumerate(("relation", "relation", "attributes"))
+    ]
+    path.write_text(json.dumps({"images": images, "annotations": annotations}))
+    detections = DetectionsTable(
+        np.asarray([0, 2]), np.zeros(2, int), np.ones(2), np.asarray([[0.0, 0, 20, 20]] * 2)
+    )
+    figures = referring_figures(ReferringJson(path, tmp_path).truth(), detections)
+    assert figures["P@1"] == pytest.approx(2 / 3)
+    assert figures["P@1/relation"] == 0.5
+    assert figures["P@1/attributes"] == 1

@@ -11,7 +11,7 @@ from glip_pl.metrics.phrases import (
     first_correct_ranks,
     iou,
     missed_phrases,
-    recall_at,
+    recalls,
     with_merged_boxes,
 )
 
@@ -27,11 +27,7 @@ def flickr_figures(truth: PhraseTruth, detections: DetectionsTable) -> dict[str,
     figures: dict[str, float] = {}
     for suffix, targets in (("", truth), ("_merged", with_merged_boxes(truth))):
         ranks = first_correct_ranks(targets, detections, iou)
-        figures |= {f"{name}{suffix}": recall_at(ranks, limit) for name, limit in LIMITS.items()}
-        for kind in sorted({kind for kinds in truth.kinds or () for kind in kinds}):
-            is_kind = np.asarray([kind in kinds for kinds in truth.kinds or ()])
-            for name, limit in LIMITS.items():
-                figures[f"{name}{suffix}/{kind}"] = recall_at(ranks[is_kind], limit)
+        figures |= recalls(truth, ranks, LIMITS, suffix)
     return figures
 
 

@@ -1,6 +1,6 @@
 """For each phrase, the rank of its best correct detection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -73,6 +73,21 @@ def giou(first: Corners, second: Corners) -> NDArray[np.float64]:
         torch.from_numpy(first), torch.from_numpy(second)
     ).numpy()
     return overlap
+
+
+def recalls(
+    truth: PhraseTruth, ranks: NDArray[np.int64], limits: Mapping[str, int], suffix: str
+) -> dict[str, float]:
+    """Recall at each limit by its name and suffix, and of each kind of phrase by name/<kind>.
+
+    `ranks` are those of `first_correct_ranks`.
+    """
+    figures = {f"{name}{suffix}": recall_at(ranks, limit) for name, limit in limits.items()}
+    for kind in sorted({kind for kinds in truth.kinds or () for kind in kinds}):
+        is_kind = np.asarray([kind in kinds for kinds in truth.kinds or ()])
+        for name, limit in limits.items():
+            figures[f"{name}{suffix}/{kind}"] = recall_at(ranks[is_kind], limit)
+    return figures
 
 
 def recall_at(ranks: NDArray[np.int64], limit: int) -> float:

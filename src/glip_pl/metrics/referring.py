@@ -6,18 +6,21 @@ from numpy.typing import NDArray
 from glip_pl.data.truth import PhraseTruth
 from glip_pl.metrics.base import DetectionMetric
 from glip_pl.metrics.detections_table import DetectionsTable
-from glip_pl.metrics.phrases import first_correct_ranks, giou, iou, missed_phrases, recall_at
+from glip_pl.metrics.phrases import first_correct_ranks, giou, iou, missed_phrases, recalls
 
 LIMITS = {"P@1": 1, "P@5": 5, "P@10": 10}
 """Numbers of best detections of a sentence that count, by the name of the figure."""
 
 
 def referring_figures(truth: PhraseTruth, detections: DetectionsTable) -> dict[str, float]:
-    """P@1, P@5, P@10 at IoU 0.5; `*_giou` at a generalised IoU of 0.5, as MDETR computes them."""
+    """P@1, P@5, P@10 at IoU 0.5; `*_giou` at a generalised IoU of 0.5, as MDETR computes them.
+
+    Figures of expressions of one kind are under P@1/<kind> etc.
+    """
     figures: dict[str, float] = {}
     for suffix, overlap in (("", iou), ("_giou", giou)):
         ranks = first_correct_ranks(truth, detections, overlap)
-        figures |= {f"{name}{suffix}": recall_at(ranks, limit) for name, limit in LIMITS.items()}
+        figures |= recalls(truth, ranks, LIMITS, suffix)
     return figures
 
 

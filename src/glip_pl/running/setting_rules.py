@@ -178,6 +178,7 @@ RULES: dict[str, Rule] = {
     "pooled": TEXTS,
     "shares": Rule(list[float], least=0, most=1, empty=False),
     "**world.detection|**world.captions|**world.web|**world.evaluation": COUNT,
+    "**world.relations": NATURAL,
     "**world.side": Rule(int, least=32, most=MAX_PICTURE_SIDE),
     "**world.seed": SEED,
     # pseudo_label and self_train.

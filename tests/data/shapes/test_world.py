@@ -15,7 +15,7 @@ from glip_pl.data.shapes.vocabulary import SHAPES, UNSEEN
 from glip_pl.data.shapes.world import MANIFEST, World
 from glip_pl.errors import UserError
 
-SMALL = World(detection=6, captions=12, web=7, evaluation=5, side=96, seed=4)
+SMALL = World(detection=6, captions=12, web=7, evaluation=5, side=96, seed=4, relations=2)
 
 
 TINY = World(detection=1, captions=1, web=1, evaluation=1, side=48, seed=4)

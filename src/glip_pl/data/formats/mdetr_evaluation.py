@@ -30,7 +30,7 @@ class CaptionPhrases:
 
     phrases: Sequence[Phrase]
     boxes: Sequence[Sequence[Corners]]  # of each phrase
-    kinds: Sequence[Sequence[str]] | None = None  # of each phrase: Flickr30k's people, animals, ...
+    kinds: Sequence[Sequence[str]] | None = None  # of each phrase, such as people
 
 
 class _EvaluationJson(MdetrJson, ABC):
@@ -110,7 +110,7 @@ class ReferringJson(_EvaluationJson):
     """RefCOCO, RefCOCO+ and RefCOCOg in MDETR's `finetune_refcoco*` files.
 
     Each caption refers to one object. The evaluated phrase is the whole sentence, or the words
-    that the file marks as its root.
+    that the file marks as its root. Annotations may have a `kind`, for which there are figures too.
     """
 
     words: Literal["sentence", "root"] = "sentence"
@@ -118,7 +118,7 @@ class ReferringJson(_EvaluationJson):
     def _captions(self, problems: Problems) -> tuple[ImageEntries, list[CaptionPhrases]]:
         path = Path(self.annotations)
         images = read_images(path, problems)
-        captions = [CaptionPhrases([((0, len(text)),)], [[]]) for text in images.captions]
+        captions = [CaptionPhrases([((0, len(text)),)], [[]], [()]) for text in images.captions]
         for annotation in read_annotations(path, images, problems):
             caption = captions[annotation.image_row]
             phrases = caption.phrases
@@ -126,7 +126,8 @@ class ReferringJson(_EvaluationJson):
                 root = read_phrase(path, annotation, problems)
                 phrases = [root] if root else phrases
             boxes = [[*caption.boxes[0], _corners(annotation.box)]]
-            captions[annotation.image_row] = CaptionPhrases(phrases, boxes)
+            kinds = [str(annotation.entry["kind"])] if "kind" in annotation.entry else []
+            captions[annotation.image_row] = CaptionPhrases(phrases, boxes, [kinds])
         return images, captions
 
 

@@ -13,6 +13,9 @@ from glip_pl.types import Span
 RADII = {"small": (0.075, 0.10), "large": (0.15, 0.20)}
 """Range of an object's radius, as a fraction of the picture's side."""
 
+CLEARLY = 1.5
+"""How many times farther apart than along the other axis objects are along that of a relation."""
+
 Pair = tuple[str, str]
 """A colour and a shape."""
 
@@ -23,6 +26,13 @@ SEEN: tuple[Pair, ...] = tuple(
 
 Box = tuple[int, int, int, int]
 """x, y, width, height, pixels."""
+
+
+class Draft(NamedTuple):
+    """An object that is placed but not painted yet."""
+
+    thing: Thing
+    coverage: Image.Image  # its mask, of the size of its box
 
 
 class NounPhrase(NamedTuple):
@@ -42,16 +52,28 @@ def scene(
     picture = background(side, random)
     things: list[Thing] = []
     for colour, shape in pairs:
-        size = SIZES[int(random.integers(len(SIZES)))]
-        texture = TEXTURES[int(random.integers(len(TEXTURES)))]
-        radius = random.uniform(*RADII[size]) * side
-        coverage = mask(shape, radius, random.uniform(-0.25, 0.25))
-        box = _free_box(coverage.size, [thing.box for thing in things], side, random)
-        if box is None:
-            continue
-        paint(picture, coverage, box[:2], colour, texture, random)
-        things.append(Thing(shape, colour, texture, size, box))
+        placed = draft((colour, shape), [thing.box for thing in things], side, random)
+        if placed is not None:
+            paint_draft(picture, placed, random)
+            things.append(placed.thing)
     return picture, things
+
+
+def draft(pair: Pair, taken: Sequence[Box], side: int, random: np.random.Generator) -> Draft | None:
+    """An object of random size, texture and turn in a free place; None if there is no space."""
+    colour, shape = pair
+    size = SIZES[int(random.integers(len(SIZES)))]
+    texture = TEXTURES[int(random.integers(len(TEXTURES)))]
+    radius = random.uniform(*RADII[size]) * side
+    coverage = mask(shape, radius, random.uniform(-0.25, 0.25))
+    box = _free_box(coverage.size, taken, side, random)
+    return None if box is None else Draft(Thing(shape, colour, texture, size, box), coverage)
+
+
+def paint_draft(picture: Image.Image, placed: Draft, random: np.random.Generator) -> None:
+    """Paint an object into a picture."""
+    thing, coverage = placed
+    paint(picture, coverage, thing.box[:2], thing.colour, thing.texture, random)
 
 
 def _free_box(
@@ -149,13 +171,21 @@ def _unique_partner(
     """
     if len(described) != 1 or random.random() < 0.5:
         return None
-    x, y = things[described[0]].center
     for other in random.permutation(len(things)).tolist():
         if other in mentioned:
             continue
-        dx, dy = (there - here for there, here in zip(things[other].center, (x, y), strict=True))
-        if abs(dx) > 1.5 * abs(dy):
-            return other, "left of" if dx > 0 else "right of"
-        if abs(dy) > 1.5 * abs(dx):
-            return other, "above" if dy > 0 else "below"
+        relation = clear_relation(things[described[0]], things[other])
+        if relation is not None:
+            return other, relation
+    return None
+
+
+def clear_relation(thing: Thing, other: Thing) -> str | None:
+    """Where an object lies relative to another one; None unless a relation clearly holds."""
+    (x, y), (other_x, other_y) = thing.center, other.center
+    dx, dy = other_x - x, other_y - y
+    if abs(dx) > CLEARLY * abs(dy):
+        return "left of" if dx > 0 else "right of"
+    if abs(dy) > CLEARLY * abs(dx):
+        return "above" if dy > 0 else "below"
     return None

@@ -26,6 +26,7 @@ class CocoWriter:
         """`shown` counts the pictures with captions that show each pair."""
         self.folder = folder
         self.shown = shown
+        self.pictures = 0  # saved so far
         self.content: dict[str, Any] = {"images": [], "annotations": [], "categories": []}
 
     def set_categories(self, names: Sequence[str]) -> None:
@@ -36,12 +37,21 @@ class CocoWriter:
 
     def add_image(self, picture: Image.Image, **fields: Any) -> int:
         """Save a picture and add its entry, with further fields; returns its id."""
+        self.pictures += 1
+        picture.save(self.folder / self._name, compress_level=1)
+        return self.add_caption(picture, **fields)
+
+    def add_caption(self, picture: Image.Image, **fields: Any) -> int:
+        """Add another entry for the picture saved last, with other fields; returns its id."""
         image_id = len(self.content["images"]) + 1
-        name = f"{image_id:06d}.png"
-        picture.save(self.folder / name, compress_level=1)
         size = {"height": picture.height, "width": picture.width}
-        self.content["images"].append({"id": image_id, "file_name": name, **size, **fields})
+        self.content["images"].append({"id": image_id, "file_name": self._name, **size, **fields})
         return image_id
+
+    @property
+    def _name(self) -> str:
+        """The file name of the picture saved last."""
+        return f"{self.pictures:06d}.png"
 
     def add_box(self, image_id: int, thing: Thing, category_id: int, **fields: Any) -> None:
         """Add the box of an object in a picture, with further fields."""

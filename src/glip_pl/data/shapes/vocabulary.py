@@ -49,5 +49,8 @@ SYNONYMS = {
 }
 """Names of seen pairs that occur nowhere in training; only a pretrained text encoder knows them."""
 
+OPPOSITES = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+"""The relations of captions; the opposite holds the other way round."""
+
 NUMBERS = {1: "a", 2: "two", 3: "three", 4: "four"}
 """Words for the number of objects that a phrase describes."""

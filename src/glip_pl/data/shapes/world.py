@@ -13,6 +13,7 @@ import numpy as np
 from filelock import FileLock
 
 from glip_pl.data.shapes import subsets
+from glip_pl.data.shapes.referring import referring
 from glip_pl.data.shapes.scenes import Pair
 from glip_pl.data.shapes.web_pairs import PER_SHARD, write_web
 from glip_pl.errors import UserError
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 MANIFEST = "shapes_world.json"
 """The file in a world's folder that holds its settings."""
 
-VERSION = 3
+VERSION = 4
 """Increases when the pictures change, so that a folder of an older version is replaced."""
 
 WEB_SEED = 8
@@ -44,6 +45,7 @@ class World:
     evaluation: int  # pictures of each held-out subset
     side: int  # pixels
     seed: int
+    relations: int = 0  # training pictures with expressions that only a relation makes unique
 
     def write(self, root: str | Path) -> bool:
         """Make the world in `root` unless it is already there; True if it was made.
@@ -88,6 +90,8 @@ class World:
             ("synonyms", self.evaluation, subsets.synonyms, 5),
             ("phrases", self.evaluation, subsets.captions, 6),
             ("vocabulary", self.evaluation, subsets.vocabulary, 7),
+            ("referring", self.evaluation, referring, 10),
+            ("relations", self.relations, referring, 11),
         ]
 
     def _fill(self, root: Path) -> None:
