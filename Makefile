@@ -35,9 +35,13 @@ test: $(STAMP) ## run the default tests: offline, CPU, minutes; WORKERS=4 for mo
 test-all: $(STAMP) ## run the default and the slow tests
 	$(RUN) -m pytest -m 'not gpu'
 
-lint: $(STAMP) ## check style and formatting with ruff
+PROSE := README.md CONTRIBUTING.md CHANGELOG.md docs
+
+lint: $(STAMP) ## check style and formatting with ruff, spelling and prose with codespell and proselint
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/codespell $(PROSE) src conf scripts Makefile
+	$(VENV)/bin/proselint check --config docs/proselint.json $(PROSE)
 
 types: $(STAMP) ## check types with mypy
 	$(RUN) -m mypy
