@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.errors import InstantiationException
 from lightning_fabric.plugins.environments.lightning import find_free_network_port
 from omegaconf import DictConfig
 from PIL import Image
@@ -240,3 +241,28 @@ def test_progress_is_logged_without_a_terminal(run: Any, caplog: pytest.LogCaptu
     with caplog.at_level("INFO", logger="glip_pl"):
         run(*SEEN_AND_RARE, "+callbacks.test_progress.every=0")
     assert "batch 8 of 8, about 0 min left" in caplog.text
+
+
+def test_names_of_nothing_in_the_pictures_are_asked_as_well(
+    run: Any, tmp_path: Path, capsys: Any
+) -> None:
+    names = tmp_path / "foils.txt"
+    names.write_text("zebra\npurple cow\n")
+    overrides = [*SEEN_AND_RARE, f"foils={names}"]
+    with_foils = figures(run(*overrides).paths.output)
+    assert "foils: names of nothing in the images" in capsys.readouterr().out
+    without = figures(run(*SEEN_AND_RARE, f"paths.output={tmp_path}/other").paths.output)
+    for name in ("seen", "rare"):
+        asked = with_foils[name]
+        assert {key: asked[key] for key in without[name]} == without[name]
+        assert asked["AP_drop"] == pytest.approx(asked["AP"] - asked["AP_beside_foils"])
+        for suffix in ("", "_alone"):
+            by_name = [asked[f"foil_fires{suffix}/{foil}"] for foil in ("zebra", "purple cow")]
+            assert sum(by_name) == pytest.approx(asked[f"foil_fires{suffix}"])
+    names.write_text("zebra\nyellow cow\n")  # the same setting is another question
+    assert "foil_fires/yellow cow" in figures(run(*overrides).paths.output)["seen"]
+
+
+def test_foils_that_the_data_name_are_refused(run: Any) -> None:
+    with pytest.raises(InstantiationException, match="foils names circle, which the data show"):
+        run(*SEEN_AND_RARE, "foils=[zebra,circle]")

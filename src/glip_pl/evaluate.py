@@ -78,8 +78,10 @@ def _remove(caches: Mapping[str, EvaluationCache]) -> None:
 
 def evaluation_key(config: DictConfig, weights: str, sets: Mapping[str, EvaluationSet]) -> str:
     """A key that is equal for evaluations with equal figures; `weights` is the weights' hash."""
+    foils = {name: dataset.foils for name, dataset in sets.items() if dataset.foils}
     return key_of(
         {
+            **({"foils": foils} if foils else {}),
             "weights": weights,
             "annotations": {name: content_of(dataset.index) for name, dataset in sets.items()},
             "test": plain(config.data.test),

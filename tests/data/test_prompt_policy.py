@@ -3,15 +3,18 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from glip_pl.data.categories import Categories
 from glip_pl.data.indexing import open_index
 from glip_pl.data.prompt_policy import EvaluationPrompts, TrainingPrompts
 from glip_pl.data.selection import Selection
+from glip_pl.errors import UserError
+from glip_pl.prompts.foils import FoilSampler
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
 from glip_pl.prompts.prompt_from_text import Wording
-from glip_pl.prompts.tokens import Tokenizer
+from glip_pl.prompts.tokens import Tokenizer, name_lengths
 from tests.data.conftest import OpenTraining
 from tests.data.formats.writers import NAMES, coco, mdetr, scenes
 
@@ -115,3 +118,50 @@ def test_evaluation_asks_for_all_categories_or_for_the_caption(
     assert (prompt.caption, prompt.phrases) == (captions.captions[0], captions.phrases(0))
     assert prompts.common is None and prompts.vocabulary == ()
     assert random.bit_generator.state == state  # nothing was drawn
+
+
+def test_foils_join_some_prompts_in_any_place_and_no_box_belongs_to_them(
+    open_training: OpenTraining, tmp_path: Path
+) -> None:
+    reader = coco(tmp_path, [scene for scene in scenes(8) if scene.boxes])
+    foils = ["zebra", "purple cow", "blim"]
+    dataset = open_training(reader, foils=FoilSampler(foils, most=3, share=0.5))
+    plain = open_training(reader)
+    known = ["cat", "dog ", "fire hydrant"]
+    places: set[int] = set()
+    unchanged = 0
+    for seed in range(60):
+        number = seed % len(dataset)
+        sample = dataset.sample(number, np.random.default_rng(seed))
+        phrases = [sample.prompt.phrase_text(one) for one in range(len(sample.prompt.phrases))]
+        assert sorted(set(phrases) - set(foils)) == known
+        unchanged += phrases == known
+        places |= {place for place, phrase in enumerate(phrases) if phrase in foils}
+        named = [phrases[int(one)] for one in sample.phrase_ids]
+        original = plain[number]
+        assert named == [original.prompt.phrase_text(int(one)) for one in original.phrase_ids]
+    assert 20 < unchanged < 40
+    assert places == set(range(6))
+    assert dataset.prompts.common is None
+
+
+def test_foils_that_are_categories_are_refused_and_none_change_nothing(
+    open_training: OpenTraining, tmp_path: Path
+) -> None:
+    reader = coco(tmp_path, scenes(8))
+    with pytest.raises(UserError, match=r"data\.foils names Fire hydrant"):
+        open_training(reader, foils=FoilSampler(["Fire hydrant"]))
+    common = open_training(reader, foils=FoilSampler(None)).prompts.common
+    assert common is not None and common.caption == "cat. dog . fire hydrant"
+
+
+def test_foils_leave_room_for_the_categories(open_training: OpenTraining, tmp_path: Path) -> None:
+    reader = coco(tmp_path, scenes(8))
+    sampler = CategorySampler(max_negatives=80, full_probability=1.0, shuffle=False, budget=12)
+    foils = FoilSampler([f"blim {number}" for number in range(9)], most=9, share=1.0)
+    dataset = open_training(reader, sampler=sampler, foils=foils)
+    lengths = name_lengths(dataset.tokenizer, ["cat", "dog ", "fire hydrant", "blim 1"])
+    for seed in range(20):
+        prompt = dataset.sample(0, np.random.default_rng(seed)).prompt
+        count = len(prompt.phrases) - 3
+        assert sum(lengths[:3]) + count * lengths[3] <= 12

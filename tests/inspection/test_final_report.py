@@ -20,6 +20,7 @@ def test_the_page_has_the_figures_and_pictures(
     overrides = [override for override in SMALL if not override.startswith("data.prepare")]
     overrides += ["data=custom", f"data.root={custom}", f"tokenizer.source={MINILM}"]
     overrides += ["data.eval_transform.max_side=96", f"ckpt={finding}"]
+    overrides += ["foils=[zebra,purple cow]"]
     config = settings(overrides, "evaluate")
     evaluate(config)
     output = Path(config.paths.output)
@@ -33,6 +34,8 @@ def test_the_page_has_the_figures_and_pictures(
     assert page.count("<figure>") == 4  # every image has missed boxes
     assert all(f"<figcaption>{file.name}: " in page for file in (custom / "val").glob("*.png"))
     assert "Images with the most missed boxes" in page
+    assert "Foils: names of nothing in the images" in page
+    assert f"<td>purple cow</td><td>{figures['foil_fires/purple cow']:.2f}</td>" in page
     assert not re.search(r"(src|href)='(?!data:)", page)
 
 

@@ -65,3 +65,15 @@ def test_a_model_takes_the_weights_of_a_checkpoint_that_fits(
     assert not any(evaluation.retention for evaluation in module.test.sets.values())
     with pytest.raises(UserError, match=r"do not fit this model; set model="):
         build_model(settings(["model.channels=64"]), checkpoint)
+
+
+def test_foils_are_asked_of_test_sets_only_and_without_a_learned_prompt(
+    world: Path, settings: Compose
+) -> None:
+    config = settings([*SMALL, f"data.root={world}", "foils=[zebra]"])
+    data = build_data(config, train=True)
+    assert all(dataset.foils == ("zebra",) for dataset in data.test.values())
+    assert not any(dataset.foils for dataset in data.val.values())
+    config = settings([*SMALL, f"data.root={world}", "foils=[zebra]", "model.prompts=1"])
+    with pytest.raises(UserError, match="no words for the foils of seen"):
+        build_module(config, build_model(config, None), data)

@@ -122,3 +122,29 @@ def test_the_mean_leaves_out_retention_and_sets_without_ground_truth(
     mean = evaluator_of(data).mean(nothing)
     assert mean is not None and isnan(mean)
     assert Evaluator({}).mean({}) is None
+
+
+def test_foils_are_further_prompts_and_change_no_other_detection(
+    world: Path, settings: Compose, model: GLIP
+) -> None:
+    words = [*SMALL, f"data.root={world}", "foils=[zebra,purple cow]"]
+    asking = build_data(settings(words), train=False)
+    plain = build_data(settings(words[:-1]), train=False)
+    found = []
+    for data in (plain, asking):
+        dataset = data.test["seen"]
+        evaluation = Evaluation(
+            dataset.new_metric(),
+            dataset.vocabulary,
+            data.tokenizer,
+            foil_prompts=dataset.foil_prompts,
+        )
+        evaluator = Evaluator({"seen": evaluation})
+        evaluator.watched = 1
+        batch = data.collate([dataset[0]])
+        found += evaluator.step(model, Decoder(), batch, 0)
+        assert len(evaluator.outputs) == 1
+    without, asked = found
+    count = len(plain.test["seen"].index.names)
+    torch.testing.assert_close(asked.rows(asked.phrase_ids < count).boxes, without.boxes)
+    assert int(asked.phrase_ids.max()) >= 2 * count  # an untrained model answers anything

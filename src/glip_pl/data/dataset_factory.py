@@ -12,11 +12,12 @@ from glip_pl.data.filtering import BoxFilter
 from glip_pl.data.index_writer import OutOfImage
 from glip_pl.data.indexing import open_index, source_name
 from glip_pl.data.picture_size import Exif
-from glip_pl.data.prompt_policy import EvaluationPrompts, TrainingPrompts
+from glip_pl.data.prompt_policy import EvaluationPrompts, TrainingFoils, TrainingPrompts
 from glip_pl.data.records import Reader
 from glip_pl.data.selection import Selection
 from glip_pl.data.transforms import ResizeFlip
 from glip_pl.errors import UserError
+from glip_pl.prompts.foils import FoilSampler, foil_wordings
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
 from glip_pl.prompts.prompt_from_text import Wording
@@ -40,6 +41,7 @@ def training_set(
     limit: int | None = None,
     keep_empty: bool = False,
     exif: Exif = "upright",
+    foils: FoilSampler | None = None,
 ) -> GroundedDataset:
     """A source to train on; its index is made on first use.
 
@@ -60,7 +62,8 @@ def training_set(
             "(conf/data/train/categories.yaml)"
         )
     records = Selection(few_shot, box_filter, limit, keep_empty).for_training(index, source)
-    prompts = TrainingPrompts(records, categories, sampler, packing)
+    absent = TrainingFoils.of(foils, categories)
+    prompts = TrainingPrompts(records, categories, sampler, packing, absent)
     return GroundedDataset(reader, records, prompts, transform, weigh_by_score, tolerate, exif)
 
 
@@ -77,17 +80,20 @@ def evaluation_set(
     limit: int | None = None,
     retention: bool = False,
     exif: Exif = "upright",
+    foils: str | Sequence[str] | None = None,
 ) -> EvaluationSet:
     """A source to evaluate on; its index is made on first use.
 
     The arguments are many because each is a setting of its own (`data.val.<name>.*`), and short
     keys are what people type. `wordings` replace the category names in prompts; `exif` says how
-    photographs that are stored turned were annotated. The others are described where they are used:
-    `Selection`, `EvaluationPrompts`, `EvaluationSet`. Raises UserError.
+    photographs that are stored turned were annotated; `foils` are names of nothing in the pictures
+    (`read_foils`), which the metric must be able to count. The others are described where they are
+    used: `Selection`, `EvaluationPrompts`, `EvaluationSet`. Raises UserError.
     """
     index = open_index(reader, Path(index_folder), out_of_image)
     source = source_name(reader)
     categories = Categories.of(index.names, wordings, tokenizer, source)
     records = Selection(few_shot, limit=limit).for_evaluation(index, source)
-    prompts = EvaluationPrompts(index, categories, chunk)
+    absent = [] if foils is None else foil_wordings(foils, categories.wordings, "foils")
+    prompts = EvaluationPrompts(index, categories, chunk, absent)
     return EvaluationSet(reader, records, prompts, transform, metric, retention, exif)

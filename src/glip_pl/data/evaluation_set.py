@@ -48,6 +48,8 @@ class EvaluationSet(GroundedDataset):
         self.retention = retention
         self.all_names = prompts.all_names  # the prompt of all categories, of any length
         self.vocabulary = prompts.vocabulary  # the same in prompts that fit; empty for captions
+        self.foils = prompts.foils  # names of nothing in the pictures
+        self.foil_prompts = prompts.foil_prompts  # that also ask for these
 
     def sample(
         self, index: int, random: np.random.Generator | None = None, scale: float | None = None
@@ -70,7 +72,8 @@ class EvaluationSet(GroundedDataset):
 
     def new_metric(self) -> Any:
         """An evaluator without any detections; it reads the annotations when it computes."""
-        return self.make_metric(truth=self.truth)
+        foils = {"foils": self.foils} if self.foils else {}
+        return self.make_metric(truth=self.truth, **foils)
 
     def truth(self) -> Any:
         """The annotations as the protocol counts them."""

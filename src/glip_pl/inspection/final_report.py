@@ -22,7 +22,7 @@ from glip_pl.metrics.base import DetectionMetric
 from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.metrics.confusion import confusion
 from glip_pl.metrics.matching import MatchedDetections, match
-from glip_pl.running.results import SetReport
+from glip_pl.running.results import FOIL_COLUMNS, SetReport, foil_cells
 from glip_pl.types import SHOWN_SCORE
 
 MISSES = 12
@@ -89,6 +89,8 @@ def _section(
     yield "<h3>Categories</h3>"
     yield _category_table(truth, matched, figures)
     yield "<p><small>The best threshold is the one with the largest F1 at IoU 0.5.</small></p>"
+    if metric.foils:
+        yield from _foils(figures, metric.foils)
     yield "<h3>Precision against recall (IoU 0.5)</h3>"
     curves = {truth.names[category]: precision_curve(matched, category) for category in plotted}
     yield f"<div class='wide'>{plot(_precision_plot(curves))}</div>"
@@ -118,6 +120,19 @@ def _category_table(truth: Truth, matched: MatchedDetections, figures: Mapping[s
     ]
     columns = ["category", "boxes", "AP", "AP50", "best threshold", "precision", "recall"]
     return table(columns, rows)
+
+
+def _foils(figures: Mapping[str, float], foils: Sequence[str]) -> Iterator[str]:
+    """How often the model answers names of nothing in the images, those with most fires first."""
+    yield "<h3>Foils: names of nothing in the images</h3>"
+    yield f"<p><small>A fire is a detection of score {SHOWN_SCORE} or more of such a name; an "
+    yield "object has one if its box and the fire's overlap by an IoU of 0.5 or more. Foils are "
+    yield "asked beside the categories, and alone.</small></p>"
+    yield table(list(FOIL_COLUMNS), [foil_cells(figures)])
+    order = sorted(foils, key=lambda foil: -figures[f"foil_fires_alone/{foil}"])
+    keys = ("foil_fires", "foil_fires_alone")
+    rows = [[foil, *(f"{figures[f'{key}/{foil}']:.2f}" for key in keys)] for foil in order]
+    yield table(["foil", "fires per image", "asked alone"], rows)
 
 
 def _best_threshold(matched: MatchedDetections, category: int) -> tuple[str, str, str]:

@@ -88,6 +88,10 @@ class DetectionMetric(Metric, Generic[AnyTruth]):
     def figures(self, truth: AnyTruth, detections: DetectionsTable) -> dict[str, float]:
         """Figures in 0..1 by name; NaN where there are no ground-truth boxes."""
 
+    def further_figures(self, truth: AnyTruth, figures: Mapping[str, float]) -> dict[str, float]:
+        """Figures besides those of the protocol, which are `figures`."""
+        return {}
+
     def counted_again(
         self, figures: Mapping[str, float], truth: AnyTruth, detections: DetectionsTable
     ) -> SecondCount | None:
@@ -157,7 +161,9 @@ class DetectionMetric(Metric, Generic[AnyTruth]):
                 if flat is not None:
                     self._collected = self._matching_truth(flat)
                 truth, detections = self.truth_and_detections()
-                return self.figures(truth, detections), len(truth.image_ids)
+                figures = self.figures(truth, detections)
+                figures |= self.further_figures(truth, figures)
+                return figures, len(truth.image_ids)
 
             self._summary = from_first(summary)
         return self._summary

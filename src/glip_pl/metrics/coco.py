@@ -1,6 +1,6 @@
 """The twelve figures of COCO's box evaluation."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +13,9 @@ from glip_pl.metrics.average_precision import (
     per_category_figures,
     precision_and_recall,
 )
-from glip_pl.metrics.base import DetectionMetric
+from glip_pl.metrics.base import DetectionMetric, FlatDetections
 from glip_pl.metrics.detections_table import DetectionsTable
+from glip_pl.metrics.foils import foil_figures
 from glip_pl.metrics.matching import SIZES, match, missed_boxes
 from glip_pl.metrics.second_count import SecondCount, second_count
 
@@ -45,6 +46,12 @@ class COCOAveragePrecision(DetectionMetric[Truth]):
     headline = "AP"
     columns = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")
 
+    def __init__(self, truth: Callable[[], Truth], foils: Sequence[str] = ()) -> None:
+        """`foils` are names of nothing in the images; detections of them are expected, too."""
+        super().__init__(truth)
+        self.foils = tuple(foils)
+        self.asked: DetectionsTable | None = None  # all detections, if there are foils
+
     @property
     def protocol(self) -> str:
         """How the figures are computed."""
@@ -53,6 +60,20 @@ class COCOAveragePrecision(DetectionMetric[Truth]):
     def figures(self, truth: Truth, detections: DetectionsTable) -> dict[str, float]:
         """COCO's twelve figures and AP/<category>."""
         return coco_figures(truth, detections)
+
+    def further_figures(self, truth: Truth, figures: Mapping[str, float]) -> dict[str, float]:
+        """The figures of `metrics.foils` if there are foils."""
+        if self.asked is None:
+            return {}
+        return foil_figures(truth, self.asked, self.foils, figures["AP"])
+
+    def _matching_truth(self, flat: FlatDetections) -> tuple[Truth, DetectionsTable]:
+        """Without the detections that answer foils, which are kept apart."""
+        truth, found = super()._matching_truth(flat)
+        if not self.foils:
+            return truth, found
+        self.asked = found
+        return truth, found[found.labels < len(truth.names)]
 
     def counted_again(
         self, figures: Mapping[str, float], truth: Truth, detections: DetectionsTable

@@ -40,34 +40,35 @@ NUMBER = re.compile(r"(\d{1,6})[.):;,]?\s*\D")
 """The number at the beginning of a line."""
 
 
-def read_names(path: Path) -> list[str]:
+def read_names(path: Path, setting: str = "names") -> list[str]:
     """The lines of a text file that are not empty, stripped.
 
-    Raises UserError if it cannot be read, or if it is a table or a list of another format.
+    Raises UserError, naming the `setting`, if it cannot be read, or if it is a table or a list of
+    another format.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise UserError(
             f"cannot read the names: {path} is no text in UTF-8: save it in this encoding (the "
-            "setting `names`)"
+            f"setting `{setting}`)"
         ) from error
     except OSError as error:
         raise UserError(
-            f"cannot read the names: {error} (the setting `names` is a file with a name per line, "
-            "or a list, names=[cat, dog])"
+            f"cannot read the names: {error} (the setting `{setting}` is a file with a name per "
+            f"line, or a list, {setting}=[cat, dog])"
         ) from error
     names = [line.strip() for line in lines if line.strip()]
     kind = TABLES.get(path.suffix.lower()) or _format(names)
     if kind is not None:
         raise UserError(
-            f"{path} is {kind}: `names` takes a text file with one name per line and nothing else, "
-            "or a list, names=[cat, dog]"
+            f"{path} is {kind}: `{setting}` takes a text file with one name per line and nothing "
+            f"else, or a list, {setting}=[cat, dog]"
         )
     if any("\0" in name for name in names):
-        raise UserError(f"{path} is no text: `names` takes a text file with one name per line")
+        raise UserError(f"{path} is no text: `{setting}` takes a text file with one name per line")
     if not names:
-        raise UserError(f"{path} holds no name: write one name per line (the setting `names`)")
+        raise UserError(f"{path} holds no name: write one name per line (the setting `{setting}`)")
     return names
 
 

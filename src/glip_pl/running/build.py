@@ -13,7 +13,7 @@ from glip_pl.checkpoints.rebuilding import rebuild
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.images import HOW_TO_GET_DATA, matching
-from glip_pl.errors import UserError
+from glip_pl.errors import UserError, some
 from glip_pl.inference.learned_prompt import LearnedPrompt, read_prompt
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.tokens import Tokenizer
@@ -36,7 +36,7 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
         check_paths(data.get(group) or {}, f"data.{group}")
     retention = {
         f"retention_{name}": dataset
-        for name, dataset in _members(data.get("retention"), retention=True).items()
+        for name, dataset in _members(data.get("retention"), retention=True, foils=None).items()
     }
     sources = _members(data.train) if train else {}
     if train and not sources:
@@ -46,7 +46,7 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
         raise UserError("data.test has no set, so that there is nothing to evaluate")
     return GroundingDataModule(
         train=sources,
-        val=_members(data.val) | retention if train else {},
+        val=_members(data.val, foils=None) | retention if train else {},
         test=tests,
         tokenizer=instantiate(config.tokenizer),
         batch_size=data.batch_size,
@@ -121,6 +121,12 @@ def _evaluations(
 ) -> dict[str, Evaluation]:
     """How each set is evaluated: with its vocabulary, or with the learned prompt of `prompt=`."""
     learned = _learned_prompt(config, sets) if sets else None
+    asked = [name for name, dataset in sets.items() if dataset.foils]
+    if asked and (learned is not None or config.model.prompts):
+        raise UserError(
+            f"a learned prompt has no words for the foils of {some(asked)}: ask for them without "
+            "it (the setting `foils`)"
+        )
     return {
         name: Evaluation(
             dataset.new_metric(),
@@ -129,6 +135,7 @@ def _evaluations(
             config.prompt_memory_gb,
             None if dataset.retention else learned,
             retention=dataset.retention,
+            foil_prompts=dataset.foil_prompts,
         )
         for name, dataset in sets.items()
     }

@@ -22,6 +22,16 @@ from glip_pl.training.evaluation import Evaluator
 LIBRARIES = ("glip_pl", "torch", "torchvision", "timm", "transformers", "pytorch-lightning")
 """Packages whose versions results.json contains."""
 
+FOIL_COLUMNS = {
+    "AP beside foils": "AP_beside_foils",
+    "AP drop": "AP_drop",
+    "fires per image": "foil_fires",
+    "objects with a fire": "foil_boxes",
+    "fires, asked alone": "foil_fires_alone",
+    "objects, asked alone": "foil_boxes_alone",
+}
+"""Figures of `metrics.foils` that a table shows, by its columns."""
+
 
 @dataclass(frozen=True)
 class SetReport:
@@ -76,6 +86,9 @@ def show(reports: Sequence[SetReport], title: str) -> None:
     console.print(Text(title), soft_wrap=True)
     for columns in dict.fromkeys(tuple(report.columns) for report in reports):
         console.print(_table([r for r in reports if tuple(r.columns) == columns], columns))
+    asked = [report for report in reports if "foil_fires" in report.figures]
+    if asked:
+        console.print(_foils_table(asked))
 
 
 def _table(reports: Sequence[SetReport], columns: Sequence[str]) -> Table:
@@ -91,6 +104,24 @@ def _table(reports: Sequence[SetReport], columns: Sequence[str]) -> Table:
             cells = ("" if name not in known else f"{known[name]:.1f}" for name in columns)
             table.add_row(Text(f"  published: {model}"), *cells, style="dim")
     return table
+
+
+def _foils_table(reports: Sequence[SetReport]) -> Table:
+    """How often each set's model answers names of nothing in the images."""
+    table = Table(title="foils: names of nothing in the images")
+    for column in ("set", *FOIL_COLUMNS):
+        table.add_column(Text(column), justify="left" if column == "set" else "right")
+    for report in reports:
+        table.add_row(Text(report.name), *foil_cells(report.figures))
+    return table
+
+
+def foil_cells(figures: Mapping[str, float]) -> list[str]:
+    """The cells of FOIL_COLUMNS: percent, or a number for each image."""
+    return [
+        f"{figures[name]:.2f}" if "fires" in name else _percent(figures[name])
+        for name in FOIL_COLUMNS.values()
+    ]
 
 
 def _percent(value: float | None) -> str:

@@ -29,6 +29,7 @@ class Evaluation:
     memory_gb: float | None = None  # memory for the prompts of one pass
     learned: LearnedPrompt | None = None  # replaces the vocabulary
     retention: bool = False  # measures what is left of zero-shot ability; no mean contains it
+    foil_prompts: Sequence[Chunk] = ()  # further prompts, which ask for what is in no image
 
 
 class Evaluator:
@@ -63,7 +64,7 @@ class Evaluator:
             questions = self._questions(name, model, batch.images.device)
 
             def watch(question: Question, output: Output) -> None:
-                if len(questions) == 1:
+                if len(evaluation.vocabulary) == 1 and question is questions[0]:
                     prompts = [evaluation.vocabulary[0].prompt] * len(batch)
                     masks = [question.phrase_masks] * len(batch)
                     self._keep(evaluation.tokenizer, prompts, masks, output)
@@ -106,7 +107,7 @@ class Evaluator:
                 self.questions[name] = read_questions(
                     model,
                     evaluation.tokenizer,
-                    evaluation.vocabulary,
+                    [*evaluation.vocabulary, *evaluation.foil_prompts],
                     device,
                     learned=not evaluation.retention,
                 )

@@ -108,9 +108,10 @@ class Pictures(pl.Callback):
         done = self.drawn.get(key, 0)
         pictures = []
         for index in range(min(len(batch), self.count - done)):
-            picture = comparison(batch, index, detections[index], self.threshold)
+            found, threshold = detections[index], self.threshold
+            found = found.rows(found.phrase_ids < len(batch.prompts[index].phrases))  # no foils
+            picture = comparison(batch, index, found, threshold)
             if index < len(outputs):
-                found, threshold = detections[index], self.threshold
                 picture = with_evidence(picture, batch, index, found, threshold, outputs[index])
             step = f"step_{trainer.global_step:06d}" if stage == "val" else "test"
             path = self.folder / step / f"{name}_{done + index:02d}.png"
