@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"pretrained"},
     "losses": set(),
     "data": {"files", "prompts", "losses"},
-    "metrics": {"files", "data"},
+    "metrics": {"files", "data", "prompts"},
     "checkpoints": {"files", "pretrained", "models"},
     "inference": {
         *("files", "terminal", "annotations", "pretrained"),
