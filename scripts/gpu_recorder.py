@@ -136,10 +136,10 @@ class Recorder(TorchDispatchMode):
 
 def launches_of(name: str, args: tuple[Any, ...]) -> int:
     """Kernels of an operation (models/kernels)."""
-    if name == "deform_conv":
-        return len(args[0])
-    if name == "deform_conv_backward":  # two for each map; two buffers of zeros and a cast for all
-        return 2 * len(args[0]) + 3
+    if name == "deform_conv":  # one for each map, and the cast of the weights
+        return len(args[0]) + 1
+    if name == "deform_conv_backward":  # two for each map; two buffers of zeros and two casts
+        return 2 * len(args[0]) + 4
     if name in ("mix", "mix_backward"):
         return len(args[-1]) + 2 * (name == "mix_backward")
     return LAUNCHES.get(name, 1)
@@ -152,9 +152,9 @@ def flops_of(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any)
         return int(counter(*args, **kwargs, out_val=out))
     name = func._schema.name
     if name == "glip_pl::deform_conv":
-        return sum(2 * int(one.numel()) for one in out) * int(args[2][..., 0].numel())
+        return sum(2 * int(one.numel()) for one in out) * int(args[2][0, ..., 0].numel())
     if name == "glip_pl::deform_conv_backward":
-        return sum(4 * int(one.numel()) for one in args[3]) * int(args[2][..., 0].numel())
+        return sum(4 * int(one.numel()) for one in args[3]) * int(args[2][0, ..., 0].numel())
     if name == "torchvision::deform_conv2d":
         return 2 * int(out.numel()) * int(args[1][0].numel())
     if name in ("glip_pl::bi_attention", "glip_pl::bi_attention_backward"):

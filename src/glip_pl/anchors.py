@@ -17,13 +17,14 @@ def level_shapes(height: int, width: int) -> list[tuple[int, int]]:
 
 def level_anchors(height: int, width: int, stride: int, device: torch.device) -> Tensor:
     """Anchors (height * width, 4) of a level, row by row, in pixels of the input."""
-    offset = (stride - 1) / 2
-    y = torch.arange(height, device=device, dtype=torch.float32) * stride + offset
-    x = torch.arange(width, device=device, dtype=torch.float32) * stride + offset
-    half = (ANCHOR_SCALE * stride - 1) / 2
-    grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")
-    center = torch.stack([grid_x, grid_y], dim=-1).reshape(-1, 2)
-    return torch.cat([center - half, center + half], dim=-1)
+    first = (1 - ANCHOR_SCALE) * stride // 2
+    # One line serves both axes, as each small operation is a kernel on a GPU.
+    end = first + (height + width) * stride
+    low = torch.arange(first, end, stride, device=device, dtype=torch.float32)
+    high = low + (ANCHOR_SCALE * stride - 1)
+    sides = low[:width], low[:height, None], high[:width], high[:height, None]
+    grid = torch.stack([side.expand(height, width) for side in sides], dim=-1)
+    return grid.flatten(0, 1)
 
 
 def pyramid_anchors(shapes: list[tuple[int, int]], device: torch.device) -> Tensor:

@@ -22,7 +22,7 @@ class Both(nn.Module):
     def forward(
         self, features: Tensor, positions: Tensor, boxes: Tensor, scores: Tensor
     ) -> tuple[Tensor, Tensor]:
-        return self.layer([features], [positions])[0], select_boxes(boxes, scores, 0.5)
+        return self.layer(features, positions), select_boxes(boxes, scores, 0.5)
 
 
 def test_onnxruntime_computes_the_same(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_zero_offsets_and_open_masks_give_a_plain_convolution() -> None:
         side = F.conv2d(features, layer.weight, layer.bias, stride=stride, padding=1)
         size = side.shape[-2:]
         open_taps = positions(torch.zeros(2, 18, *size), torch.ones(2, 9, *size))
-        (out,) = layer([features], [open_taps])
+        out = layer(features, open_taps)
         torch.testing.assert_close(out, layer.norm(side), rtol=1e-4, atol=1e-4)
 
 
@@ -66,7 +66,7 @@ def test_offsets_that_are_nan_give_nan() -> None:
     features = torch.randn(1, 16, 5, 5)
     for form in (torch.no_grad, gpu_forms):
         with form():
-            (out,) = layer([features], [positions(offsets, torch.ones(1, 9, 5, 5))])
+            out = layer(features, positions(offsets, torch.ones(1, 9, 5, 5)))
         assert out.isnan().any()
 
 
@@ -79,7 +79,7 @@ def test_the_form_of_a_gpu_computes_the_same(stride: int) -> None:
     found = []
     for form in (torch.enable_grad, gpu_forms):
         with form():
-            (out,) = layer([inputs[0]], [inputs[1]])
+            out = layer(*inputs)
             found.append([out, *torch.autograd.grad(out.square().sum(), leaves)])
     for ours, expected in zip(*found, strict=True):
         torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-3)

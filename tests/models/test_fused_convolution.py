@@ -1,27 +1,48 @@
 import pytest
 import torch
 
-from glip_pl.models.fused_convolution import available, fused_convolution, reference
-from tests.models.kernels.test_deform_conv import CASES, convolution_inputs
+from glip_pl.models.fused_convolution import (
+    STRIDES,
+    available,
+    fused_convolutions,
+    pairs,
+    reference,
+)
 
 pytest.importorskip("triton", reason="the form of a GPU needs it")
 
+SIDES = [(9, 7), (5, 4), (3, 2), (2, 1)]
 
-@pytest.mark.parametrize(("size", "positions", "stride"), CASES)
-def test_one_operation_in_value_and_gradient(
-    size: tuple[int, int], positions: tuple[int, int], stride: int
-) -> None:
-    features, shifts, kernel, bias = convolution_inputs(size, positions)
-    weight = kernel.view(3, 3, 24, 40).permute(3, 2, 0, 1).contiguous()
-    inputs = [features.permute(0, 3, 1, 2), shifts, weight, bias]
-    leaves = [tensor.detach().requires_grad_() for tensor in inputs]
-    twice = fused_convolution([leaves[0]] * 2, [leaves[1]] * 2, leaves[2], leaves[3], stride)
-    ours = sum(twice[1:], twice[0]) / 2
-    last = leaves[0].permute(0, 2, 3, 1)
-    taps = leaves[2].permute(2, 3, 1, 0).flatten(0, 1)
-    expected = reference(last, leaves[1], taps, leaves[3], stride).permute(0, 3, 1, 2)
+
+def test_each_level_is_read_by_itself_and_its_neighbours() -> None:
+    assert list(pairs(1)) == [(0, 1)]
+    assert list(pairs(3)) == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1)]
+
+
+@pytest.mark.parametrize("levels", [1, 4])
+def test_one_operation_in_value_and_gradient(levels: int) -> None:
+    torch.manual_seed(0)
+    maps = [torch.randn(2, 24, *size, requires_grad=True) for size in SIDES[:levels]]
+    shifts = [torch.randn(2, 27, *size, requires_grad=True) for size in SIDES[:levels]]
+    weights = [torch.randn(40, 24, 3, 3, requires_grad=True) for _ in range(3)]
+    biases = [torch.randn(40, requires_grad=True) for _ in range(3)]
+    ours = fused_convolutions(maps, shifts, weights, biases)
+    last = [[one.permute(0, 2, 3, 1) for one in some] for some in (maps, shifts)]
+    expected = [
+        reference(
+            last[0][level], last[1][level + branch - 1],
+            weights[branch].permute(2, 3, 1, 0).flatten(0, 1), biases[branch], STRIDES[branch],
+        ).permute(0, 3, 1, 2)
+        for level, branch in pairs(levels)
+    ]  # fmt: skip
     torch.testing.assert_close(ours, expected)
-    gradients = [torch.autograd.grad(out.square().sum(), leaves) for out in (ours, expected)]
+    leaves = [*maps, *shifts, *weights[-levels:], *biases[-levels:]]
+    if levels == 1:
+        leaves = [*maps, *shifts, weights[1], biases[1]]
+    factors = [torch.randn_like(out) for out in ours]
+    gradients = [
+        torch.autograd.grad(outs, leaves, factors, retain_graph=True) for outs in (ours, expected)
+    ]
     torch.testing.assert_close(*gradients, atol=1e-3, rtol=1e-4)
 
 

@@ -22,8 +22,8 @@ def test_gathers_and_the_cuda_kernel_agree() -> None:
     torch.manual_seed(0)
     layer = DeformConv(32, stride=1, groups=16)
     inputs = (torch.randn(2, 32, 17, 23), torch.randn(2, 27, 17, 23))
-    (on_cpu,) = layer([inputs[0]], [inputs[1]])
-    (on_gpu,) = layer.cuda()([inputs[0].cuda()], [inputs[1].cuda()])
+    on_cpu = layer(*inputs)
+    on_gpu = layer.cuda()(inputs[0].cuda(), inputs[1].cuda())
     torch.testing.assert_close(on_gpu.cpu(), on_cpu, rtol=1e-3, atol=1e-3)
 
 

@@ -49,7 +49,7 @@ def test_outside_of_the_context_the_fast_forms_are_used() -> None:
     assert not wants_plain()
     layer = DeformConv(32, 2, 16)
     features, positions = torch.randn(1, 32, 6, 5), torch.randn(1, 27, 3, 3)
-    (before,) = layer([features], [positions])
+    before = layer(features, positions)
     with plain_forms():
-        layer([features], [positions])
-    assert layer([features], [positions])[0].equal(before)
+        layer(features, positions)
+    assert layer(features, positions).equal(before)

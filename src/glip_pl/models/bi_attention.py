@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from glip_pl.models.fused_attention import available, fused_attention
 from glip_pl.models.plain_forms import wants_cpu, wants_gpu, wants_plain
-from glip_pl.models.pointwise import paired
+from glip_pl.models.pointwise import paired, side_by_side
 from glip_pl.models.precision import at_least_float32, product_type
 from glip_pl.models.recomputing import recomputed
 
@@ -72,8 +72,10 @@ class BiAttention(nn.Module):
         query_weight = self.image_query.weight.unflatten(0, (heads, -1))  # (h, D, Ci)
         query_bias = self.image_query.bias.unflatten(0, (heads, -1))[:, :, None]  # (h, D, 1)
         out_weight = self.image_out.weight.unflatten(1, (heads, -1))  # (Ci, h, D)
-        keys = self._split(self.text_key(text)) * self.scale  # (B, h, T, D)
-        values = self._split(self.text_value(text)) @ out_weight.permute(1, 2, 0)  # (B, h, T, Ci)
+        projected = side_by_side(text, self.text_key, self.text_value)
+        keys, values = map(self._split, projected)  # (B, h, T, D)
+        keys = keys * self.scale
+        values = values @ out_weight.permute(1, 2, 0)  # (B, h, T, Ci)
         biases = (keys @ query_bias).squeeze(-1)
         # Below any logit of a real token, yet finite: the softmax of a padded token is not 0 / 0.
         biases = biases.masked_fill(~mask[:, None], torch.finfo(biases.dtype).min / 2)

@@ -5,12 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import deform_conv2d
 
-from glip_pl.models.fused_convolution import available, fused_convolution
-from glip_pl.models.plain_forms import wants_cpu, wants_gpu, wants_plain
+from glip_pl.models.plain_forms import wants_cpu, wants_plain
 from glip_pl.models.pointwise import pointwise
 from glip_pl.models.precision import at_least_float32, without_autocast
 from glip_pl.models.recomputing import recomputed
-from glip_pl.models.small_kernels import for_each
 
 CHUNK = 2048
 """Positions that a CPU processes at a time: their taps of 256 channels take 19 MB."""
@@ -29,24 +27,16 @@ class DeformConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         self.norm = nn.GroupNorm(groups, channels)
 
-    def forward(self, maps: list[Tensor], positions: list[Tensor]) -> list[Tensor]:
-        """(B, C, h', w') from each map (B, C, h, w) and its positions (B, 27, ., .).
+    def forward(self, features: Tensor, positions: Tensor) -> Tensor:
+        """(B, C, h', w') from a map (B, C, h, w) and its positions (B, 27, ., .).
 
         Positions are an offset (dy, dx) of each of nine taps in pixels, then the logits of their
         weights. If they come from a map larger than the output, the memory of each image is read
         *linearly* as (18, h', w') and (9, h', w'): the original CUDA kernel indexes its buffers
         by the size of the output without a check, and the released weights were trained with it.
         """
-        if wants_gpu(maps[0]) and available(maps[0].device, maps[0].dtype):
-            outputs = fused_convolution(maps, positions, self.weight, self.bias, self.stride)
-            norm, count = self.norm, len(outputs)
-            pairs = zip(for_each(norm.weight, count), for_each(norm.bias, count), strict=True)
-            return [
-                F.group_norm(out, norm.num_groups, weight, bias, norm.eps)
-                for out, (weight, bias) in zip(outputs, pairs, strict=True)
-            ]
-        pairs = zip(maps, positions, strict=True)
-        return [self.norm(self._convolve(*pair)) for pair in pairs]
+        convolved: Tensor = self.norm(self._convolve(features, positions))
+        return convolved
 
     def _convolve(self, features: Tensor, positions: Tensor) -> Tensor:
         height, width = ((side - 1) // self.stride + 1 for side in features.shape[-2:])

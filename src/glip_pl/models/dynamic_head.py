@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from glip_pl.models import fused_mixing
 from glip_pl.models.deform_conv import TAPS, DeformConv
-from glip_pl.models.fused_convolution import available
+from glip_pl.models.fused_convolution import Pair, available, fused_convolutions, pairs
 from glip_pl.models.plain_forms import wants_gpu
 from glip_pl.models.precision import at_least_float32, product_type, without_autocast
 from glip_pl.models.small_kernels import for_each, means_of_maps, scaled_rows
@@ -16,6 +16,10 @@ REDUCTION = 4
 
 GROUPS = 16
 """Groups of the group norm after every deformable convolution."""
+
+
+FROM_COARSER, SAME, FROM_FINER = range(3)
+"""Branches of a level's convolution: what it computes for the finer level, itself, the coarser."""
 
 
 class DyReLU(nn.Module):
@@ -68,13 +72,9 @@ class DynamicConv(nn.Module):
         Positions and the small layers on pooled maps are computed in full precision.
         """
         dtype = product_type(levels[0])
-        fused = wants_gpu(levels[0]) and available(levels[0].device, dtype)
         with without_autocast(levels[0]):
             positions = self._all_positions(levels)
-            if fused:  # one copy of each level for its three convolutions
-                levels = [level.to(dtype, memory_format=torch.channels_last) for level in levels]
-            branches = self._branches(levels, positions)
-            return self._mixed(branches)
+            return self._mixed(self._branches(self._convolved(levels, positions, dtype)))
 
     def _mixed(self, branches: list[list[Tensor]]) -> list[Tensor]:
         """Activated means of the branches of each level, which have weights."""
@@ -113,16 +113,35 @@ class DynamicConv(nn.Module):
             for level, (weight, bias) in zip(levels, pairs, strict=True)
         ]
 
-    def _branches(self, levels: list[Tensor], positions: list[Tensor]) -> list[list[Tensor]]:
+    def _convolved(
+        self, levels: list[Tensor], positions: list[Tensor], dtype: torch.dtype
+    ) -> dict[Pair, Tensor]:
+        """The convolutions with their norms; products are of this type in the form of a GPU."""
+        layers, found = (self.from_coarser, self.from_same, self.from_finer), [*pairs(len(levels))]
+        if not (wants_gpu(levels[0]) and available(levels[0].device, dtype)):
+            return {
+                (level, branch): layers[branch](levels[level], positions[level + branch - 1])
+                for level, branch in found
+            }
+        # One copy of each level for its three convolutions.
+        maps = [level.to(dtype, memory_format=torch.channels_last) for level in levels]
+        weights, biases = [layer.weight for layer in layers], [layer.bias for layer in layers]
+        outs = fused_convolutions(maps, positions, weights, biases)
+        return {pair: layers[pair[1]].norm(out) for pair, out in zip(found, outs, strict=True)}
+
+    def _branches(self, convolved: dict[Pair, Tensor]) -> list[list[Tensor]]:
         """The convolutions of each level and of its neighbours, in the shape of the level."""
-        branches = [[same] for same in self.from_same(levels, positions)]
-        finer = self.from_finer(levels[:-1], positions[1:])
-        for level, branch in zip(branches[1:], finer, strict=True):
-            level.append(branch)
-        coarser = self.from_coarser(levels[1:], positions[:-1])
-        for level, branch in zip(branches[:-1], coarser, strict=True):
-            size = level[0].shape[-2:]
-            level.append(F.interpolate(branch, size=size, mode="bilinear", align_corners=True))
+        branches = []
+        for level in range(1 + max(level for level, _ in convolved)):
+            branch = [convolved[level, SAME]]
+            if (finer := convolved.get((level - 1, FROM_FINER))) is not None:
+                branch.append(finer)
+            if (coarser := convolved.get((level + 1, FROM_COARSER))) is not None:
+                size = branch[0].shape[-2:]
+                branch.append(
+                    F.interpolate(coarser, size=size, mode="bilinear", align_corners=True)
+                )
+            branches.append(branch)
         return branches
 
     def _scale_weights(self, pooled: Tensor, counts: list[int]) -> Tensor:

@@ -25,7 +25,8 @@ def attended(block: SwinTransformerBlock, features: Tensor) -> Tensor:
     windows = window_partition(shifted, block.window_size).flatten(1, 2)  # (B * W, n, C)
     bias = position_bias(block.attn)
     if any(shift):
-        bias = bias + regions_apart(block, height, width, features.device)[:, None]
+        apart = regions_apart(block, height, width, features.device)
+        bias = torch.add(bias, apart[:, None], alpha=APART)
     out = _attend(block.attn, windows, len(features), bias)
     out = out.view(-1, *block.window_size, channels)
     merged: Tensor = window_reverse(out, block.window_size, height, width)
@@ -41,19 +42,22 @@ def position_bias(attention: WindowAttention) -> Tensor:
 def regions_apart(
     block: SwinTransformerBlock, height: int, width: int, device: torch.device
 ) -> Tensor:
-    """APART for positions (W, n, n) of a shifted map's windows that come from different regions."""
-    numbers = []
-    for side, window, shift in zip(
-        (height, width), block.window_size, block.shift_size, strict=True
-    ):
-        place = torch.arange(side, device=device)
-        region = (place >= side - window).int() + (place >= side - shift)
-        numbers.append(region.view(-1, window))
-    rows, columns = numbers
-    region = rows[:, None, :, None] * 3 + columns[None, :, None, :]  # (rows, columns, h, w)
-    region = region.flatten(2).flatten(0, 1)  # (W, n)
+    """Which positions (W, n, n) of a shifted map's windows come from different regions (bool).
+
+    In a window, only the rows and columns that the shift brought in from the other end differ.
+    """
+    place = torch.arange(max(height, width), device=device)
+    brought = [
+        (place[:side] >= side - shift).view(torch.int8).view(-1, window)
+        for side, window, shift in zip(
+            (height, width), block.window_size, block.shift_size, strict=True
+        )
+    ]
+    rows, columns = brought
+    region = torch.add(rows[:, None, :, None], columns[None, :, None, :], alpha=2)
+    region = region.flatten(2).flatten(0, 1)  # (W, n) of (rows, columns, h, w)
     apart: Tensor = region[:, :, None] != region[:, None]
-    return apart * APART
+    return apart
 
 
 def _attend(attention: WindowAttention, windows: Tensor, batch: int, bias: Tensor) -> Tensor:

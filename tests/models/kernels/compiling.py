@@ -22,17 +22,16 @@ from glip_pl.models.kernels.launching import PIXELS, WORDS, Tiles
 
 TYPES = {"seeds": "*i64", "threshold": "i64", "scale": "fp32"} | dict.fromkeys(
     (
-        *("n", "t", "height", "width", "out_width", "out_area", "area"),
+        *("n", "t", "height", "width", "area0", "area1", "area2", "first", "second"),
         *("places", "channels", "batch"),
-        *("by_image", "by_channel", "by_place"),
     ),
     "i32",
 )
 FLOAT32 = {
     *("bias", "pooled", "kept_total", "lse", "lse_pixels", "lse_words", "delta_pixels"),
-    *("delta_words", "d_total", "d_bias", "positions", "out"),
+    *("delta_words", "d_total", "d_bias", "p0", "p1", "p2", "o0", "o1", "o2", "out"),
     *("x0", "x1", "x2", "d0", "d1", "d2", "weights", "lines", "gradient", "d_weights", "d_lines"),
-    *("d_features", "d_positions", "d_weight", "d_bias"),
+    *("d_features", "d_weight", "d_bias"),
 }
 """Tensors in float32; all others are in bf16."""
 
@@ -46,7 +45,7 @@ def attending(tiles: Tiles) -> dict[str, Any]:
 
 
 CONVOLVING = {
-    **{"STRIDE": 1, "C": 256, "OUT": 256, "WIDTH": 256},
+    **{"C": 256, "OUT": 256, "WIDTH": 256},
     **{"CHUNK": convolving.CHANNELS, "BP": convolving.PLACES},
 }
 MIXING = {"MAPS": 3, "BP": mixing.PLACES, "BC": mixing.CHANNELS}

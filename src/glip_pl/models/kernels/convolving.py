@@ -1,5 +1,7 @@
-"""Launches the kernels of the deformable convolution."""
+"""Launches the kernels of the deformable convolutions."""
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import triton
@@ -19,26 +21,37 @@ PARTS = 8
 
 WARPS = 8
 
-
-def output_size(features: Tensor, stride: int) -> tuple[int, int]:
-    """Height and width of the convolution of features (B, h, w, C)."""
-    return (features.shape[1] - 1) // stride + 1, (features.shape[2] - 1) // stride + 1
+Branches = Sequence[Tensor | None]
+"""A tensor for each of the three convolutions of a map, None where there is no such level."""
 
 
-def _sizes(features: Tensor, positions: Tensor, outputs: int, stride: int) -> dict[str, Any]:
-    height, width = output_size(features, stride)
-    by_image, by_channel, by_row, by_place = positions.stride()
-    assert by_row == positions.shape[3] * by_place  # rows follow each other
+def output_size(height: int, width: int, branch: int) -> tuple[int, int]:
+    """Height and width of a convolution of a map, which has stride 2 in branch 2."""
+    stride = 1 + branch // 2
+    return (height - 1) // stride + 1, (width - 1) // stride + 1
+
+
+def _all(branches: Branches) -> list[Tensor]:
+    """The tensors; another one stands for a missing one, which no program reads."""
+    known = next(one for one in branches if one is not None)
+    return [known if one is None else one for one in branches]
+
+
+def _blocks(features: Tensor, positions: Branches) -> list[int]:
+    """Programs of each branch for an image."""
+    height, width = features.shape[1:3]
+    areas = [prod(output_size(height, width, branch)) for branch in range(3)]
+    pairs = zip(areas, positions, strict=True)
+    return [0 if shifts is None else triton.cdiv(area, PLACES) for area, shifts in pairs]
+
+
+def _options(features: Tensor, positions: Branches, outputs: int, first: int) -> dict[str, Any]:
+    areas = [one.shape[1] * one.shape[2] for one in _all(positions)]
     return {
         "height": features.shape[1],
         "width": features.shape[2],
-        "out_width": width,
-        "out_area": height * width,
-        "area": positions.shape[2] * positions.shape[3],
-        "by_image": by_image,
-        "by_channel": by_channel,
-        "by_place": by_place,
-        "STRIDE": stride,
+        **dict(zip(("area0", "area1", "area2"), areas, strict=True)),
+        "first": first,
         "C": features.shape[3],
         "OUT": outputs,
         "WIDTH": max(16, triton.next_power_of_2(outputs)),
@@ -50,36 +63,40 @@ def _sizes(features: Tensor, positions: Tensor, outputs: int, stride: int) -> di
 
 
 def convolve(
-    features: Tensor, positions: Tensor, weight: Tensor, bias: Tensor, stride: int
-) -> Tensor:
-    """The convolution (B, h', w', O) in float32: see `fused_convolution`."""
-    height, width = output_size(features, stride)
-    outputs = weight.shape[2]
-    out = bias.new_empty(len(features), height, width, outputs)
-    forward.convolve[(triton.cdiv(height * width, PLACES), len(features))](
-        features, positions, weight, bias, out, **_sizes(features, positions, outputs, stride)
-    )
-    return out
+    features: Tensor, positions: Branches, weight: Tensor, bias: Tensor, outs: Branches
+) -> None:
+    """Write the convolutions (B, h', w', O) of a map in float32: see `fused_convolutions`."""
+    blocks = _blocks(features, positions)
+    options = _options(features, positions, weight.shape[3], blocks[0])
+    forward.convolve[(sum(blocks), len(features))](
+        features, *_all(positions), weight, bias, *_all(outs), **options,
+        second=blocks[0] + blocks[1],
+    )  # fmt: skip
 
 
 def convolve_backward(
     features: Tensor,
-    positions: Tensor,
+    positions: Branches,
     weight: Tensor,
-    gradient: Tensor,
-    stride: int,
-    sums: tuple[Tensor, Tensor, Tensor, Tensor],
+    gradients: Branches,
+    sums: tuple[Tensor, Branches, Tensor, Tensor],
 ) -> None:
     """Add the gradients of features, positions, weight and bias to `sums` (float32, contiguous).
 
-    `gradient`, of the result, has the type of the features. That of positions which no output
-    reads stays as it is; that of all others is written, not added.
+    `gradients`, of the results, have the type of the features. Those of positions that no output
+    reads stay as they are.
     """
-    height, width = output_size(features, stride)
-    sizes = _sizes(features, positions, weight.shape[2], stride)
     d_features, d_positions, d_weight, d_bias = sums
-    backward.gradients_of_samples[(triton.cdiv(height * width, PLACES), len(features))](
-        features, positions, weight, gradient, d_features, d_positions, **sizes
+    blocks = _blocks(features, positions)
+    shared = features, *_all(positions)
+    above = _all(gradients)
+    backward.gradients_of_samples[(sum(blocks), len(features))](
+        *shared, weight, *above, d_features, *_all(d_positions),
+        **_options(features, positions, weight.shape[3], blocks[0]), second=blocks[0] + blocks[1],
+    )  # fmt: skip
+    there = [branch for branch, shifts in enumerate(positions) if shifts is not None]
+    programs = len(there) * 9 * triton.cdiv(features.shape[3], CHANNELS)
+    options = _options(features, positions, weight.shape[3], there[0])
+    backward.gradient_of_weight[(programs, len(features), PARTS)](
+        *shared, *above, d_weight, d_bias, **options
     )
-    grid = 9 * triton.cdiv(features.shape[3], CHANNELS), len(features), PARTS
-    backward.gradient_of_weight[grid](features, positions, gradient, d_weight, d_bias, **sizes)
