@@ -84,7 +84,7 @@ class IndexReads(Dataset[Tensor]):
     def __getitem__(self, number: int) -> Tensor:
         row = int(self.dataset.rows[number * 7919 % len(self.dataset)])
         index = self.dataset.index
-        prompt, _ = self.dataset.prompts(row, index.targets[row], np.random.default_rng(row))
+        prompt, *_ = self.dataset.prompts(row, index.targets[row], np.random.default_rng(row))
         return torch.tensor([len(prompt.caption), len(index.images[row]), len(index.boxes[row])])
 
 

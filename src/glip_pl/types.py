@@ -45,6 +45,7 @@ class Sample:
     image_id: int
     original_size: tuple[int, int]  # (height, width) on disk
     weights: Tensor | None = None  # (N,) weight of each box in the loss; None: all count alike
+    unsure: Tensor | None = None  # (U,) int64, phrases that may have objects without a box
     unreadable: str | None = None  # in evaluation, why the picture is black: it cannot be read
 
 
@@ -98,7 +99,7 @@ class Targets(_Movable):
 class Batch(_Movable):
     """Samples, padded and collated.
 
-    It has thirteen fields because it carries all that training and evaluation need of the samples:
+    It has fourteen fields because it carries all that training and evaluation need of the samples:
     the model's input, the targets of the loss, and what maps detections back to the image on disk.
     """
 
@@ -114,6 +115,8 @@ class Batch(_Movable):
     image_ids: list[int]
     weights: list[Tensor] = field(default_factory=list)  # B x (N,); empty: all boxes count alike
     unreadable: dict[int, str] = field(default_factory=dict)  # by image id: see Sample
+    # (B, T) bool, tokens of phrases that may have objects without a box; None: there are none.
+    unsure: Tensor | None = None
     targets: Targets | None = None  # in training, what the loss compares predictions with
 
     def __len__(self) -> int:

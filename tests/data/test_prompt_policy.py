@@ -67,7 +67,7 @@ def test_a_category_that_is_not_in_the_prompt_has_no_phrase(
     prompts = TrainingPrompts(records, categories, sampler)
     # Only "cat. ", which has as many tokens as "dog . ", or that one fits into the prompt.
     targets = np.asarray([0, 1, 1, 0], dtype=np.int32)
-    prompt, phrase_ids = prompts(0, targets, np.random.default_rng(0))
+    prompt, phrase_ids, _ = prompts(0, targets, np.random.default_rng(0))
     named = {"cat": [0, -1, -1, 0], "dog ": [-1, 0, 0, -1]}
     assert phrase_ids.tolist() == named[prompt.caption]
 
@@ -107,14 +107,14 @@ def test_evaluation_asks_for_all_categories_or_for_the_caption(
     boxes = open_index(coco(tmp_path, scenes(4)), indexes)
     categories = Categories.of(boxes.names, None, tokenizer, "the source")
     prompts = EvaluationPrompts(boxes, categories, chunk=2)
-    prompt, phrase_ids = prompts(1, targets, random)
+    prompt, phrase_ids, _ = prompts(1, targets, random)
     assert prompt == prompts.all_names == prompts.common
     assert phrase_ids.tolist() == [2, 0]
     asked_for = [chunk.prompt.caption for chunk in prompts.vocabulary]
     assert asked_for == ["cat. dog ", "fire hydrant"]
     captions = open_index(mdetr(tmp_path / "captions", scenes(4)), indexes)
     prompts = EvaluationPrompts(captions, Categories.of([], None, tokenizer, "the source"))
-    prompt, _ = prompts(0, targets, random)
+    prompt, *_ = prompts(0, targets, random)
     assert (prompt.caption, prompt.phrases) == (captions.captions[0], captions.phrases(0))
     assert prompts.common is None and prompts.vocabulary == ()
     assert random.bit_generator.state == state  # nothing was drawn

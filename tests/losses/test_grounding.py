@@ -13,8 +13,9 @@ from glip_pl.data.transforms import ResizeFlip
 from glip_pl.losses.assignment import atss
 from glip_pl.losses.grounding import GroundingLoss
 from glip_pl.losses.targets import centerness_targets, targets_of
+from glip_pl.prompts.prompt_from_text import names_prompt
 from glip_pl.prompts.tokens import Tokenizer
-from glip_pl.types import MAX_TOKENS, Batch, Output, Prompt
+from glip_pl.types import MAX_TOKENS, Batch, Output, Prompt, Sample
 
 
 @pytest.fixture
@@ -65,6 +66,44 @@ def test_padded_words_get_no_gradient_and_real_ones_do(batch: Batch) -> None:
     assert padded.any()
     assert gradient[padded].abs().max() == 0
     assert (gradient[~padded] != 0).all()
+
+
+def test_a_phrase_with_objects_without_boxes_is_learned_at_its_boxes_only(batch: Batch) -> None:
+    """Where an anchor has a box of the phrase it is a positive; elsewhere it says nothing."""
+    targets = targets_of(batch)
+    own = torch.cat(batch.phrase_masks)[targets.phrases]  # (P, T)
+    unsure = torch.zeros_like(batch.attention_mask)
+    unsure[0] = batch.phrase_masks[0][0]
+    out = outputs(batch)
+    (plain,) = torch.autograd.grad(GroundingLoss()(out, batch).alignment, out.alignment)
+    marked = replace(batch, unsure=unsure)
+    (gradient,) = torch.autograd.grad(GroundingLoss()(out, marked).alignment, out.alignment)
+    positive = torch.zeros_like(gradient, dtype=torch.bool)
+    positive.view(-1, own.shape[1])[targets.rows] = own
+    silent = unsure[:, None] & ~positive
+    assert silent.any() and (positive & unsure[:, None]).any()
+    assert gradient[silent].abs().max() == 0
+    assert gradient[~silent].equal(plain[~silent])
+
+
+def test_a_full_prompt_with_unknown_names_does_not_call_anything_no_object(
+    tokenizer: Tokenizer,
+) -> None:
+    prompt = names_prompt(["cat"] * 200)
+    sample = Sample(
+        image=torch.zeros(3, 32, 32, dtype=torch.uint8),
+        boxes=torch.tensor([[2.0, 2, 20, 20]]),
+        phrase_ids=torch.tensor([0]),
+        prompt=prompt,
+        image_id=1,
+        original_size=(32, 32),
+    )
+    known = replace(sample, unsure=torch.tensor([3]))
+    batch = Collate(tokenizer, training=True)([sample, known])
+    assert batch.tokens.shape[1] == MAX_TOKENS
+    out = outputs(batch)
+    (gradient,) = torch.autograd.grad(GroundingLoss()(out, batch).alignment, out.alignment)
+    assert (gradient[0, :, -1] != 0).all() and (gradient[1, :, -1] == 0).all()
 
 
 def test_two_halves_average_to_the_joint_loss(batch: Batch) -> None:

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from glip_pl.losses.targets import targets_of
 from glip_pl.prompts.tokens import Tokenizer, tokenize
-from glip_pl.types import Batch, Prompt, Sample
+from glip_pl.types import MAX_TOKENS, Batch, Prompt, Sample
 
 MULTIPLE = 32
 """Padded sides are multiples of this many pixels, so that every level halves them exactly."""
@@ -64,6 +65,7 @@ class Collate:
             prompts=prompts,
             image_ids=[sample.image_id for sample in samples],
             weights=weights if any(sample.weights is not None for sample in samples) else [],
+            unsure=_unsure_tokens(samples, phrase_masks, tokens.shape[1]),
             unreadable={
                 sample.image_id: sample.unreadable
                 for sample in samples
@@ -71,3 +73,18 @@ class Collate:
             },
         )
         return replace(batch, targets=targets_of(batch)) if self.training else batch
+
+
+def _unsure_tokens(
+    samples: Sequence[Sample], phrase_masks: Sequence[Tensor], length: int
+) -> Tensor | None:
+    """The tokens (B, T) of phrases that may have objects without a box; None without any."""
+    if all(sample.unsure is None for sample in samples):
+        return None
+    unsure = torch.zeros(len(samples), length, dtype=torch.bool)
+    for row, sample, masks in zip(unsure, samples, phrase_masks, strict=True):
+        if sample.unsure is not None:
+            row |= masks[sample.unsure].any(0)
+            # In a full prompt the last token stands for "no object", which is not known either.
+            row[MAX_TOKENS - 1 :] = True
+    return unsure

@@ -126,7 +126,8 @@ class GroundedDataset(Dataset[Sample]):
         scale: float | None = None,
     ) -> Sample:
         boxes, targets, scores = self.records.annotations(row)
-        prompt, phrase_ids = self.prompts(row, targets, random or np.random.default_rng(row))
+        asked = self.prompts(row, targets, random or np.random.default_rng(row))
+        prompt, phrase_ids = asked.prompt, asked.phrase_ids
         # A category beyond the token budget is not in the prompt: its boxes have no phrase.
         in_prompt = phrase_ids >= 0
         image = picture.image
@@ -143,6 +144,7 @@ class GroundedDataset(Dataset[Sample]):
             image_id=int(self.index.image_ids[row]),
             original_size=picture.frame,
             weights=torch.tensor(scores[in_prompt]) if self.weigh_by_score else None,
+            unsure=torch.from_numpy(asked.unsure) if len(asked.unsure) else None,
         )
 
     def _picture(self, row: int) -> FramedPicture:

@@ -11,6 +11,7 @@ from glip_pl.data.few_shot import FewShot
 from glip_pl.data.filtering import BoxFilter
 from glip_pl.data.index_writer import OutOfImage
 from glip_pl.data.indexing import open_index, source_name
+from glip_pl.data.known_labels import KnownLabels, LookedFor
 from glip_pl.data.picture_size import Exif
 from glip_pl.data.prompt_policy import EvaluationPrompts, TrainingFoils, TrainingPrompts
 from glip_pl.data.records import Reader
@@ -42,14 +43,16 @@ def training_set(
     keep_empty: bool = False,
     exif: Exif = "upright",
     foils: FoilSampler | None = None,
+    looked_for: LookedFor = "all",
 ) -> GroundedDataset:
     """A source to train on; its index is made on first use.
 
     The arguments are many because each is a setting of its own (`data.train.<name>.dataset.*`), and
     short keys are what people type. `wordings` replace the category names in prompts; `tolerate` is
     the share of annotations, and of pictures, that may be bad; `exif` says how photographs that
-    are stored turned were annotated. The others are described where they are used: `Selection`,
-    `TrainingPrompts`, `GroundedDataset`. Raises UserError.
+    are stored turned were annotated; `looked_for` says which categories are absent where they have
+    no box. The others are described where they are used: `Selection`, `TrainingPrompts`,
+    `GroundedDataset`. Raises UserError.
     """
     index = open_index(reader, Path(index_folder), out_of_image, tolerate)
     source = source_name(reader)
@@ -63,7 +66,8 @@ def training_set(
         )
     records = Selection(few_shot, box_filter, limit, keep_empty).for_training(index, source)
     absent = TrainingFoils.of(foils, categories)
-    prompts = TrainingPrompts(records, categories, sampler, packing, absent)
+    known = KnownLabels.of(index, looked_for, source)
+    prompts = TrainingPrompts(records, categories, sampler, packing, absent, known)
     return GroundedDataset(reader, records, prompts, transform, weigh_by_score, tolerate, exif)
 
 

@@ -28,6 +28,11 @@ COLUMNS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "phrase_offsets": (np.int64, ()),
     "span_offsets": (np.int64, ()),
     "spans": (np.int32, (2,)),
+    "listed": (np.bool_, ()),
+    "absent_offsets": (np.int64, ()),
+    "absent": (np.int32, ()),
+    "not_exhaustive_offsets": (np.int64, ()),
+    "not_exhaustive": (np.int32, ()),
 }
 """Type and shape of one row of each file `<name>.bin` of an index."""
 
@@ -52,6 +57,11 @@ class Index:
     empty: NDArray[np.bool_]  # (I,) whether nothing at all was annotated: only background is seen
     phrase_offsets: NDArray[np.int64]  # (I + 1,) first row in `spans` of each record's phrases
     spans: Ragged[np.int32]  # phrases x (S, 2) int32, characters [start, end)
+    listed: NDArray[np.bool_]  # (I,) whether `absent` says all that is known to be absent
+    absent: Ragged[np.int32]  # I x (M,) int32, categories that were looked for and not found
+    not_exhaustive: Ragged[
+        np.int32
+    ]  # I x (M,) int32, categories not all of whose objects have boxes
     blocks: NDArray[np.int64]  # first records of the source's files, and the number of records
 
     def __len__(self) -> int:
@@ -89,6 +99,9 @@ class Index:
             empty=column["empty"],
             phrase_offsets=column["phrase_offsets"],
             spans=Ragged(column["spans"], column["span_offsets"]),
+            listed=column["listed"],
+            absent=Ragged(column["absent"], column["absent_offsets"]),
+            not_exhaustive=Ragged(column["not_exhaustive"], column["not_exhaustive_offsets"]),
             blocks=np.asarray(meta["blocks"], dtype=np.int64),
         )
 

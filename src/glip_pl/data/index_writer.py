@@ -115,6 +115,9 @@ class IndexWriter:
         self.columns.append("empty", [_is_empty(record) for record in chunk])
         self.columns.append_texts("image", [record.image for record in chunk])
         self.columns.append_texts("caption", [record.caption or "" for record in chunk])
+        self.columns.append("listed", [record.absent is not None for record in chunk])
+        self._write_labels("absent", [record.absent for record in chunk])
+        self._write_labels("not_exhaustive", [record.not_exhaustive for record in chunk])
         has_words = self._write_phrases(chunk, seen)
         owners = np.repeat(np.arange(len(chunk)), [len(record.boxes) for record in chunk])
         boxes = np.concatenate([record.boxes for record in chunk]).reshape(-1, 4)
@@ -137,6 +140,13 @@ class IndexWriter:
         self.columns.append_lengths(
             "box_offsets", np.bincount(owners[usable], minlength=len(chunk))
         )
+
+    def _write_labels(self, name: str, lists: Sequence[NDArray[np.int64] | None]) -> None:
+        """Write a list of categories for each record; None is written as an empty one."""
+        filled = [labels for labels in lists if labels is not None]
+        self.columns.append(name, np.concatenate([np.zeros(0, dtype=np.int64), *filled]))
+        lengths = [0 if labels is None else len(labels) for labels in lists]
+        self.columns.append_lengths(f"{name}_offsets", lengths)
 
     def _write_phrases(self, chunk: Sequence[Record], seen: int) -> NDArray[np.bool_]:
         """Write phrases and spans; returns which phrases have a valid span, (phrases + 1,).

@@ -24,7 +24,7 @@ from glip_pl.files.writing import partial_folder, write_whole
 
 log = logging.getLogger(__name__)
 
-VERSION = 5
+VERSION = 6
 """Version of the arrays and of the readers' output; indexes of older versions are made again."""
 
 SOURCE = "source.json"

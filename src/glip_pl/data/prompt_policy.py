@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from functools import cached_property
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.categories import Categories
 from glip_pl.data.index import Index
+from glip_pl.data.known_labels import KnownLabels
 from glip_pl.data.selection import SelectedRecords
 from glip_pl.prompts.chunking import Chunk, chunks
 from glip_pl.prompts.foils import FoilQuestions, FoilSampler, foil_wordings
@@ -17,6 +19,15 @@ from glip_pl.prompts.packing import CaptionPacking
 from glip_pl.prompts.prompt_from_text import Wording, detection_prompt
 from glip_pl.prompts.tokens import name_lengths
 from glip_pl.types import Prompt
+
+
+class Asked(NamedTuple):
+    """What a picture is asked for."""
+
+    prompt: Prompt
+    phrase_ids: NDArray[np.int64]  # (N,) the phrase of each box; -1 if the prompt has none for it
+    # (U,) phrases that may have objects without a box.
+    unsure: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
 
 class PromptPolicy(Protocol):
@@ -30,13 +41,8 @@ class PromptPolicy(Protocol):
     def common(self) -> Prompt | None:
         """The prompt that all pictures get; None if prompts differ."""
 
-    def __call__(
-        self, row: int, targets: NDArray[np.int32], random: np.random.Generator
-    ) -> tuple[Prompt, NDArray[np.int64]]:
-        """The prompt of a record (a row of the index), and phrase ids (N,) of its targets (N,).
-
-        An id of -1 says that the prompt does not name the target's category.
-        """
+    def __call__(self, row: int, targets: NDArray[np.int32], random: np.random.Generator) -> Asked:
+        """The prompt of a record (a row of the index), and the phrases of its targets (N,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +88,10 @@ class TrainingPrompts:
     A picture with boxes of categories gets a prompt of the `sampler`, which draws other categories
     as negatives, and of `foils`, which are in no picture; one with a caption gets its caption,
     which `packing` puts among other captions. A prompt has at least one category.
+
+    With `known`, negatives are drawn only from categories that were looked for in the picture. A
+    prompt that all pictures have in `common` has the others too. Phrases of which the picture may
+    show objects without boxes are `unsure`: the loss does not call them absent.
     """
 
     records: SelectedRecords
@@ -89,8 +99,9 @@ class TrainingPrompts:
     sampler: CategorySampler | None = None
     packing: CaptionPacking | None = None
     foils: TrainingFoils | None = None
+    known: KnownLabels | None = None
 
-    @property
+    @cached_property
     def common(self) -> Prompt | None:
         """All categories in order, if the sampler always chooses all of them, without foils."""
         if self.sampler is None or self.foils is not None:
@@ -99,20 +110,20 @@ class TrainingPrompts:
             return None
         return detection_prompt(self.categories.wordings)
 
-    def __call__(
-        self, row: int, targets: NDArray[np.int32], random: np.random.Generator
-    ) -> tuple[Prompt, NDArray[np.int64]]:
-        """A prompt whose random part comes from `random`, and the phrase ids of the targets."""
+    def __call__(self, row: int, targets: NDArray[np.int32], random: np.random.Generator) -> Asked:
+        """A prompt whose random part comes from `random`, and the phrases of the targets."""
         if self.records.index.captioned[row]:
-            return self._pack(row, random), targets.astype(np.int64)
-        return self._sample(targets, random)
+            return Asked(self._pack(row, random), targets.astype(np.int64))
+        return self._sample(row, targets, random)
 
-    def _sample(
-        self, labels: NDArray[np.int32], random: np.random.Generator
-    ) -> tuple[Prompt, NDArray[np.int64]]:
+    def _sample(self, row: int, labels: NDArray[np.int32], random: np.random.Generator) -> Asked:
         assert self.sampler is not None  # training sets are refused without it
         wordings, lengths = self.categories.wordings, self.categories.lengths
-        order = self.sampler(sorted(set(labels.tolist())), lengths, random)
+        present = sorted(set(labels.tolist()))
+        absent = None
+        if self.known is not None and self.common is None:
+            absent = self.known.absent(row, present)
+        order = self.sampler(present, lengths, random, absent)
         if not order:  # nothing is annotated in the picture, and no negatives were drawn
             order = [int(random.integers(len(wordings)))]
         if self.foils is not None:
@@ -120,7 +131,12 @@ class TrainingPrompts:
             order = self.foils.added(order, lengths, self.sampler.budget, random)
         phrase_of = np.full(len(wordings), -1, dtype=np.int64)
         phrase_of[order] = np.arange(len(order))
-        return detection_prompt([wordings[category] for category in order]), phrase_of[labels]
+        prompt = detection_prompt([wordings[category] for category in order])
+        if self.known is None:
+            return Asked(prompt, phrase_of[labels])
+        sure = np.isin(order, self.known.exhaustive(row, present))
+        sure |= np.asarray(order) >= len(lengths)  # foils
+        return Asked(prompt, phrase_of[labels], np.flatnonzero(~sure))
 
     def _pack(self, row: int, random: np.random.Generator) -> Prompt:
         prompt = caption_prompt(self.records.index, row)
@@ -168,13 +184,11 @@ class EvaluationPrompts:
         """All categories in order; None for captions."""
         return self.all_names if self.vocabulary else None
 
-    def __call__(
-        self, row: int, targets: NDArray[np.int32], random: np.random.Generator
-    ) -> tuple[Prompt, NDArray[np.int64]]:
+    def __call__(self, row: int, targets: NDArray[np.int32], random: np.random.Generator) -> Asked:
         """All names, or the caption with its own phrases; nothing is drawn from `random`."""
         captioned = self.index.captioned[row]
         prompt = caption_prompt(self.index, row) if captioned else self.all_names
-        return prompt, targets.astype(np.int64)
+        return Asked(prompt, targets.astype(np.int64))
 
 
 def caption_prompt(index: Index, row: int) -> Prompt:

@@ -33,6 +33,10 @@ class Record:
     )
     block: int = 0  # number of the shard with the picture; shards are best read as a whole
     incomplete: bool = False  # whether boxes of the picture were left out, such as those of crowds
+    # (M,) categories that were looked for and not found; None: all that have no box.
+    absent: NDArray[np.int64] | None = None
+    # (M,) categories of which not every object has a box; None: there are none.
+    not_exhaustive: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)

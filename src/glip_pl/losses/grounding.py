@@ -25,8 +25,9 @@ class GroundingLoss(nn.Module):
         L_loc = 2 / C    *  sum over a in P of  w_a * c_a * (1 - GIoU_a),  with C = sum of c_a
               + 1 / |P|  *  sum over a in P of  w_a * BCE(centerness logit_a, c_a)
 
-    |P| and C are means over the batches of one step, in all processes, |P| at least 1, so that the
-    mean of their losses is the loss of their joint batch.
+    Of phrases that may have objects without a box (`Batch.unsure`) only the tokens t with y_at = 1
+    are in the sum. |P| and C are means over the batches of one step, in all processes, |P| at least
+    1, so that the mean of their losses is the loss of their joint batch.
     """
 
     def forward(self, output: Output, batch: Batch, means: Tensor | None = None) -> LossTerms:
@@ -40,7 +41,7 @@ class GroundingLoss(nn.Module):
         positives = positives.clamp(min=1)
         words = _word_targets(output, batch, targets)
         word_losses = sigmoid_focal_loss(_precise(output.alignment), words)
-        anchor_losses = (word_losses * batch.attention_mask[:, None]).sum(-1).flatten()
+        anchor_losses = (word_losses * _counted(batch, words)).sum(-1).flatten()
         alignment = (anchor_losses * _anchor_weights(anchor_losses, targets)).sum() / positives
 
         predicted = decode(
@@ -59,6 +60,16 @@ class GroundingLoss(nn.Module):
             logits, targets.centerness, targets.weights, reduction="sum"
         )
         return LossTerms(alignment, BOX_WEIGHT * box, centerness / positives)
+
+
+def _counted(batch: Batch, words: Tensor) -> Tensor:
+    """Which targets (B, A or 1, T) of words count: those of real tokens.
+
+    Where objects may lack a box, an anchor without that phrase says nothing about it.
+    """
+    if batch.unsure is None:
+        return batch.attention_mask[:, None]
+    return (batch.attention_mask & ~batch.unsure)[:, None] | (words > 0)
 
 
 def _precise(values: Tensor) -> Tensor:
@@ -80,7 +91,10 @@ def _word_targets(output: Output, batch: Batch, targets: Targets) -> Tensor:
     """
     words = output.alignment.new_zeros(output.alignment.shape, dtype=torch.float32)
     if words.shape[-1] == MAX_TOKENS:
-        words[..., -1] = batch.attention_mask[:, -1:].float()
+        is_read = (
+            batch.attention_mask if batch.unsure is None else (batch.attention_mask & ~batch.unsure)
+        )
+        words[..., -1] = is_read[:, -1:].float()
     own = torch.cat(batch.phrase_masks).index_select(0, targets.phrases).float()  # (P, T)
     words.view(-1, words.shape[-1]).index_copy_(0, targets.rows, own)
     return words

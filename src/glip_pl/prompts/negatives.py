@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glip_pl.errors import UserError
 
@@ -42,18 +43,25 @@ class CategorySampler:
         return enough and not self.shuffle and sum(lengths) < self.budget
 
     def __call__(
-        self, present: Sequence[int], lengths: Sequence[int], random: np.random.Generator
+        self,
+        present: Sequence[int],
+        lengths: Sequence[int],
+        random: np.random.Generator,
+        absent: NDArray[np.int64] | None = None,
     ) -> list[int]:
-        """Categories in the order of the prompt; `lengths` are the tokens of every "name. "."""
+        """Categories in the order of the prompt; `lengths` are the tokens of every "name. ".
+
+        Negatives are drawn from the categories `absent`, or from all categories if that is None.
+        """
         positives, tokens_left = [], self.budget
         for category in random.permutation(np.asarray(present, dtype=np.int64)).tolist():
             if lengths[category] > tokens_left:
                 break
             positives.append(category)
             tokens_left -= lengths[category]
-        pool = min(self.max_negatives, len(lengths))
-        count = self._count(pool, random)
-        drawn = random.choice(len(lengths), size=count, replace=False).tolist()
+        pool = len(lengths) if absent is None else absent
+        most = min(self.max_negatives, len(lengths) if absent is None else len(absent))
+        drawn = random.choice(pool, size=self._count(most, random), replace=False).tolist()
         in_image = set(present)
         negatives = []
         for category in drawn:

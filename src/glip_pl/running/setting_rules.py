@@ -90,6 +90,7 @@ RULES: dict[str, Rule] = {
     "**.foils.share": SHARE,
     "**.full_probability|**.none_probability": SHARE,
     "**.budget": Rule(int, least=1, most=MAX_TOKENS),
+    "**.looked_for": Rule(Literal["all", "listed"] | list[str], empty=False),
     "**.parts": OPTIONAL_COUNT,
     "**.reader.splits": Rule(list[str], empty=False),
     "**.cache.gigabytes": NOT_NEGATIVE,

@@ -7,7 +7,7 @@ import pytest
 
 from glip_pl.data.formats.coco import CocoJson
 from glip_pl.data.formats.coco_tables import read_images
-from glip_pl.data.formats.lvis_lists import read_frequencies, read_pairs
+from glip_pl.data.formats.lvis_lists import image_lists, pairs_of, read_frequencies
 from glip_pl.data.problems import Problems
 from glip_pl.errors import UserError
 from tests.data.formats.writers import lvis, scenes
@@ -35,16 +35,34 @@ def test_pairs_have_positions_of_images_and_labels_of_categories(tmp_path: Path)
     lists = {"neg_category_ids": [6, 999], "not_exhaustive_category_ids": [5, 6]}
     file = write(tmp_path / "lvis.json", **lists)
     images = read_images(file, Problems())
-    absent, incomplete = read_pairs(file, images, np.asarray([1, 0]), [5, 6])
+    absent, incomplete = pairs_of(images, np.asarray([1, 0]), [5, 6])
     assert absent.tolist() == [[1, 1], [0, 0]]  # the unknown category 999 is left out
     assert incomplete.tolist() == [[1, 0], [1, 1]]
 
 
 def test_malformed_lists_are_named(tmp_path: Path) -> None:
-    file = write(tmp_path / "lvis.json", neg_category_ids=["x"])
-    images = read_images(file, Problems())
-    with pytest.raises(UserError, match="entry 0 of `images` is malformed"):
-        read_pairs(file, images, np.asarray([1, 0]), [5, 6])
+    cases: list[Any] = [["x"], 3, [None], [{}]]
+    for wrong in cases:
+        file = write(tmp_path / "lvis.json", neg_category_ids=wrong)
+        with pytest.raises(UserError, match="entry 0 of `images` is malformed"):
+            read_images(file, Problems())
+
+
+def test_absent_is_what_was_looked_for_and_has_no_box(tmp_path: Path) -> None:
+    present, label_of = np.asarray([0]), {5: 0, 6: 1, 7: 2, 8: 3}
+
+    def lists(**given: Any) -> tuple[list[int] | None, list[int] | None]:
+        images = read_images(write(tmp_path / "lists.json", **given), Problems())
+        found = image_lists(images, 0, label_of, present)
+        return tuple(None if one is None else one.tolist() for one in found)  # type: ignore[return-value]  # two
+
+    assert lists() == (None, None)  # all were looked for
+    assert lists(looked_for_category_ids=None) == ([], [])
+    assert lists(looked_for_category_ids=[8, 5, 6, 99]) == ([1, 3], [])
+    assert lists(neg_category_ids=[6], looked_for_category_ids=[5]) == ([1], [])
+    # LVIS's lists contradict each other nowhere; what has a box or is not exhaustive is not absent.
+    assert lists(neg_category_ids=[5, 6, 7], not_exhaustive_category_ids=[6, 5]) == ([2], [0, 1])
+    assert lists(not_exhaustive_category_ids=[6]) == (None, [1])
 
 
 def test_the_ground_truth_of_lvis_has_frequencies_and_pairs(tmp_path: Path) -> None:

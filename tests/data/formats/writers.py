@@ -132,7 +132,7 @@ def lvis(root: Path, wanted: Sequence[Scene]) -> Reader:
     for image in content["images"]:
         name = image.pop("file_name")
         image["coco_url"] = f"http://images.cocodataset.org/pictures/{name}"
-        image |= {"neg_category_ids": [5], "not_exhaustive_category_ids": []}
+        image |= {"neg_category_ids": [5], "not_exhaustive_category_ids": [7]}
     for category in content["categories"]:
         category |= {"frequency": "r", "synset": "x.n.01", "synonyms": [], "def": ""}
     (root / "coco.json").write_text(json.dumps(content))

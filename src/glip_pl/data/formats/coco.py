@@ -21,7 +21,7 @@ from glip_pl.data.formats.coco_tables import (
     read_annotations,
     read_images,
 )
-from glip_pl.data.formats.lvis_lists import read_frequencies, read_pairs
+from glip_pl.data.formats.lvis_lists import image_lists, pairs_of, read_frequencies
 from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.layout import find_split
 from glip_pl.data.problems import Problems
@@ -83,7 +83,7 @@ class CocoJson:
             raise UserError(f"{path} has no `categories`, so there is nothing to detect")
         xywh = np.asarray(boxes).reshape(-1, 4)
         rows, labels = (np.asarray(column, dtype=np.int64) for column in (image_rows, label_list))
-        records = _records(images, rows, xywh, labels)
+        records = _records(images, rows, xywh, labels, list(categories))
         return Contents(records, replaced_names(path, categories, self.names))
 
     def truth(self) -> Truth:
@@ -106,8 +106,8 @@ class CocoJson:
         positions = np.argsort(order, kind="stable")
         frequencies = read_frequencies(path, list(categories))
         absent = incomplete = None
-        if frequencies is not None:
-            absent, incomplete = read_pairs(path, images, positions, list(categories))
+        if frequencies is not None or images.lists:
+            absent, incomplete = pairs_of(images, positions, list(categories))
         return Truth(
             image_ids=np.asarray(images.ids, dtype=np.int64)[order],
             boxes=np.asarray(boxes).reshape(-1, 4),
@@ -181,12 +181,15 @@ def _records(
     image_rows: NDArray[np.int64],
     xywh: NDArray[np.float64],
     labels: NDArray[np.int64],
+    categories: Sequence[int],
 ) -> Iterator[Record]:
     """One record per image; the boxes of each image in the order of the file."""
+    label_of = {category: label for label, category in enumerate(categories)}
     order, offsets = group_by_image(image_rows, len(images.ids))
     corners, labels = corners_of(xywh[order]), labels[order]
     for row, image_id in enumerate(images.ids):
         of_image = slice(offsets[row], offsets[row + 1])
+        lists = image_lists(images, row, label_of, labels[of_image])
         yield Record(
             images.names[row],
             images.sizes[row],
@@ -194,4 +197,6 @@ def _records(
             corners[of_image],
             labels[of_image],
             incomplete=row in images.incomplete,
+            absent=lists.absent,
+            not_exhaustive=lists.not_exhaustive,
         )

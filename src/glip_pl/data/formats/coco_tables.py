@@ -1,6 +1,6 @@
 """What all COCO-style JSON files share: images, and the annotations that point to them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,9 @@ from glip_pl.data.formats.coco_masks import box_of_mask
 from glip_pl.data.formats.json_stream import read_entries
 from glip_pl.data.problems import Problems
 from glip_pl.errors import UserError
+
+CATEGORY_LISTS = ("looked_for_category_ids", "neg_category_ids", "not_exhaustive_category_ids")
+"""Fields of an image that list categories; the last two are LVIS's."""
 
 ImageId = int | str
 """What a file calls an image: a whole number, however it is written, or a text."""
@@ -30,6 +33,8 @@ class ImageEntries:
     text_ids: list[str] | None = None  # the file's ids if these are texts
     # Positions of the images of which annotations were left out: they are no background.
     incomplete: set[int] = field(default_factory=set)
+    # By position, the fields of CATEGORY_LISTS of the images that have any.
+    lists: dict[int, Mapping[str, Sequence[int]]] = field(default_factory=dict)
 
     def row(self, value: Any) -> int | None:
         """The position of the image with an id, as annotations give it; None if there is none."""
@@ -61,6 +66,7 @@ def read_images(path: Path, problems: Problems, name_components: int | None = No
     for number, entry in enumerate(read_entries(path, "images")):
         try:
             key, name, size = image_id(entry["id"]), _file_name(entry), _size(entry)
+            lists = _category_lists(entry)
         except KeyError as missing:
             message = f"{path}: entry {number} of `images` has no `{missing.args[0]}`"
             problems.error("entry without a field", message, number + 1)
@@ -73,6 +79,8 @@ def read_images(path: Path, problems: Problems, name_components: int | None = No
             message = f"{path}: the image id {key} occurs twice in `images`"
             problems.error("repeated image id", message, number + 1)
             continue
+        if lists:
+            images.lists[len(images.names)] = lists
         images.row_of[key] = len(images.names)
         images.names.append(name if name_components is None else _tail(name, name_components))
         images.sizes.append(size)
@@ -103,6 +111,14 @@ def _size(entry: Mapping[str, Any]) -> tuple[int, int]:
     except (TypeError, ValueError, OverflowError) as error:
         sides = f"height={entry['height']!r:.60} and width={entry['width']!r:.60}"
         raise ValueError(f"it has {sides}") from error
+
+
+def _category_lists(entry: Mapping[str, Any]) -> dict[str, list[int]]:
+    """The lists of categories that an image has; null means an empty one.
+
+    Raises TypeError, ValueError or OverflowError if one is no list of whole numbers.
+    """
+    return {key: [*map(int64, entry[key] or ())] for key in CATEGORY_LISTS if key in entry}
 
 
 def _with_ids(images: ImageEntries, path: Path, problems: Problems) -> ImageEntries:

@@ -13,6 +13,7 @@ import numpy as np
 from filelock import FileLock
 
 from glip_pl.data.shapes import subsets
+from glip_pl.data.shapes.halves import half_of
 from glip_pl.data.shapes.referring import referring
 from glip_pl.data.shapes.scenes import Pair
 from glip_pl.data.shapes.web_pairs import PER_SHARD, write_web
@@ -25,8 +26,11 @@ log = logging.getLogger(__name__)
 MANIFEST = "shapes_world.json"
 """The file in a world's folder that holds its settings."""
 
-VERSION = 4
+VERSION = 5
 """Increases when the pictures change, so that a folder of an older version is replaced."""
+
+HALVES = ("half_first", "half_second")
+"""Names of the two annotation files that each know half of the shapes."""
 
 WEB_SEED = 8
 """Seed of the web pairs, beside those of the subsets."""
@@ -77,7 +81,8 @@ class World:
             return 1 <= int(picture[2]) <= counts.get(picture[1], 0)
         if shard := _SHARD.fullmatch(name):
             return int(shard[1]) * PER_SHARD < self.web
-        return name == MANIFEST or name in {f"annotations/{subset}.json" for subset in counts}
+        annotations = {f"annotations/{subset}.json" for subset in (*counts, *HALVES)}
+        return name == MANIFEST or name in annotations
 
     def _plan(self) -> list[tuple[str, int, subsets.Subset, int]]:
         """Name, number of pictures, function and seed of each subset with boxes."""
@@ -105,6 +110,9 @@ class World:
                 annotate(writer, self.side, np.random.default_rng((self.seed, number, index)))
             path = root / "annotations" / f"{name}.json"
             path.write_text(json.dumps(writer.content))
+            for number, half in enumerate(HALVES if name == "detection" else ()):
+                path = root / "annotations" / f"{half}.json"
+                path.write_text(json.dumps(half_of(writer.content, number)))
         write_web(root / "web", self.web, self.side, (self.seed, WEB_SEED))
 
 
