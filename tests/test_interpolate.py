@@ -115,3 +115,28 @@ def test_several_processes_are_refused(settings: Compose, monkeypatch: pytest.Mo
     config = settings(["data=custom", "before=x.ckpt"], "interpolate")
     with pytest.raises(UserError, match="without torchrun"):
         interpolate(config)
+
+
+def test_validation_chooses_the_share_within_a_budget(
+    words: list[str],
+    settings: Compose,
+    finding: Path,
+    checkpoint: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    overrides = [*words, "data=custom", f"before={finding}", f"after={checkpoint}"]
+    overrides += ["data.retention.shapes.limit=2", "shares=[0.5]", "forget_at_most=100"]
+    config = settings(overrides, "interpolate")
+    interpolate(config)
+    folder = Path(config.paths.output)
+    curve = json.loads((folder / "curve.json").read_text())
+    best = max(curve, key=lambda share: curve[share]["custom"])
+    weights = read_checkpoint(folder / "within_budget.safetensors").weights
+    name = "head.prior_bias"
+    before, after = (read_checkpoint(path).weights[name] for path in (finding, checkpoint))
+    torch.testing.assert_close(weights[name], before.lerp(after, float(best)))
+    assert "Within the budget of 100 points" in capsys.readouterr().out
+    results = json.loads((folder / f"{float(best):g}" / "results.json").read_text())
+    assert results["sets"]["retention_shapes"]["images"] == 2
+    with pytest.raises(UserError, match=r"needs retention=.*data\.val"):
+        interpolate(settings([*overrides, "data.val=null"], "interpolate"))

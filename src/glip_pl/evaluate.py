@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytorch_lightning as pl
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.data.evaluation_set import EvaluationSet
@@ -13,7 +13,7 @@ from glip_pl.files.hashing import key_of, sha256_of
 from glip_pl.inference.evaluation_cache import EvaluationCache, log_others
 from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.inspection.finishing import finish_test
-from glip_pl.running.build import build_data, build_module, build_trainer
+from glip_pl.running.build import build_data, build_module, build_trainer, retention_sets
 from glip_pl.running.cli import command
 from glip_pl.running.resolved_settings import process_count, resolve_evaluation
 from glip_pl.running.results import score_of
@@ -85,7 +85,10 @@ def evaluation_key(config: DictConfig, weights: str, sets: Mapping[str, Evaluati
             "weights": weights,
             "annotations": {name: content_of(dataset.index) for name, dataset in sets.items()},
             "test": plain(config.data.test),
-            "retention": plain(config.data.get("retention") or OmegaConf.create()),
+            "retention": {
+                name: node and plain(node)
+                for name, node in retention_sets(config, tested=True).items()
+            },
             "decoder": plain(config.decoder),
             "tokenizer": config.tokenizer.source,
             "prompt": None if config.prompt is None else _hash_of_prompt(config),

@@ -22,10 +22,14 @@ from glip_pl.checkpoints.writing import write_weights
 from glip_pl.errors import UserError
 from glip_pl.evaluate import evaluate
 from glip_pl.files.writing import write_json, write_whole
+from glip_pl.inspection.budget_section import summary
 from glip_pl.inspection.charts import line_plot
+from glip_pl.running.build import RETENTION
 from glip_pl.running.cli import command
+from glip_pl.running.forgetting_budget import Point, choose_share
 from glip_pl.running.outputs import check_file
 from glip_pl.running.runs import find_checkpoint
+from glip_pl.running.within_budget import NEAREST, WITHIN
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +41,14 @@ def interpolate(config: DictConfig) -> None:
     """Evaluate (1 - share) x before + share x after on every test set, for every share.
 
     Prints a table, and writes the figures and their plot. With `out`, the weights of one share are
-    written instead. Raises UserError if settings or checkpoints do not fit each other.
+    written instead. With `forget_at_most`, validation chooses the share, whose weights are written
+    and tested. Raises UserError if settings or checkpoints do not fit each other.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("interpolate runs in one process only: start it without torchrun")
     shares = [float(share) for share in config.shares]
-    out = None if config.out is None else _output(config.out, shares)
+    chooses = config.forget_at_most is not None
+    out = None if config.out is None else _output(config.out, 1 if chooses else len(shares))
     runs = Path(config.paths.runs)
     paths = [find_checkpoint(config[side], runs, side) for side in ("before", "after")]
     before, after = (read_checkpoint(path) for path in paths)
@@ -51,19 +57,64 @@ def interpolate(config: DictConfig) -> None:
         log.warning(
             "images have the size of `after`, %s, and `before` was made for %s", *sizes[::-1]
         )
+    folder = Path(config.paths.output)
+    if chooses:
+        _choose(config, before, after, folder, out or folder / WITHIN)
+        return
     if out is not None:
         write_weights(interpolated(before, after, shares[0]), after.config, out)
         print(f"weights: {out}")
         return
-    folder = Path(config.paths.output)
     curve = {share: _evaluated(config, before, after, share, folder) for share in shares}
     _print_table(curve, config.figure)
     _write_curve(curve, config.figure, folder)
 
 
-def _output(out: str, shares: list[float]) -> Path:
+def _choose(
+    config: DictConfig, before: Checkpoint, after: Checkpoint, folder: Path, out: Path
+) -> None:
+    """Choose a share on validation (`forget_at_most`), write its weights to `out` and test them."""
+    validation = config.copy()
+    with open_dict(validation):
+        validation.data.test = config.data.get("val")
+        validation.forget_at_most = None  # the pictures that choose, not those that test
+    if not validation.data.test or not config.data.get("retention"):
+        raise UserError(
+            f"forget_at_most={config.forget_at_most} needs retention=<shapes or coco>, and data "
+            "with a validation set (data.val), such as data=custom"
+        )
+    curve = {}
+
+    def measure(share: float) -> Point:
+        curve[share] = _evaluated(validation, before, after, share, folder / "validation")
+        return _point(share, curve[share])
+
+    choice = choose_share(measure, config.forget_at_most, [float(one) for one in config.shares])
+    curve = dict(sorted(curve.items()))
+    _print_table(curve, config.figure)
+    _write_curve(curve, config.figure, folder)
+    path = out if choice.possible else out.with_name(NEAREST)
+    share = choice.chosen.share
+    write_weights(interpolated(before, after, share), after.config, path)
+    print(f"{summary(choice)}\nweights: {path}")
+    tested = {end: _evaluated(config, before, after, end, folder) for end in {0.0, share, 1.0}}
+    print("test:")
+    _print_table(dict(sorted(tested.items())), config.figure)
+
+
+def _point(share: float, figures: Mapping[str, float | None]) -> Point:
+    """What a share reaches; the task is the mean of the sets that do not measure retention."""
+    retention = {
+        name: _percent(value) for name, value in figures.items() if name.startswith(RETENTION)
+    }
+    others = [value for name, value in figures.items() if name not in retention]
+    known = [value for value in others if value is not None]
+    return Point(share, 100 * sum(known) / len(known) if known else nan, retention)
+
+
+def _output(out: str, shares: int) -> Path:
     """The file for the weights of the only share. Raises UserError if it cannot be one."""
-    if len(shares) != 1 or Path(out).suffix != ".safetensors":
+    if shares != 1 or Path(out).suffix != ".safetensors":
         raise UserError("out=<file>.safetensors writes the weights of one share: shares=[0.5]")
     check_file(Path(out), "out")
     return Path(out)

@@ -13,9 +13,10 @@ from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.errors import UserError
 from glip_pl.inference.learned_prompt import export_prompt
 from glip_pl.inspection.before_training import check_before_training
+from glip_pl.inspection.budget_section import section, summary, write_choice
 from glip_pl.inspection.finishing import finish_test
 from glip_pl.running.build import build_data, build_model, build_module, build_trainer
-from glip_pl.running.checks import one_prompt, warn_of_untrained
+from glip_pl.running.checks import check_budget, one_prompt, warn_of_untrained
 from glip_pl.running.cli import command
 from glip_pl.running.resolved_settings import process_count, resolve_training, write_settings
 from glip_pl.running.resuming import (
@@ -26,6 +27,7 @@ from glip_pl.running.resuming import (
     resumed_settings,
 )
 from glip_pl.running.runs import find_checkpoint
+from glip_pl.running.within_budget import Between, Budget
 from glip_pl.training.callbacks.compiled_blocks import CompiledBlocks
 from glip_pl.training.callbacks.resumed_epoch import ResumedEpoch
 from glip_pl.training.freezing import train_only
@@ -79,6 +81,7 @@ class Run:
     module: GroundingModule
     trainer: pl.Trainer
     resumed: Path | None  # the checkpoint from which it continues
+    before: Path | None = None  # the weights from which it started
 
 
 def prepare(config: DictConfig, weights: Path | None) -> Run:
@@ -88,6 +91,7 @@ def prepare(config: DictConfig, weights: Path | None) -> Run:
     data = build_data(config, train=True)
     rank_zero_only(check_before_training)(data, **config.checks)
     config = resolve_training(config, data)
+    check_budget(config, data, weights)
     if resumed is not None:
         check_resumed(config, resumed)
     model = build_model(config, weights)
@@ -106,7 +110,7 @@ def prepare(config: DictConfig, weights: Path | None) -> Run:
     trainer = build_trainer(config, train=True, extra_callbacks=extra)
     if trainer.is_global_zero:
         write_settings(config)
-    return Run(config, data, module, trainer, resumed)
+    return Run(config, data, module, trainer, resumed, weights)
 
 
 def fit(run: Run) -> None:
@@ -117,9 +121,16 @@ def fit(run: Run) -> None:
 
 
 def finish(run: Run) -> float | None:
-    """Test the best weights, save a learned prompt, and return the best validation score."""
+    """Test the best weights, save a learned prompt, and return the best validation score.
+
+    With `forget_at_most`, the weights within the budget are tested, and the score is theirs.
+    """
     config, data, module, trainer = run.config, run.data, run.module, run.trainer
     best, score = _best(trainer)
+    budget = None
+    if config.forget_at_most is not None:
+        budget = _budget(run, best)
+        best, score = budget.path, budget.score
     if best is not None and (data.test or config.model.prompts):
         module.model = build_model(config, best).to(module.device)
     output = Path(config.paths.output)
@@ -128,12 +139,33 @@ def finish(run: Run) -> float | None:
         export_prompt(module.model, data.tokenizer, one_prompt(data), path)
     if data.test:
         trainer.test(module, data, verbose=False)
+        opening = ""
+        if budget is not None:
+            tested = budget.tested(module, data)
+            opening = section(budget.choice, tested)
+            if trainer.is_global_zero:
+                write_choice(budget.choice, tested, output / "budget.json")
         title = f"{config.name}, {best or 'the last weights'}"
-        finish_test(trainer, module, data, output / "results.json", title, best)
+        results = output / "results.json"
+        finish_test(trainer, module, data, results, title, best, opening=opening)
     if trainer.is_global_zero:
         print(f"pictures: {output}/pictures")
         print(f"checkpoints: {output}/checkpoints")
     return score
+
+
+def _budget(run: Run, tuned: Path | None) -> Budget:
+    """The weights between those before the training and its best ones, `tuned`, that it ends with.
+
+    Raises UserError if there are no best ones.
+    """
+    if run.before is None or tuned is None:
+        raise UserError("forget_at_most: no validation has told which weights are the best")
+    between = Between.of(run.config, run.before, tuned)
+    budget = Budget.of(between, run.config.forget_at_most, run.data, run.trainer)
+    if run.trainer.is_global_zero:
+        print(f"{summary(budget.choice)}\nweights: {budget.path}")
+    return budget
 
 
 def _best(trainer: pl.Trainer) -> tuple[Path | None, float | None]:

@@ -119,3 +119,12 @@ def test_a_source_without_usable_records_is_named(tmp_path: Path) -> None:
     index = index_of(tmp_path / "captions", record(0, [], ""))
     with pytest.raises(UserError, match="the source has no image to evaluate on"):
         Selection().for_evaluation(index, "the source")
+
+
+def test_the_first_pictures_of_an_evaluation_may_be_left_out(tmp_path: Path) -> None:
+    index = index_of(tmp_path, *(record(number, [BOX]) for number in range(5)))
+    selected = Selection(limit=2, skip=2).for_evaluation(index, "the source")
+    assert selected.rows.tolist() == [2, 3]
+    assert Selection(skip=4).for_evaluation(index, "the source").rows.tolist() == [4]
+    with pytest.raises(UserError, match="has 5 images, and skip=5 leaves none"):
+        Selection(skip=5).for_evaluation(index, "the source")

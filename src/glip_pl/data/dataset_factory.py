@@ -64,7 +64,8 @@ def training_set(
             f"{source} has boxes of categories; training on them needs the setting `sampler` "
             "(conf/data/train/categories.yaml)"
         )
-    records = Selection(few_shot, box_filter, limit, keep_empty).for_training(index, source)
+    selection = Selection(few_shot, box_filter, limit, keep_empty=keep_empty)
+    records = selection.for_training(index, source)
     absent = TrainingFoils.of(foils, categories)
     known = KnownLabels.of(index, looked_for, source)
     prompts = TrainingPrompts(records, categories, sampler, packing, absent, known)
@@ -82,6 +83,7 @@ def evaluation_set(
     few_shot: FewShot | None = None,
     out_of_image: OutOfImage = "error",
     limit: int | None = None,
+    skip: int | None = None,
     retention: bool = False,
     exif: Exif = "upright",
     foils: str | Sequence[str] | None = None,
@@ -97,7 +99,7 @@ def evaluation_set(
     index = open_index(reader, Path(index_folder), out_of_image)
     source = source_name(reader)
     categories = Categories.of(index.names, wordings, tokenizer, source)
-    records = Selection(few_shot, limit=limit).for_evaluation(index, source)
+    records = Selection(few_shot, limit=limit, skip=skip).for_evaluation(index, source)
     absent = [] if foils is None else foil_wordings(foils, categories.wordings, "foils")
     prompts = EvaluationPrompts(index, categories, chunk, absent)
     return EvaluationSet(reader, records, prompts, transform, metric, retention, exif)

@@ -28,13 +28,15 @@ class Selection:
     """Settings that choose records and boxes; by default all that can be used.
 
     `few_shot` keeps a few pictures of every category, `box_filter` the boxes that a teacher was
-    sure of, and `limit` the first records of those that are left. With `keep_empty` pictures in
+    sure of, `skip` leaves out the first records of those that are left, and `limit` keeps the first
+    ones after them. With `keep_empty` pictures in
     which nothing is annotated are trained on too, as background.
     """
 
     few_shot: FewShot | None = None
     box_filter: BoxFilter | None = None
     limit: int | None = None
+    skip: int | None = None
     keep_empty: bool = False
 
     def for_training(self, index: Index, source: str) -> "SelectedRecords":
@@ -83,13 +85,17 @@ class Selection:
         rows = np.flatnonzero(~index.captioned | have_phrases)
         if not len(rows):
             raise UserError(f"{source} has no image to evaluate on")
-        return self._narrow(index, rows, None)
+        selected = self._narrow(index, rows, None)
+        if not len(selected):
+            raise UserError(f"{source} has {len(rows)} images, and skip={self.skip} leaves none")
+        return selected
 
     def _narrow(
         self, index: Index, rows: NDArray[np.int64], filtered: FilteredBoxes | None
     ) -> "SelectedRecords":
         if self.few_shot is not None:
             rows = self.few_shot.rows(index, rows)
+        rows = rows[self.skip or 0 :]
         return SelectedRecords(self, index, rows[: self.limit], filtered)
 
 

@@ -52,10 +52,11 @@ def write_page(
     sets: Mapping[str, EvaluationSet],
     metrics: Mapping[str, DetectionMetric[Any]],
     reports: Sequence[SetReport],
+    opening: str = "",
 ) -> None:
     """Write the report of all sets that COCO's AP measures; nothing if there is no such set.
 
-    `reports` have the figures of the `metrics`.
+    `reports` have the figures of the `metrics`; `opening` is HTML before the first of them.
     """
     sections = [
         "".join(_section(report, sets[report.name], metric))
@@ -64,7 +65,7 @@ def write_page(
     ]
     if not sections:
         return
-    body = f"<h1>{html.escape(title)}</h1>{''.join(sections)}"
+    body = f"<h1>{html.escape(title)}</h1>{opening}{''.join(sections)}"
     with write_whole(path) as partial:
         partial.write_text(document(title, body, TABLES), encoding="utf-8")
     print(f"report: {path}")

@@ -32,11 +32,13 @@ def finish_test(
     checkpoint: Path | None,
     published: dict[str, Any] | None = None,
     key: str = "",
+    opening: str = "",
 ) -> float:
     """Show the figures of a test and write its detections, pictures, page and `results`.
 
     Returns the mean of the main figures; NaN if all sets measure retention. results.json is written
-    last: if it exists, the other files do too. Every process must call this; only the first writes.
+    last: if it exists, the other files do too. `opening` is HTML for the beginning of the page.
+    Every process must call this; only the first writes.
     """
     score = float(trainer.callback_metrics.get("test/AP", nan))
     if trainer.is_global_zero:
@@ -54,7 +56,7 @@ def finish_test(
             _log(trainer, name, module.results[name], misses)
         metrics = {name: evaluation.metric for name, evaluation in module.test.sets.items()}
         page = results.with_name("report.html")
-        write_page(page, title, data.test, metrics, reports)
+        write_page(page, title, data.test, metrics, reports, opening)
         if module.test.any_unreadable:
             key = ""  # the same command again must not take these results for complete ones
         write_results(reports, score, checkpoint, results, key)

@@ -23,30 +23,30 @@ from glip_pl.training.checkpoint_io import WholeCheckpointIO
 from glip_pl.training.evaluation import Evaluation
 from glip_pl.training.module import GroundingModule
 
+RETENTION = "retention_"
+"""Beginning of the names of sets that measure retention."""
+
 
 def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
     """The data of a run; without `train` only the test sets."""
     if train:
         check_sharding(config)
     data = config.data
-    groups = ("train", "val", "test", "retention") if train else ("test", "retention")
+    groups = ("train", "val", "test") if train else ("test",)
     if data.get("prepare") is not None:
         instantiate(data.prepare)  # in every process: that is safe, and none has to wait
     for group in groups:
         check_paths(data.get(group) or {}, f"data.{group}")
-    retention = {
-        f"retention_{name}": dataset
-        for name, dataset in _members(data.get("retention"), retention=True, foils=None).items()
-    }
+    check_paths(retention_sets(config, tested=True), "data.retention")
     sources = _members(data.train) if train else {}
     if train and not sources:
         raise UserError("data.train has no source, so that there is nothing to train on")
-    tests = _members(data.test) | retention
+    tests = _members(data.test) | _retention(config, tested=True)
     if not train and not tests:
         raise UserError("data.test has no set, so that there is nothing to evaluate")
     return GroundingDataModule(
         train=sources,
-        val=_members(data.val, foils=None) | retention if train else {},
+        val=_members(data.val, foils=None) | _retention(config, tested=False) if train else {},
         test=tests,
         tokenizer=instantiate(config.tokenizer),
         batch_size=data.batch_size,
@@ -54,6 +54,25 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
         seed=config.seed,
         grouping=data.get("grouping", "none"),
     )
+
+
+def retention_sets(config: DictConfig, tested: bool) -> dict[str, DictConfig | None]:
+    """The settings of the sets that measure retention.
+
+    Where validation chooses by retention (`forget_at_most`), those that are `tested` are of
+    `data.retention_test`, other pictures.
+    """
+    sets = dict((config.data.get("retention") or {}).items())
+    if not tested or config.get("forget_at_most") is None:
+        return sets
+    others = config.data.get("retention_test") or {}
+    return {name: node and (others.get(name) or node) for name, node in sets.items()}
+
+
+def _retention(config: DictConfig, tested: bool) -> dict[str, EvaluationSet]:
+    """The sets that measure retention, by their names in figures."""
+    built = _members(retention_sets(config, tested), retention=True, foils=None)
+    return {f"{RETENTION}{name}": dataset for name, dataset in built.items()}
 
 
 def check_paths(node: Mapping[Any, Any] | DictConfig, key: str) -> None:
@@ -73,7 +92,7 @@ def check_paths(node: Mapping[Any, Any] | DictConfig, key: str) -> None:
             check_paths(value, f"{key}.{name!s}")
 
 
-def _members(group: DictConfig | None, **options: Any) -> dict[str, Any]:
+def _members(group: Mapping[Any, Any] | DictConfig | None, **options: Any) -> dict[str, Any]:
     """The datasets of a group; null switches a dataset, or the whole group, off."""
     return {
         str(name): instantiate(node, **options)

@@ -2,6 +2,9 @@
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
+
+from omegaconf import DictConfig
 
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.evaluation_set import EvaluationSet
@@ -35,6 +38,33 @@ def can_tell_best(
     if judged:
         log.warning("validation cannot tell which weights are best: in data.val %s", fault)
     return False
+
+
+def check_budget(config: DictConfig, data: GroundingDataModule, before: Path | None) -> None:
+    """Raise UserError if `forget_at_most` is set and validation cannot choose what is kept.
+
+    `before` is the checkpoint from which the training starts.
+    """
+    if config.forget_at_most is None:
+        return
+    lacking = {
+        "ckpt=<the model before>": before is None,
+        "retention=<shapes or coco>": not any(one.retention for one in data.val.values()),
+        "a validation set with boxes, and callbacks.best": config.callbacks.get("best") is None,
+    }
+    missing = [name for name, is_missing in lacking.items() if is_missing]
+    if missing:
+        raise UserError(f"forget_at_most={config.forget_at_most} needs {' and '.join(missing)}")
+    if before is not None and before.is_relative_to(Path(config.paths.output)):
+        raise UserError(
+            f"forget_at_most={config.forget_at_most}: ckpt={config.ckpt} is now a checkpoint of "
+            f"this very run, {before}; name the file of the model before it"
+        )
+    if config.model.prompts:
+        raise UserError(
+            f"forget_at_most={config.forget_at_most}: a learned prompt (model.prompts) leaves the "
+            "model as it is, which forgets nothing. Leave forget_at_most out"
+        )
 
 
 def one_prompt(data: GroundingDataModule) -> Chunk:
