@@ -4,6 +4,8 @@ import json
 from math import nan
 from pathlib import Path
 
+import numpy as np
+
 from glip_pl.inspection.budget_section import curve, section, summary, write_choice
 from glip_pl.running.forgetting_budget import Choice, Point
 
@@ -35,9 +37,11 @@ def test_the_page_has_every_share_and_the_picture() -> None:
 
 def test_the_picture_marks_budget_and_choice() -> None:
     axes = curve(choice(2, HALF)).axes[0]
-    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [[10, 30, 40], [80, 78.5, 60]]
-    assert axes.lines[2].get_ydata() == [78, 78]
-    assert axes.lines[3].get_xdata() == [0.5, 0.5]
+    task, retention, budget, chosen = (line.get_xydata() for line in axes.lines)
+    assert np.array_equal(task, [[0, 10], [0.5, 30], [1, 40]])
+    assert np.array_equal(retention, [[0, 80], [0.5, 78.5], [1, 60]])
+    assert np.array_equal(budget, [[0, 78], [1, 78]])
+    assert np.array_equal(chosen, [[0.5, 0], [0.5, 1]])
 
 
 def test_all_of_it_is_written_as_json(tmp_path: Path) -> None:
