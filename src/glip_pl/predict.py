@@ -20,6 +20,7 @@ from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.inference.predictions import Predictions
 from glip_pl.inference.predictor import Predictor
 from glip_pl.inference.result import Result
+from glip_pl.inference.visual_prompt import visual_prompt, words_beside
 from glip_pl.prompts.names_file import read_names
 from glip_pl.prompts.prompt_from_text import text_prompt
 from glip_pl.running.cli import command
@@ -35,6 +36,9 @@ log = logging.getLogger(__name__)
 SHOWN_FILES = 5
 """Number of unreadable pictures that the error message names."""
 
+PROMPT_FILE = "prompt.safetensors"
+"""Name of the file that holds examples as a prompt, for other commands and other pictures."""
+
 SHOWN_PHRASES = 10
 """Number of phrases that are printed before the detection."""
 
@@ -44,7 +48,7 @@ def predict(config: DictConfig) -> None:
 
     Raises UserError for wrong settings at once, and for unreadable pictures at the end.
     """
-    what = what_to_detect(config)
+    what = None if _only_examples(config) else what_to_detect(config)
     paths = find_images(config.image)
     _check_explaining(config, paths)
     video = _video_options(config, paths[0])
@@ -52,9 +56,12 @@ def predict(config: DictConfig) -> None:
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     digest = _digest(checkpoint)
     predictor = Predictor.load(checkpoint, config.device, config.tokenizer.source)
-    query = predictor.encode(what)
+    query = _encoded(predictor, what, config)
     folder.mkdir(parents=True, exist_ok=True)
     print(f"checkpoint: {checkpoint}")
+    if config.like is not None:
+        visual_prompt(query, predictor.model).write(folder / PROMPT_FILE)
+        print(f"examples as a prompt: {folder / PROMPT_FILE}")
     print(_listing(query.prompt))
     if video is not None:
         origin = _origin(config, checkpoint, digest.result())
@@ -103,6 +110,27 @@ def what_to_detect(config: DictConfig) -> What:
         return read_prompt(Path(str(config.prompt)).expanduser())
     text_prompt(str(config.text))  # raises before a model is loaded
     return str(config.text)
+
+
+def _only_examples(config: DictConfig) -> bool:
+    """Whether examples say all that is to be detected. Raises UserError if they say it in part."""
+    if (config.like is None) != (config.boxes is None):
+        raise UserError(
+            "like and boxes belong together, an example picture and boxes in it: "
+            "like=example.jpg 'boxes=[10,20,110,220]'"
+        )
+    if config.like is not None and config.prompt is not None:
+        raise UserError("prompt and like are both set: beside examples there can be text or names")
+    return config.like is not None and config.text is None and config.names is None
+
+
+def _encoded(predictor: Predictor, what: What | None, config: DictConfig) -> EncodedQuery:
+    """What to detect, by words, by examples or by both, as the model reads it."""
+    if config.like is None:
+        assert what is not None
+        return predictor.encode(what)
+    like = config.like if isinstance(config.like, str) else plain(config.like)
+    return predictor.encode_examples(like, plain(config.boxes), words_beside(what))
 
 
 def _listing(prompt: Prompt) -> str:

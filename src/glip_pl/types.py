@@ -47,6 +47,7 @@ class Sample:
     weights: Tensor | None = None  # (N,) weight of each box in the loss; None: all count alike
     unsure: Tensor | None = None  # (U,) int64, phrases that may have objects without a box
     unreadable: str | None = None  # in evaluation, why the picture is black: it cannot be read
+    example_seed: int | None = None  # in training, draws the phrases that examples stand in for
 
 
 class _Movable:
@@ -96,6 +97,22 @@ class Targets(_Movable):
 
 
 @dataclass(frozen=True, eq=False)
+class Examples(_Movable):
+    """Boxes that stand in for the words of some phrases of a batch: visual prompts.
+
+    Such a phrase has one or more example boxes, in any pictures of the batch, which become one row
+    of features; the row replaces the features of all tokens of the phrase.
+    """
+
+    images: Tensor  # (E,) int64, the picture of each example
+    boxes: Tensor  # (E, 4) float32, pixels of `Batch.images`
+    rows: Tensor  # (E,) int64 in [0, count), the phrase that each is an example of
+    count: int  # phrases that have examples, R
+    places: Tensor  # (N,) int64, tokens that are replaced: text * T + token
+    fillers: Tensor  # (N,) int64 in [0, count), the row that each gets
+
+
+@dataclass(frozen=True, eq=False)
 class Batch(_Movable):
     """Samples, padded and collated.
 
@@ -118,6 +135,7 @@ class Batch(_Movable):
     # (B, T) bool, tokens of phrases that may have objects without a box; None: there are none.
     unsure: Tensor | None = None
     targets: Targets | None = None  # in training, what the loss compares predictions with
+    examples: Examples | None = None  # in training with visual prompts
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -130,6 +148,11 @@ class TextFeatures(_Movable):
     hidden: Tensor  # (B, T, C)
     mask: Tensor  # (B, T) bool, True at real tokens
     deeper: list[Tensor] = field(default_factory=list)  # (B, T, C) each, for the next fusions
+
+    def replaced(self, places: Tensor, rows: Tensor) -> "TextFeatures":
+        """The same with `rows` (N, C) at the tokens `places` (N,), text * T + token."""
+        hidden = self.hidden.flatten(0, 1).index_copy(0, places, rows.to(self.hidden.dtype))
+        return TextFeatures(hidden.view_as(self.hidden), self.mask, self.deeper)
 
     def updated(self, hidden: Tensor) -> "TextFeatures":
         """The input of the next fusion, given the output `hidden` (B, T, C) of the last one.

@@ -43,6 +43,9 @@ MODEL_PREFIX = "model."
 PROMPTS = "prompts."
 """Prefix of the names of a learned prompt's weights in a model."""
 
+VISUAL = "visual."
+"""Prefix of the names of the weights by which a model reads examples."""
+
 MAX_SCALE = 1e6
 """Largest factor of low-rank updates that a checkpoint may have."""
 

@@ -11,7 +11,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from torch import Tensor, nn
 
-from glip_pl.checkpoints.reading import PROMPTS, Checkpoint, read_checkpoint
+from glip_pl.checkpoints.reading import PROMPTS, VISUAL, Checkpoint, read_checkpoint
 from glip_pl.checkpoints.recipes import without_pretrained
 from glip_pl.checkpoints.trust import check_complete, trusted_recipe
 from glip_pl.checkpoints.weights import non_finite
@@ -135,9 +135,12 @@ def _faults(
 ) -> list[str]:
     """Differences between the shapes of a model's weights and those of a checkpoint, in words."""
     groups = {
-        # The tables of a learned prompt may be missing: they start at zero and change nothing.
+        # The tables of a learned prompt and the part for examples may be missing: without training
+        # the former change nothing, and the latter is used for examples only.
         "missing": [
-            name for name in expected if name not in actual and not name.startswith(PROMPTS)
+            name
+            for name in expected
+            if name not in actual and not name.startswith((PROMPTS, VISUAL))
         ],
         "not in the model": [name for name in actual if name not in expected],
         "of another shape": [
@@ -153,7 +156,11 @@ def _remedy(checkpoint: Checkpoint) -> str:
     """The settings on a command line that choose the model of a checkpoint."""
     remedy = f"model={checkpoint.released}" if checkpoint.released else "model=..."
     tables = sum(name.startswith(PROMPTS) for name in checkpoint.weights)
-    return f"{remedy} model.prompts={tables}" if tables else remedy
+    if tables:
+        remedy = f"{remedy} model.prompts={tables}"
+    if any(name.startswith(VISUAL) for name in checkpoint.weights):
+        remedy = f"{remedy} model.visual_prompts=true"
+    return remedy
 
 
 def _with_rows(table: Tensor, expected: Tensor) -> Tensor:

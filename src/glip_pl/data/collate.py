@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from glip_pl.data.batch_examples import examples_of, read_prompts, shown_phrases
 from glip_pl.losses.targets import targets_of
 from glip_pl.prompts.tokens import Tokenizer, tokenize
 from glip_pl.types import MAX_TOKENS, Batch, Prompt, Sample
@@ -32,7 +33,8 @@ class Collate:
 
     def __call__(self, samples: Sequence[Sample]) -> Batch:
         """The batch of some samples."""
-        prompts = [sample.prompt for sample in samples]
+        shown = shown_phrases(samples) if self.training else []
+        prompts = read_prompts(samples, shown)
         if prompts != self._prompts:  # in evaluation most batches have the same prompts
             self._prompts, self._tokenized = prompts, tokenize(self.tokenizer, prompts)
         tokens, attention_mask, phrase_masks = self._tokenized
@@ -71,6 +73,7 @@ class Collate:
                 for sample in samples
                 if sample.unreadable is not None
             },
+            examples=examples_of(shown, samples, phrase_masks) if shown else None,
         )
         return replace(batch, targets=targets_of(batch)) if self.training else batch
 

@@ -45,13 +45,16 @@ class GroundedDataset(Dataset[Sample]):
         weigh_by_score: bool = False,
         tolerate: float = 0.0,
         exif: Exif = "upright",
+        visual_prompts: float = 0.0,
     ) -> None:
         """`records` come from the index of `reader`, which opens their pictures.
 
         With `weigh_by_score` the loss of a box is weighted by the score that a teacher gave it.
         `tolerate` is the share of pictures that may be bad: they are named in the log, counted and
-        left out. `exif` says how photographs were annotated that are stored turned. Raises
-        UserError for another value of it, or if the pictures' folder is missing.
+        left out. `exif` says how photographs were annotated that are stored turned.
+        `visual_prompts` is the share of the samples of a training in which examples may stand in
+        for words. Raises UserError for another value of `exif`, or if the pictures' folder is
+        missing.
         """
         self.reader = reader
         self.images = reader.open_images()
@@ -61,6 +64,7 @@ class GroundedDataset(Dataset[Sample]):
         self.weigh_by_score = weigh_by_score
         check_exif(exif)
         self.exif = exif
+        self.visual_prompts = visual_prompts
         self.problems = Problems(tolerate)
         self.pictures_read = 0  # by this process
 
@@ -145,7 +149,14 @@ class GroundedDataset(Dataset[Sample]):
             original_size=picture.frame,
             weights=torch.tensor(scores[in_prompt]) if self.weigh_by_score else None,
             unsure=torch.from_numpy(asked.unsure) if len(asked.unsure) else None,
+            example_seed=self._example_seed(random),  # drawn last: all else is as without it
         )
+
+    def _example_seed(self, random: np.random.Generator | None) -> int | None:
+        """The seed of a sample in which examples may stand in for words; None in the others."""
+        if random is None or not self.visual_prompts or random.random() >= self.visual_prompts:
+            return None
+        return int(random.integers(2**32))
 
     def _picture(self, row: int) -> FramedPicture:
         """The picture of a record. Raises UserError if it is missing or broken."""

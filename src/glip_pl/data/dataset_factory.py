@@ -44,6 +44,7 @@ def training_set(
     exif: Exif = "upright",
     foils: FoilSampler | None = None,
     looked_for: LookedFor = "all",
+    visual_prompts: float = 0.0,
 ) -> GroundedDataset:
     """A source to train on; its index is made on first use.
 
@@ -69,7 +70,9 @@ def training_set(
     absent = TrainingFoils.of(foils, categories)
     known = KnownLabels.of(index, looked_for, source)
     prompts = TrainingPrompts(records, categories, sampler, packing, absent, known)
-    return GroundedDataset(reader, records, prompts, transform, weigh_by_score, tolerate, exif)
+    return GroundedDataset(
+        reader, records, prompts, transform, weigh_by_score, tolerate, exif, visual_prompts
+    )
 
 
 def evaluation_set(

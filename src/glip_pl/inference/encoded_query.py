@@ -26,7 +26,7 @@ class EncodedQuery:
     questions: Sequence[Question]
     classes: tuple[str, ...]  # the caller's names, which may repeat, or the phrases of a text
     positions: Tensor  # (P,) int64, the first of the `classes` that each phrase stands for
-    chunks: Sequence[Chunk] = ()  # the prompts that were encoded; none for a learned prompt
+    chunks: Sequence[Chunk] = ()  # the prompts by their names; none for a learned prompt
 
 
 What = str | Sequence[str] | Prompt | LearnedPrompt | Path | EncodedQuery

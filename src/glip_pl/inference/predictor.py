@@ -25,6 +25,13 @@ from glip_pl.inference.large_vocabulary import detect_categories
 from glip_pl.inference.result import Result
 from glip_pl.inference.results import Results
 from glip_pl.inference.tiles import OVERLAP, Tile, merged, tiles_of
+from glip_pl.inference.visual_prompt import (
+    Boxes,
+    example_pictures,
+    example_rows,
+    visual_query,
+    words_beside,
+)
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.tokens import Tokenizer, load_tokenizer
 from glip_pl.terminal.progress import with_progress
@@ -97,11 +104,27 @@ class Predictor(HubModel):
         """
         return encoded_query(what, self.model, self.tokenizer)
 
+    @torch.inference_mode()
+    def encode_examples(
+        self, like: ImageInput, boxes: Boxes, words: Sequence[str] = ()
+    ) -> EncodedQuery:
+        """Read what to detect from examples: boxes in one or more pictures, beside some `words`.
+
+        `boxes` are [x1, y1, x2, y2] in pixels, a list of these, or these by name; for a list of
+        pictures a list with such boxes for each. `visual_prompt` turns the query into a file.
+        Raises UserError for boxes outside of their picture, or if the model reads words only.
+        """
+        pictures = example_pictures(like, boxes)
+        rows = example_rows(self.model, lambda image: self.batch([image], [NOTHING]), pictures)
+        return visual_query(self.model, self.tokenizer, words, rows)
+
     def __call__(
         self,
         images: ImageInput,
         what: What | None = None,
         *,
+        like: ImageInput | None = None,
+        boxes: Boxes = None,
         each: Sequence[What] | None = None,
         threshold: float = SHOWN_SCORE,
         max_boxes: int = 100,
@@ -112,11 +135,17 @@ class Predictor(HubModel):
         """Detect `what` in a picture, or in each of several: a Result, or Results in their order.
 
         For the kinds of `images` see `image_input.ImageInput`, for those of `what` see `encode`;
-        `each` has one of these for each picture instead. Boxes score above `threshold`; of more
-        than `max_boxes` the best are kept. With `tiles`, a side in pixels, larger pictures are also
-        searched in overlapping tiles. Raises UserError for what cannot be read.
+        `each` has one of these for each picture instead. With `like` and `boxes`, what the boxes in
+        example pictures show is detected, beside `what` (see `encode_examples`). Boxes score above
+        `threshold`; of more than `max_boxes` the best are kept. With `tiles`, a side in pixels,
+        larger pictures are also searched in overlapping tiles. Raises UserError for what cannot be
+        read.
         """
         sources = list(image_sources(images))
+        if (like is None) != (boxes is None):
+            raise UserError("like= and boxes= belong together: a picture, and boxes in it")
+        if like is not None:
+            what = self.encode_examples(like, boxes, words_beside(what))
         queries = encoded_queries(what, each, len(sources), self.encode)
         found = self.stream(
             zip(sources, queries, strict=True), threshold, max_boxes, tiles, overlap

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from glip_pl.inference.decoding import phrase_scores
-from glip_pl.prompts.tokens import Tokenizer
+from glip_pl.prompts.tokens import Tokenizer, tokenize
 from glip_pl.prompts.words import prompt_words
 from glip_pl.types import Output, Prompt
 
@@ -25,9 +25,17 @@ class PromptOutput:
     def of(
         cls, prompt: Prompt, first: int, phrase_masks: Tensor, output: Output, tokenizer: Tokenizer
     ) -> "PromptOutput":
-        """The words of a prompt, whose phrases have these masks, with its output for one image."""
+        """The words of a prompt, whose phrases have these masks, with its output for one image.
+
+        If the model has read something else in their place, such as examples, each phrase is taken
+        as a word.
+        """
+        masks = phrase_masks.cpu()
         words, word_masks = prompt_words(prompt, tokenizer)
-        return cls(output.to("cpu"), first, phrase_masks.cpu(), tuple(words), word_masks)
+        if not _is_text(prompt, masks, tokenizer):
+            words = [prompt.phrase_text(index) for index in range(len(masks))]
+            word_masks = masks
+        return cls(output.to("cpu"), first, masks, tuple(words), word_masks)
 
     def words_of(self, phrases: Tensor) -> list[int]:
         """The words, in order, that have a token in one of these phrases of the prompt."""
@@ -54,3 +62,10 @@ class PromptOutput:
     def centerness(self) -> Tensor:
         """How well each anchor (A,) is centred on an object, 0 to 1."""
         return torch.sigmoid(self.output.centerness[0].float())
+
+
+def _is_text(prompt: Prompt, phrase_masks: Tensor, tokenizer: Tokenizer) -> bool:
+    """Whether the tokens of the phrases are those of the prompt's text, which may be padded."""
+    _, _, (masks,) = tokenize(tokenizer, [prompt])
+    width = masks.shape[1]
+    return width <= phrase_masks.shape[1] and masks.equal(phrase_masks[:, :width])

@@ -11,7 +11,8 @@ from glip_pl.models.grounding_head import GroundingHead
 from glip_pl.models.image_encoder import ImageEncoder
 from glip_pl.models.prompt_tuning import ROWS, PromptTables
 from glip_pl.models.text_encoder import TextEncoder
-from glip_pl.types import Output, TextFeatures
+from glip_pl.models.visual_prompts import VisualPrompts, no_examples
+from glip_pl.types import Examples, Output, TextFeatures
 
 STRIDES = (8, 16, 32)
 """Pixels per position of the stages of the image encoder, C3 to C5."""
@@ -31,17 +32,19 @@ class GLIP(nn.Module):
         initial_gain: float = 1.0,
         prompts: int = 0,
         prompt_rows: int = ROWS,
+        visual_prompts: bool = False,
     ) -> None:
         """Build `layers` rounds of `fusion(channels, text width, 1 / layers)` and dynamic conv.
 
-        There are nine arguments because each is a setting under `model` that people type and that
+        There are ten arguments because each is a setting under `model` that people type and that
         every checkpoint stores: three exchangeable modules, and the numbers of the fixed ones.
 
         `prompts` is the number of tables of a learned prompt, each for the first `prompt_rows`
         tokens (models/prompt_tuning.py). The logits and box codes of the head have learned
         scales: a larger `initial_gain` lets short trainings learn sooner; the released models
-        start at 1. Raises UserError if there are more tables than `readings`, or if the parts do
-        not fit each other.
+        start at 1. With `visual_prompts`, example boxes can stand in for words
+        (models/visual_prompts.py). Raises UserError if there are more tables than `readings`, or if
+        the parts do not fit each other.
         """
         super().__init__()
         _check_parts(image_encoder, channels)
@@ -49,6 +52,8 @@ class GLIP(nn.Module):
         self.text_encoder = text_encoder
         self.fpn = FPN(image_encoder.channels, channels, drop_block)
         self.prompts = PromptTables(prompts, text_encoder.dim, prompt_rows)
+        parts = [VisualPrompts(channels, text_encoder.dim)] if visual_prompts else []
+        self.visual = nn.ModuleList(parts)  # an empty list where the model has no such part
         self.fusions = nn.ModuleList(
             fusion(channels, text_encoder.dim, 1 / layers) for _ in range(layers)
         )
@@ -69,6 +74,19 @@ class GLIP(nn.Module):
         """Features of token ids (B, T), by default with the additions of a learned prompt."""
         text: TextFeatures = self.text_encoder(tokens, mask)
         return self.prompts(text) if learned else text
+
+    def encode_examples(self, levels: list[Tensor], examples: Examples) -> Tensor:
+        """A row of token features (R, C) for each phrase that has examples in encoded pictures.
+
+        Raises UserError if the model has no part for it.
+        """
+        if not len(self.visual):
+            raise UserError(
+                "this model reads words only: it was trained without examples. Train it, or one "
+                "that continues it, with data.visual_prompts=0.5 (docs/tuned_models.md)"
+            )
+        rows: Tensor = self.visual[0](levels, examples)
+        return rows
 
     @property
     def shallow(self) -> bool:
@@ -94,9 +112,25 @@ class GLIP(nn.Module):
         output: Output = self.head(levels, text)
         return output
 
-    def forward(self, images: Tensor, sizes: Tensor, tokens: Tensor, mask: Tensor) -> Output:
-        """Predictions for padded uint8 images (B, 3, H, W), true sizes (B, 2), tokens (B, T)."""
-        return self.ground(self.encode_image(images, sizes), self.encode_text(tokens, mask))
+    def forward(
+        self,
+        images: Tensor,
+        sizes: Tensor,
+        tokens: Tensor,
+        mask: Tensor,
+        examples: Examples | None = None,
+    ) -> Output:
+        """Predictions for padded uint8 images (B, 3, H, W), true sizes (B, 2), tokens (B, T).
+
+        The `examples` lie in these images and stand in for some of these tokens.
+        """
+        levels, text = self.encode_image(images, sizes), self.encode_text(tokens, mask)
+        if examples is None and self.training and len(self.visual):
+            examples = no_examples(images.device)  # every parameter has a gradient in every step
+        if examples is not None:
+            rows = self.encode_examples(levels, examples)
+            text = text.replaced(examples.places, rows[examples.fillers])
+        return self.ground(levels, text)
 
 
 def _check_parts(image_encoder: ImageEncoder, channels: int) -> None:

@@ -49,6 +49,7 @@ RULES: dict[str, Rule] = {
     "model.channels": COUNT,
     "model.layers|model.prompts": NATURAL,
     "model.prompt_rows": COUNT,
+    "model.visual_prompts": SWITCH,
     "model.drop_block|model.fusion.dropout": Rule(float, least=0, below=1),
     "model.initial_gain": POSITIVE,
     "model.fusion.inner_dim|model.fusion.heads|model.fusion.text_heads": COUNT,
@@ -71,6 +72,7 @@ RULES: dict[str, Rule] = {
     "data.annotations": NODE,
     "data.annotations.*": OPTIONAL_TEXT,
     "data.shards": Rule(str | list[str], empty=False),
+    "data.visual_prompts|data.train.*.dataset.visual_prompts": SHARE,
     "data.prompts": Rule(dict[str, Any] | None),
     "data.descriptions": OPTIONAL_TEXT,
     "data.eval_transform.short_sides": Rule(
@@ -147,6 +149,8 @@ RULES: dict[str, Rule] = {
     "published": NODE,
     # predict.
     "image": FILLED,
+    "like": Rule(str | list[str] | None, empty=False),
+    "boxes": Rule(list[Any] | dict[str, Any] | None, empty=False),
     "threshold": SHARE,
     "max_boxes": COUNT,
     "video": NODE,

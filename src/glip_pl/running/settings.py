@@ -40,6 +40,11 @@ def given_or(value: int | None, otherwise: int) -> int:
     return otherwise if value is None else value
 
 
+def above_zero(share: float) -> bool:
+    """Whether a share of something is used at all."""
+    return share > 0
+
+
 def is_released(shots: int | str, seed: int | None) -> bool:
     """Whether the authors of ODinW have published the pictures of this draw."""
     return shots in (1, 3, 5, 10) and seed in (3, 30, 300)
@@ -62,6 +67,7 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "shot_copies": shot_copies,
     "by_shots": by_shots,
     "given_or": given_or,
+    "above_zero": above_zero,
     "released_shots": released_shots,
     "shots_to_draw": shots_to_draw,
     "run_name": run_name,

@@ -67,7 +67,9 @@ class GroundingModule(pl.LightningModule):
 
     def forward(self, batch: Batch) -> Output:
         """Alignment with tokens, box codes and centerness of all anchors."""
-        output: Output = self.model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
+        output: Output = self.model(
+            batch.images, batch.sizes, batch.tokens, batch.attention_mask, batch.examples
+        )
         return output
 
     def configure_model(self) -> None:

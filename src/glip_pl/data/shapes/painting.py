@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from glip_pl.data.shapes.outlines import outline_of
 from glip_pl.data.shapes.vocabulary import COLOURS
 
 OVERSAMPLING = 3
@@ -63,7 +64,7 @@ def outline(shape: str) -> NDArray[np.float64]:
         inner = np.linspace(start, 2 * math.pi - start, 24)
         near = np.stack([0.45 + bend * np.cos(inner), bend * np.sin(inner)], axis=1)
         return np.concatenate([far, near])
-    raise ValueError(f"no shape {shape!r}")
+    return outline_of(shape)
 
 
 def mask(shape: str, radius: float, angle: float) -> Image.Image:

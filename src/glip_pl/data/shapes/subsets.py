@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from glip_pl.data.shapes.outlines import RANDOM
 from glip_pl.data.shapes.painting import Thing
 from glip_pl.data.shapes.scenes import SEEN, Pair, scene, sentence
-from glip_pl.data.shapes.vocabulary import COLOURS, RARE, SHAPES, SYNONYMS, UNSEEN
+from glip_pl.data.shapes.vocabulary import COLOURS, NOVEL, RARE, SHAPES, SYNONYMS, UNSEEN
 
 ABSENT = 30
 """Most categories that a picture of the subset `vocabulary` lists as absent."""
@@ -168,3 +169,29 @@ def vocabulary(writer: CocoWriter, side: int, random: np.random.Generator) -> No
     image_id = writer.add_image(picture, neg_category_ids=listed, not_exhaustive_category_ids=[])
     for thing in things:
         writer.add_box(image_id, thing, pairs.index((thing.colour, thing.shape)) + 1)
+
+
+def _named_outlines(
+    writer: CocoWriter, side: int, random: np.random.Generator, outlines: Mapping[str, str]
+) -> None:
+    """A picture whose categories are outlines, by their names, among a few of the usual shapes."""
+    writer.set_categories(list(outlines))
+    shapes = list(outlines.values())
+    pool = [(colour, shape) for colour in COLOURS for shape in shapes]
+    pairs = draw_pairs(int(random.integers(2, 5)), pool, random)
+    pairs += draw_pairs(int(random.integers(0, 3)), SEEN, random)
+    picture, things = scene(side, pairs, random)
+    image_id = writer.add_image(picture)
+    for thing in things:
+        if thing.shape in shapes:
+            writer.add_box(image_id, thing, shapes.index(thing.shape) + 1)
+
+
+def outlines(writer: CocoWriter, side: int, random: np.random.Generator) -> None:
+    """A picture whose categories are random outlines, by invented names."""
+    _named_outlines(writer, side, random, {name: name for name in RANDOM})
+
+
+def novel(writer: CocoWriter, side: int, random: np.random.Generator) -> None:
+    """A picture whose categories are outlines that are not trained on, by invented names."""
+    _named_outlines(writer, side, random, NOVEL)

@@ -54,3 +54,15 @@ OPPOSITES = {"left of": "right of", "right of": "left of", "above": "below", "be
 
 NUMBERS = {1: "a", 2: "two", 3: "three", 4: "four"}
 """Words for the number of objects that a phrase describes."""
+
+NOVEL = {
+    "blicket": "arrow",
+    "dax": "hourglass",
+    "wug": "lightning bolt",
+    "fep": "letter l",
+    "toma": "mushroom",
+    "zorp": "fish",
+}
+"""Invented names, which no text encoder knows, of shapes that no training picture shows; what the
+shapes would be called.
+"""

@@ -97,6 +97,9 @@ class World:
             ("vocabulary", self.evaluation, subsets.vocabulary, 7),
             ("referring", self.evaluation, referring, 10),
             ("relations", self.relations, referring, 11),
+            ("novel", self.evaluation, subsets.novel, 13),
+            ("novel_examples", self.evaluation, subsets.novel, 14),
+            ("outlines", self.detection, subsets.outlines, 15),
         ]
 
     def _fill(self, root: Path) -> None:
