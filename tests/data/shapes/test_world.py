@@ -74,6 +74,7 @@ def test_a_world_knows_its_files(small: Path) -> None:
     fewer = replace(SMALL, detection=5, web=0)
     assert {name for name in names if not fewer.writes(name)} == {
         "images/detection/000006.png",
+        "images/outlines/000006.png",
         "web/00000.tar",
     }
     assert not any(SMALL.writes(name) for name in ("web/00001.tar", "images/seen/000000.png"))

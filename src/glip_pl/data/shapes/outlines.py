@@ -13,7 +13,7 @@ RANDOM = tuple(
 """Invented names of the random outlines, one for each."""
 
 SEED = 93
-"""Of the random outlines; with it no two of RANDOM and POLYGONS share 70 % of their joint area."""
+"""Of the random outlines; with it none shares 70 % of the joint area with one of POLYGONS."""
 
 POLYGONS: dict[str, list[tuple[float, float]]] = {
     "arrow": [(0, -1), (0.8, -0.1), (0.3, -0.1), (0.3, 1), (-0.3, 1), (-0.3, -0.1), (-0.8, -0.1)],
