@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from glip_pl import train
 from glip_pl.checkpoints.rebuilding import load_trained
+from glip_pl.errors import UserError
 from tests.conftest import Compose
 from tests.training.short_runs import logged, short, without_evaluation
 
@@ -36,6 +37,25 @@ def test_a_run_leaves_logs_checkpoints_pictures_and_results(world: Path, setting
         assert "current_model_state" in content
     validated = [float(row["val/AP"]) for row in logged(output) if row["val/AP"]]
     assert score == pytest.approx(max(validated), abs=1e-6)
+
+
+def test_examples_are_trained_beside_words_from_a_model_that_reads_words_only(
+    world: Path, settings: Compose, tiny: list[str], tiny_finding: Path
+) -> None:
+    words = without_evaluation(world, "trainer.max_steps=4", "data.visual_prompts=1.0", *tiny)
+    config = settings([*words, "data.batch_size=4", "data.train.captions=null"])
+    run = train.prepare(config, tiny_finding)
+    before = {name: value.clone() for name, value in run.module.model.visual.state_dict().items()}
+    train.fit(run)
+    after = run.module.model.visual.state_dict()
+    assert before and not any(value.equal(after[name]) for name, value in before.items())
+    trained = load_trained(Path(config.paths.output, "checkpoints", "last.ckpt"))
+    assert trained.config["model"]["visual_prompts"] is True
+    with pytest.raises(UserError, match=r"set model=... model.visual_prompts=true"):
+        train.prepare(
+            settings([*without_evaluation(world, *tiny)]),
+            Path(config.paths.output, "checkpoints", "last.ckpt"),
+        )
 
 
 def test_the_settings_that_are_written_are_those_that_ran(world: Path, settings: Compose) -> None:

@@ -9,6 +9,7 @@ from glip_pl.data.dataset import GroundedDataset
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.few_shot import FewShot
 from glip_pl.data.filtering import BoxFilter
+from glip_pl.data.index import Index
 from glip_pl.data.index_writer import OutOfImage
 from glip_pl.data.indexing import open_index, source_name
 from glip_pl.data.known_labels import KnownLabels, LookedFor
@@ -58,13 +59,7 @@ def training_set(
     index = open_index(reader, Path(index_folder), out_of_image, tolerate)
     source = source_name(reader)
     categories = Categories.of(index.names, wordings, tokenizer, source)
-    if sampler is not None:
-        categories.check_budget(sampler.budget)
-    elif not index.captioned.all():
-        raise UserError(
-            f"{source} has boxes of categories; training on them needs the setting `sampler` "
-            "(conf/data/train/categories.yaml)"
-        )
+    _check_sampler(sampler, categories, index, source)
     selection = Selection(few_shot, box_filter, limit, keep_empty=keep_empty)
     records = selection.for_training(index, source)
     absent = TrainingFoils.of(foils, categories)
@@ -73,6 +68,19 @@ def training_set(
     return GroundedDataset(
         reader, records, prompts, transform, weigh_by_score, tolerate, exif, visual_prompts
     )
+
+
+def _check_sampler(
+    sampler: CategorySampler | None, categories: Categories, index: Index, source: str
+) -> None:
+    """Raise UserError if a name exceeds the sampler's tokens, or if boxes need a sampler."""
+    if sampler is not None:
+        categories.check_budget(sampler.budget)
+    elif not index.captioned.all():
+        raise UserError(
+            f"{source} has boxes of categories; training on them needs the setting `sampler` "
+            "(conf/data/train/categories.yaml)"
+        )
 
 
 def evaluation_set(
