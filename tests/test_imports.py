@@ -9,7 +9,7 @@ import glip_pl
 
 ROOT = Path(glip_pl.__file__).parent
 
-NOUNS = {"types", "boxes", "anchors", "devices", "errors"}
+NOUNS = {"types", "spans", "boxes", "anchors", "devices", "errors"}
 """Modules at the top that every folder may use."""
 
 MAY_IMPORT: dict[str, set[str]] = {

@@ -9,17 +9,13 @@ from typing import Any, NamedTuple, Self
 
 from torch import Tensor
 
+from glip_pl.spans import Phrase
+
 MAX_TOKENS = 256
 """Length at which a tokenised caption is cut, special tokens included."""
 
 SHOWN_SCORE = 0.3
 """Default score from which a box is shown to people: in pictures, reports and `predict`."""
-
-Span = tuple[int, int]
-"""Character positions [start, end) in a caption."""
-
-Phrase = tuple[Span, ...]
-"""One or more spans of the caption that together name what a box shows."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from glip_pl.data.collate import Collate
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.prompt_from_text import names_prompt
 from glip_pl.prompts.tokens import load_tokenizer
-from glip_pl.types import Batch, Phrase, Prompt, Sample
+from glip_pl.spans import Phrase
+from glip_pl.types import Batch, Prompt, Sample
 from scripts.benchmarking import random_model
 from tests.conftest import MINILM, SHARED
 from tests.parity.weights import filled

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glip_pl.types import Phrase
+from glip_pl.spans import Phrase
 
 
 def grounding_of(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glip_pl.data.arrays import Ragged, Strings
 from glip_pl.files.reading import read_json
-from glip_pl.types import Phrase
+from glip_pl.spans import Phrase
 
 COLUMNS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "image_ids": (np.int64, ()),

@@ -40,7 +40,7 @@ class IndexWriter:
         self.out_of_image = out_of_image
         self.columns = ColumnFiles(folder)
         self.blocks: list[int] = []  # first record of each shard
-        self.block = -1  # number of the current shard
+        self.shards: list[int] = []  # number of each shard
 
     def __enter__(self) -> Self:
         self.columns.__enter__()
@@ -80,6 +80,12 @@ class IndexWriter:
         self.columns.flush()
         (self.folder / "meta.json").write_text(json.dumps(sealed(meta)))
 
+    def begin(self, shard: int, record: int) -> None:
+        """Note that a record is of a shard, which begins with it unless it has begun before."""
+        if self.shards[-1:] != [shard]:
+            self.shards.append(shard)
+            self.blocks.append(record)
+
     def _is_usable(self, record: Record, seen: int) -> bool:
         """Whether the size, the numbers and the caption of a record can be stored."""
         if min(record.size) <= 0 or max(record.size) >= 2**31:
@@ -106,9 +112,7 @@ class IndexWriter:
         if not chunk:
             return
         for row, record in enumerate(chunk):
-            if record.block != self.block:
-                self.block = record.block
-                self.blocks.append(self.columns.rows["image_ids"] + row)
+            self.begin(record.block, self.columns.rows["image_ids"] + row)
         self.columns.append("image_ids", [record.image_id for record in chunk])
         self.columns.append("sizes", [record.size for record in chunk])
         self.columns.append("captioned", [record.caption is not None for record in chunk])

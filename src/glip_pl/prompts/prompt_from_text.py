@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glip_pl.errors import UserError
-from glip_pl.types import Phrase, Prompt
+from glip_pl.spans import Phrase
+from glip_pl.types import Prompt
 
 SEPARATOR = ". "
 """Text between two category names; as in the released models, none follows the last name."""

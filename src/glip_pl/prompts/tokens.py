@@ -13,7 +13,8 @@ from transformers import AutoTokenizer
 from glip_pl.errors import UserError, first_line
 from glip_pl.pretrained.hub import local_files_only
 from glip_pl.pretrained.locations import name_or_path
-from glip_pl.types import MAX_TOKENS, Prompt, Span
+from glip_pl.spans import Span
+from glip_pl.types import MAX_TOKENS, Prompt
 
 Tokenizer = Any
 """A fast tokenizer of transformers, which has no type annotations."""

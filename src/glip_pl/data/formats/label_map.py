@@ -1,7 +1,7 @@
 """Label maps: JSON files {"0": name, "1": name, ...} beside ODVG lines and web shards."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +49,16 @@ def add_names(names_by_label: dict[int, str], instances: Iterable[Mapping[str, A
         known = names_by_label.setdefault(label, name)
         if known != name:
             raise UserError(f"the label {label} is called {known!r} and {name!r}")
+
+
+def joined_names(of_ranges: Sequence[Mapping[int, str | None]]) -> dict[int, str] | None:
+    """Names by label of all ranges of a source, of which None stands for a label without a name.
+
+    None if a label has two names, or none.
+    """
+    joined: dict[int, str] = {}
+    for of_range in of_ranges:
+        for label, name in of_range.items():
+            if name is not None and joined.setdefault(label, name) != name:
+                return None
+    return joined if all(label in joined for of_range in of_ranges for label in of_range) else None

@@ -19,7 +19,7 @@ from glip_pl.data.formats.coco_tables import (
 from glip_pl.data.image_folder import BesideFolder
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record, captioned
-from glip_pl.types import Phrase
+from glip_pl.spans import Phrase
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record
 from glip_pl.data.truth import PhraseTruth
 from glip_pl.errors import UserError
-from glip_pl.types import Phrase
+from glip_pl.spans import Phrase
 
 Corners = Sequence[float]
 """x1, y1, x2, y2 as in the file, pixels."""

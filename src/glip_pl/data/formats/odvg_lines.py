@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glip_pl.data.records import Record, box_array, captioned
-from glip_pl.types import Phrase, Span
+from glip_pl.spans import Phrase, Span
 
 
 def records_of(

@@ -5,15 +5,18 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
 from glip_pl.data.formats.tsv_chunk import TsvChunk
 from glip_pl.data.formats.tsv_labels import record_of
-from glip_pl.data.formats.tsv_rows import read_row, row_offsets
+from glip_pl.data.formats.tsv_rows import offsets_file, read_row, row_offsets
 from glip_pl.data.images import HOW_TO_GET_DATA, decode_image, matching
 from glip_pl.data.problems import Problems
+from glip_pl.data.ranges import Names, RangeContents
 from glip_pl.data.records import Contents, Record
 from glip_pl.errors import UserError
 
@@ -37,6 +40,19 @@ class TsvImages:
     def load(self, name: str) -> Image.Image:
         """The picture as RGB. Raises UserError if the row is broken."""
         return decode_image(self.read(name), f"{name} of {self.files[int(name.split(':')[0])]}")
+
+
+RANGE_ROWS = 50_000
+"""Label rows of a range, which take one process some seconds."""
+
+
+class TsvRange(NamedTuple):
+    """Neighbouring entries of a chunk's list of label rows."""
+
+    chunk: int
+    first: int
+    end: int
+    seen: int  # entries of the source before these
 
 
 @dataclass(frozen=True)
@@ -68,23 +84,62 @@ class TsvYaml:
 
     def read(self, problems: Problems) -> Contents:
         """One record per label row, or per row of the linelist, which may repeat rows."""
+        labels = self._labels()
+        return Contents(self._all_records(labels, problems), list(labels))
+
+    def ranges(self) -> list[TsvRange]:
+        """Neighbouring rows; none if these are few, or if no files list where rows start."""
+        listed = (offsets_file(file) for one in self.chunks for file in (one.img, one.label))
+        if not all(file.is_file() for file in listed):
+            return []
+        ranges, seen = [], 0
+        for number, chunk in enumerate(self.chunks):
+            rows = len(chunk.label_rows(len(row_offsets(chunk.label))))
+            for first in range(0, rows, RANGE_ROWS):
+                end = min(first + RANGE_ROWS, rows)
+                ranges.append(TsvRange(number, first, end, seen + first))
+            seen += rows
+        return ranges if seen > RANGE_ROWS else []
+
+    def stamp_of(self, part: TsvRange) -> list[object]:
+        """The rows, and names, sizes and modification times of the chunk's files."""
+        stats = {file: file.stat() for file in self.chunks[part.chunk].files()}
+        return [part, *([str(file), s.st_size, s.st_mtime_ns] for file, s in stats.items())]
+
+    def read_range(self, part: TsvRange, problems: Problems) -> RangeContents:
+        """The records of some rows of a chunk."""
+        rows = _ChunkRows(self.chunks[part.chunk], part.chunk)
+        return RangeContents(self._records(rows, part, self._labels(), problems), count(), {})
+
+    def all_names(self, of_ranges: Sequence[Names], flawed: bool) -> list[str]:
+        """The categories of the label maps."""
+        return list(self._labels())
+
+    def _labels(self) -> dict[str, int]:
+        """The categories of all chunks with their labels."""
         labels: dict[str, int] = {}
         for chunk in self.chunks:
             for name in chunk.names():
                 labels.setdefault(name, len(labels))
-        return Contents(self._records(labels, problems), list(labels))
+        return labels
 
-    def _records(self, labels: Mapping[str, int], problems: Problems) -> Iterator[Record]:
+    def _all_records(self, labels: Mapping[str, int], problems: Problems) -> Iterator[Record]:
         seen = 0
         for number, chunk in enumerate(self.chunks):
             rows = _ChunkRows(chunk, number)
-            for row in chunk.label_rows(len(rows.labels)):
-                seen += 1
-                try:
-                    yield rows.record(row, seen - 1, labels)
-                except MALFORMED as error:
-                    message = f"{chunk.label}: row {row} is malformed: {error!r:.200}"
-                    problems.error("malformed row", message, seen)
+            part = TsvRange(number, 0, len(rows), seen)
+            yield from self._records(rows, part, labels, problems)
+            seen += len(rows)
+
+    def _records(
+        self, rows: "_ChunkRows", part: TsvRange, labels: Mapping[str, int], problems: Problems
+    ) -> Iterator[Record]:
+        for seen, row in enumerate(rows.used[part.first : part.end], part.seen + 1):
+            try:
+                yield rows.record(row, seen - 1, labels)
+            except MALFORMED as error:
+                message = f"{rows.chunk.label}: row {row} is malformed: {error!r:.200}"
+                problems.error("malformed row", message, seen)
 
 
 MALFORMED = (LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
@@ -100,6 +155,10 @@ class _ChunkRows:
         self.pictures = row_offsets(chunk.img)
         self.labels = row_offsets(chunk.label)
         self.sizes = None if chunk.hw is None else row_offsets(chunk.hw)
+        self.used = chunk.label_rows(len(self.labels))  # rows of the label file, in their order
+
+    def __len__(self) -> int:
+        return len(self.used)
 
     def record(self, row: int, default_id: int, labels: Mapping[str, int]) -> Record:
         """The record of a label row, whose key is its id if it is a number.

@@ -1,26 +1,31 @@
 """Pascal VOC: an XML file for each picture, lists of pictures in ImageSets/Main."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from glip_pl.data.category_names import category_name
-from glip_pl.data.formats.voc_files import VocFiles, find_files, picture_name
+from glip_pl.data.formats.voc_files import VocFiles, find_files
+from glip_pl.data.formats.voc_xml import MALFORMED, Pictures, names_in, parse
 from glip_pl.data.image_folder import ImageFolder
-from glip_pl.data.images import FORMATS
-from glip_pl.data.picture_names import FolderNames
-from glip_pl.data.pixel_limit import TOO_LARGE, open_limited
 from glip_pl.data.problems import Problems
-from glip_pl.data.records import Contents, Record, box_array
-from glip_pl.errors import UserError
-from glip_pl.files.plain_xml import read_plain_xml
+from glip_pl.data.ranges import Names, RangeContents, in_parts
+from glip_pl.data.records import Contents, Record
 
-MALFORMED = (OSError, ParseError, AttributeError, TypeError, ValueError, LookupError)
-"""Errors that reading a damaged XML file raises; LookupError for an unknown encoding."""
+RANGE_FILES = 10_000
+"""XML files of a range, which take one process some seconds."""
+
+
+class VocRange(NamedTuple):
+    """Files of a split, or of other splits, of which only the categories count."""
+
+    xml: Sequence[tuple[Path, int]]  # with image ids
+    others: Sequence[Path]
+    pictures: Sequence[Path]  # folders
 
 
 @dataclass(frozen=True)
@@ -53,109 +58,109 @@ class VocXml:
 
     def read(self, problems: Problems) -> Contents:
         """One record per XML file."""
-        parsed = list(self._parsed(problems))
+        files = self._files
+        parsed = list(_parsed(self._numbered(), files.pictures, problems))
         names = self.names
         if names is None:
             found = {name for _, box_names in parsed for name in box_names}
-            names = sorted(found.union(*map(_names_in, self._files.others)))
+            names = sorted(found.union(*map(names_in, files.others)))
         names = [str(name) for name in names]
-        label_of = {name: label for label, name in enumerate(names)}
-        records = []
-        for record, box_names in parsed:
-            known = np.asarray([name in label_of for name in box_names], dtype=bool)
-            for name in sorted({name for name in box_names if name not in label_of}):
-                message = f"{self.annotations}: {record.image} has the category {name!r}"
-                remedy = "correct the setting `names`, or set it to null for all that occur"
-                problems.error("unknown category", f"{message}, which is not in `names`: {remedy}")
-            labels = [label_of[name] for name in box_names if name in label_of]
-            records.append(
-                replace(
-                    record,
-                    boxes=record.boxes[known],
-                    targets=np.asarray(labels, dtype=np.int64),
-                    incomplete=record.incomplete or not known.all(),
-                )
-            )
+        label_of = _labels_of(names)
+        records = [self._labelled(*one, label_of, problems) for one in parsed]
         return Contents(iter(records), names)
 
-    def _parsed(self, problems: Problems) -> Iterator[tuple[Record, list[str]]]:
-        """Records whose targets are not known yet, and the category of each of their boxes."""
-        pictures = _Pictures(self.open_images())
+    def ranges(self) -> list[VocRange]:
+        """Neighbouring files of the split, then those of other splits if their names count."""
+        files, numbered = self._files, self._numbered()
+        others = files.others if self.names is None else ()
+        if len(numbered) + len(others) <= RANGE_FILES:
+            return []
+        return [
+            *(VocRange(part, (), files.pictures) for part in in_parts(numbered, RANGE_FILES)),
+            *(VocRange((), part, files.pictures) for part in in_parts(others, RANGE_FILES)),
+        ]
+
+    def stamp_of(self, part: VocRange) -> list[list[Any]]:
+        """Names, sizes and modification times of the files."""
+        stats = {file: file.stat() for file in (*(file for file, _ in part.xml), *part.others)}
+        return [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in stats.items()]
+
+    def read_range(self, part: VocRange, problems: Problems) -> RangeContents:
+        """One record per XML file of the split; labels count from 0 without the setting `names`."""
+        names: dict[int, str | None] = {}
+        return RangeContents(self._range_records(part, names, problems), count(), names)
+
+    def all_names(self, of_ranges: Sequence[Names], flawed: bool) -> list[str]:
+        """The categories; a broken file is broken whatever they are."""
+        if self.names is not None:
+            return [str(name) for name in self.names]
+        return sorted({name for names in of_ranges for name in names.values() if name is not None})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The settings alone for another process, without the list of files."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def _numbered(self) -> list[tuple[Path, int]]:
+        """The files of the split with their image ids."""
         xml = self._files.xml
-        for number, (file, image_id) in enumerate(zip(xml, _image_ids(xml), strict=True)):
-            try:
-                yield _parse(file, image_id, pictures)
-            except MALFORMED as error:
-                problems.error("broken XML", f"{file} is not VOC's XML: {error}", number + 1)
+        return list(zip(xml, _image_ids(xml), strict=True))
 
+    def _range_records(
+        self, part: VocRange, names: dict[int, str | None], problems: Problems
+    ) -> Iterator[Record]:
+        """The records of a range; without the setting `names`, categories are added to `names`."""
+        label_of = _labels_of([str(name) for name in self.names or ()])
+        for record, box_names in _parsed(part.xml, part.pictures, problems):
+            if self.names is None:
+                _add_labels(label_of, names, box_names)
+            yield self._labelled(record, box_names, label_of, problems)
+        for file in part.others:
+            _add_labels(label_of, names, sorted(names_in(file)))
 
-class _Pictures:
-    """The pictures that belong to XML files."""
-
-    def __init__(self, images: ImageFolder) -> None:
-        self.images = images
-        self.names = FolderNames()
-
-    def name(self, file: Path, given: str) -> str:
-        """The name of the picture of an XML file that names the file `given`."""
-        return picture_name(self.images, self.names, file.stem, given)
-
-    def size(self, name: str) -> tuple[int, int]:
-        """Height and width of a picture. Raises ValueError if it cannot be read."""
-        try:
-            with open_limited(self.images.find(name), FORMATS) as image:
-                return image.height, image.width
-        except (UserError, OSError, *TOO_LARGE) as error:
-            raise ValueError(f"it gives no <size>, and its picture cannot tell: {error}") from error
-
-
-def _tree(file: Path) -> Element:
-    """The root of an XML file. Raises one of MALFORMED if it is not VOC's."""
-    tree = read_plain_xml(file)
-    if tree.tag != "annotation":
-        raise ValueError(f"its root is <{tree.tag:.40}>, not <annotation>")
-    return tree
-
-
-def _names_in(file: Path) -> set[str]:
-    """The categories in a file; none if it is malformed, which is told when its split is read."""
-    try:
-        return {category_name(_text(node, "name")) for node in _tree(file).iter("object")}
-    except MALFORMED:
-        return set()
-
-
-def _parse(file: Path, image_id: int, pictures: _Pictures) -> tuple[Record, list[str]]:
-    """A record whose targets are not known yet, and the category of each of its boxes.
-
-    Raises one of MALFORMED if the file is malformed.
-    """
-    tree = _tree(file)
-    boxes, names, difficult = [], [], False
-    for node in tree.iter("object"):
-        if node.findtext("difficult", "0").strip() == "1":
-            difficult = True
-            continue
-        names.append(category_name(_text(node, "name")))
-        x1, y1, x2, y2 = (
-            float(_text(node, f"bndbox/{key}")) for key in ("xmin", "ymin", "xmax", "ymax")
+    def _labelled(
+        self,
+        record: Record,
+        box_names: Sequence[str],
+        label_of: Mapping[str, int],
+        problems: Problems,
+    ) -> Record:
+        """A record with the labels of its boxes, without those whose category is not known."""
+        known = np.asarray([name in label_of for name in box_names], dtype=bool)
+        for name in sorted({name for name in box_names if name not in label_of}):
+            message = f"{self.annotations}: {record.image} has the category {name!r}"
+            remedy = "correct the setting `names`, or set it to null for all that occur"
+            problems.error("unknown category", f"{message}, which is not in `names`: {remedy}")
+        labels = [label_of[name] for name in box_names if name in label_of]
+        return replace(
+            record,
+            boxes=record.boxes[known],
+            targets=np.asarray(labels, dtype=np.int64),
+            incomplete=record.incomplete or not known.all(),
         )
-        # Pixels count from 1 and the last one belongs to the box.
-        boxes.append([x1 - 1, y1 - 1, x2, y2])
-    image = pictures.name(file, tree.findtext("filename", "").strip())
-    width, height = (int(tree.findtext(f"size/{side}") or 0) for side in ("width", "height"))
-    size = (height, width) if height and width else pictures.size(image)
-    no_targets = np.zeros(len(boxes), dtype=np.int64)
-    record = Record(image, size, image_id, box_array(boxes), no_targets, incomplete=difficult)
-    return record, names
 
 
-def _text(node: Element, path: str) -> str:
-    """The text of a node below this one. Raises ValueError if there is none."""
-    text = node.findtext(path)
-    if text is None:
-        raise ValueError(f"<{path}> is missing")
-    return text.strip()
+def _labels_of(names: Sequence[str]) -> dict[str, int]:
+    return {name: label for label, name in enumerate(names)}
+
+
+def _add_labels(
+    label_of: dict[str, int], names: dict[int, str | None], found: Sequence[str]
+) -> None:
+    """Give categories that are new the next labels."""
+    for name in found:
+        names[label_of.setdefault(name, len(label_of))] = name
+
+
+def _parsed(
+    xml: Sequence[tuple[Path, int]], folders: Sequence[Path], problems: Problems
+) -> Iterator[tuple[Record, list[str]]]:
+    """Records whose targets are not known yet, and the category of each of their boxes."""
+    pictures = Pictures(ImageFolder.at(folders))
+    for number, (file, image_id) in enumerate(xml):
+        try:
+            yield parse(file, image_id, pictures)
+        except MALFORMED as error:
+            problems.error("broken XML", f"{file} is not VOC's XML: {error}", number + 1)
 
 
 def _image_ids(files: Sequence[Path]) -> Sequence[int]:

@@ -1,7 +1,7 @@
 """WebDataset shards, as img2dataset writes them: tar files of picture, text and JSON per key."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -10,17 +10,28 @@ from typing import Any
 
 from PIL import Image
 
-from glip_pl.data.formats.label_map import label_map_beside, names_in_order, read_label_map
+from glip_pl.data.formats.label_map import (
+    joined_names,
+    label_map_beside,
+    names_in_order,
+    read_label_map,
+)
 from glip_pl.data.formats.web_sample import records_of_sample
 from glip_pl.data.formats.webdataset_reader import SampleFile, read_samples
 from glip_pl.data.images import HOW_TO_GET_DATA, decode_image, matching
 from glip_pl.data.problems import Problems
-from glip_pl.data.ranges import Range, RangeContents
+from glip_pl.data.ranges import Names, RangeContents
 from glip_pl.data.records import Contents, Record
 from glip_pl.data.shard_cache import ShardCache
 from glip_pl.errors import UserError
 
 DEFAULT_CACHE = ShardCache(Path("~/.cache/glip_pl/shards"), gigabytes=100)
+
+SHARDS = 16
+"""Shards of a range: at ten thousand samples each, a few minutes for one process."""
+
+Shards = tuple[int, int]
+"""The number of the first shard of a range, and of the first one after it."""
 
 MALFORMED = (
     *(LookupError, TypeError, ValueError, ArithmeticError, AttributeError),
@@ -112,34 +123,36 @@ class WebShards:
         names = names or []
         return Contents(self._all_records(names, collected, problems), names)
 
-    @property
-    def count(self) -> int:
-        """Number of shards."""
-        return len(self.locations)
+    def ranges(self) -> list[Shards]:
+        """Neighbouring shards."""
+        end = len(self.locations)
+        return [(first, min(first + SHARDS, end)) for first in range(0, end, SHARDS)]
 
-    def stamp_of(self, files: Range) -> list[Any]:
+    def stamp_of(self, shards: Shards) -> list[Any]:
         """Names of the shards of a range; of local ones also size and modification time."""
-        local = [Path(name) for name in self.locations[slice(*files)] if "://" not in name]
+        local = [Path(name) for name in self.locations[slice(*shards)] if "://" not in name]
         stats = [path.stat() for path in local if path.is_file()]
-        return [*self.locations[slice(*files)], *([s.st_size, s.st_mtime_ns] for s in stats)]
+        return [*self.locations[slice(*shards)], *([s.st_size, s.st_mtime_ns] for s in stats)]
 
-    def read_range(self, files: Range, problems: Problems) -> RangeContents:
+    def read_range(self, shards: Shards, problems: Problems) -> RangeContents:
         """The records of some shards."""
         names = self._mapped_names()
         collected: dict[int, str] | None = {} if names is None else None
         ids = count()
-        records = self._records(names or [], collected, problems, ids, range(*files))
+        records = self._records(names or [], collected, problems, ids, range(*shards))
         return RangeContents(records, ids, {} if collected is None else collected)
 
-    def all_names(self, of_ranges: Sequence[Mapping[int, str]]) -> list[str] | None:
-        """The categories; None if ranges give a label different names."""
+    def all_names(self, of_ranges: Sequence[Names], flawed: bool) -> list[str] | None:
+        """The categories; None if ranges give a label different names.
+
+        A label without a name may have one in an earlier range: then the sample is not bad.
+        """
         if (names := self._mapped_names()) is not None:
             return names
-        joined: dict[int, str] = {}
-        for of_range in of_ranges:
-            if any(joined.setdefault(label, name) != name for label, name in of_range.items()):
-                return None
-        return names_in_order(joined, Path(self.locations[0]))
+        if flawed and any(of_ranges):
+            return None
+        joined = joined_names(of_ranges)
+        return None if joined is None else names_in_order(joined, Path(self.locations[0]))
 
     def _mapped_names(self) -> list[str] | None:
         """The names of the label maps; None without any. Raises UserError if they differ."""
@@ -155,7 +168,7 @@ class WebShards:
         self, names: list[str], collected: dict[int, str] | None, problems: Problems
     ) -> Iterator[Record]:
         """The records; with `collected`, names that the boxes give are added to both at the end."""
-        yield from self._records(names, collected, problems, count(), range(self.count))
+        yield from self._records(names, collected, problems, count(), range(len(self.locations)))
         if collected:
             names += names_in_order(collected, Path(self.locations[0]))
 

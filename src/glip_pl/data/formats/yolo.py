@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from glip_pl.data.images import FORMATS
 from glip_pl.data.picture_size import FIRST_QUARTER_TURN, Exif, Size, orientation_of
 from glip_pl.data.pixel_limit import TOO_LARGE, open_limited
 from glip_pl.data.problems import Problems
+from glip_pl.data.ranges import Names, RangeContents, in_parts
 from glip_pl.data.records import Contents, Record, box_array
 from glip_pl.data.yolo_layout import YoloSettings, find_pictures, label_file, read_settings
 from glip_pl.errors import UserError, first_line
@@ -27,6 +29,12 @@ LARGEST = 2.0
 
 BOX = 4
 """Numbers of a box after the label; six or more are the corners of a polygon."""
+
+RANGE_PICTURES = 10_000
+"""Pictures of a range, which take one process some seconds."""
+
+Labelled = tuple[int, str, Path | None]
+"""The id and the name of a picture, and its label file."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +91,35 @@ class YoloFolder:
                 f"none of the {len(self._labels)} pictures of {self.source} has a label file: that "
                 f"of images/a.jpg is labels/a.txt, or else a.txt beside it (the first is {name})"
             )
-        return Contents(self._records(problems), self._settings.names)
+        return Contents(self._records(self._pictures(), problems), self._settings.names)
 
-    def _records(self, problems: Problems) -> Iterator[Record]:
+    def ranges(self) -> list[Sequence[Labelled]]:
+        """Neighbouring pictures; nothing that several processes read if none has labels."""
+        return in_parts(self._pictures(), RANGE_PICTURES) if any(self._labels.values()) else []
+
+    def stamp_of(self, part: Sequence[Labelled]) -> list[list[Any]]:
+        """Names of the pictures; sizes and modification times of their label files."""
+        stats = [(name, None if file is None else file.stat()) for _, name, file in part]
+        return [[name, stat and [stat.st_size, stat.st_mtime_ns]] for name, stat in stats]
+
+    def read_range(self, part: Sequence[Labelled], problems: Problems) -> RangeContents:
+        """The records of some pictures."""
+        return RangeContents(self._records(part, problems), count(), {})
+
+    def all_names(self, of_ranges: Sequence[Names], flawed: bool) -> list[str]:
+        """The categories of the file of settings."""
+        return list(self._settings.names)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The settings alone for another process, without the list of files."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def _pictures(self) -> list[Labelled]:
+        return [(number, name, file) for number, (name, file) in enumerate(self._labels.items())]
+
+    def _records(self, pictures: Sequence[Labelled], problems: Problems) -> Iterator[Record]:
         images = self.open_images()
-        for number, (name, file) in enumerate(self._labels.items()):
+        for number, name, file in pictures:
             try:
                 size = _size(images.find(name), self.exif)
             except UserError as error:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from glip_pl.data.shapes.painting import Thing, background, mask, paint
 from glip_pl.data.shapes.vocabulary import COLOURS, NUMBERS, SHAPES, SIZES, TEXTURES, UNSEEN
-from glip_pl.types import Span
+from glip_pl.spans import Span
 
 RADII = {"small": (0.075, 0.10), "large": (0.15, 0.20)}
 """Range of an object's radius, as a fraction of the picture's side."""
