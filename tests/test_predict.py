@@ -16,6 +16,7 @@ from glip_pl.files.hashing import sha256_of
 from glip_pl.inference.predictions import Predictions
 from glip_pl.running.settings import compose_settings
 from tests.conftest import MINILM, Failing
+from tests.reliability.tiny import config_of, write_own
 
 
 def test_predictions_are_drawn_and_written(checkpoint: Path, tmp_path: Path, world: Path) -> None:
@@ -202,3 +203,44 @@ def test_evidence_is_written_and_a_missing_box_is_explained(
         predict.predict(settings_of(folder, tiny_finding, *words[:4], "why_not=[1,2,3,4]"))
     with pytest.raises(UserError, match="cannot be read as a font"):
         predict.predict(settings_of(folder, tiny_finding, *words[:4], "font=gone.ttf"))
+
+
+def test_examples_take_the_place_of_words_and_become_a_prompt(
+    tmp_path: Path, tiny_text: Path, world: Path
+) -> None:
+    checkpoint = write_own(tmp_path / "a.ckpt", config_of(tiny_text, visual_prompts=True))
+    picture = world / "images/seen/000001.png"
+    words = [f"image={picture}", f"ckpt={checkpoint}", "threshold=0.0", "device=cpu"]
+    shown = [f"like={picture}", "boxes={odd thing: [[2,2,40,40],[3,4,9,9]]}", "text=red circle"]
+
+    def boxes(output: str, *asked: str) -> Any:
+        predict.predict(
+            compose_settings([*words, *asked, f"output={tmp_path / output}"], "predict")
+        )
+        report = json.loads((tmp_path / output / "predictions.json").read_text())
+        return report["images"][0]["boxes"]
+
+    found = boxes("a", *shown)
+    assert {one["phrase"] for one in found} == {"red circle", "odd thing"}
+    assert boxes("b", f"prompt={tmp_path}/a/prompt.safetensors") == found
+    alone = boxes("c", *shown[:1], "boxes=[2,2,40,40]")
+    assert {one["phrase"] for one in alone} == {"example"}
+
+
+def test_wrong_examples_are_refused_before_a_model_is_read(
+    failing: Failing, tmp_path: Path
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
+    words = ("image=x.png", "ckpt=none.ckpt")
+    assert "like and boxes belong together" in failing(predict.main, *words, "like=x.png")
+    both = ("like=x.png", "boxes=[1,1,5,5]", "prompt=a.safetensors")
+    assert "prompt and like are both set" in failing(predict.main, *words, *both)
+    assert "boxes=far" in failing(predict.main, *words, "like=x.png", "boxes=far")
+
+
+def test_a_model_that_reads_words_only_says_so(
+    failing: Failing, tmp_path: Path, tiny_finding: Path
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
+    asked = ("image=x.png", f"ckpt={tiny_finding}", "like=x.png", "boxes=[1,1,5,5]")
+    assert "this model reads words only" in failing(predict.main, *asked)

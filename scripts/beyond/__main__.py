@@ -8,11 +8,12 @@ import argparse
 from pathlib import Path
 
 from scripts.beyond.figures import Measurement, measure, run
+from scripts.beyond.visual import visual, visual_cells
 
 
 def parts(base: Path) -> dict[str, Measurement]:
     """All measurements by name; `base` is the trained model that is tuned."""
-    return {}
+    return {"visual": visual(base), "visual_cells": visual_cells(base)}
 
 
 def main() -> None:

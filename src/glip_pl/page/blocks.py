@@ -9,7 +9,10 @@ import gradio as gr
 
 from glip_pl.data.images import load_image, upright
 from glip_pl.errors import UserError
+from glip_pl.inference.encoded_query import What
 from glip_pl.inference.predictor import Predictor
+from glip_pl.inference.visual_prompt import words_beside
+from glip_pl.page.example_boxes import Corner, boxes_of, with_click
 from glip_pl.page.finding import LEAST_SCORE, Finding, rows_of
 from glip_pl.page.word_maps import word_maps
 
@@ -44,6 +47,8 @@ class Page:
             with gr.Row():
                 with gr.Column(scale=2):
                     picture, text, button, below = _inputs()
+                    with below:
+                        shown = _examples() if len(self.predictor.model.visual) else []
                 with gr.Column(scale=3):
                     outputs = self._outputs(found)
             everything = [found, _words(), *outputs]
@@ -60,7 +65,7 @@ class Page:
             gr.on(
                 [button.click, text.submit],
                 self.detect,
-                [picture, text],
+                [picture, text, *shown],
                 everything,
                 concurrency_limit=1,
                 **PRIVATE,
@@ -126,18 +131,27 @@ class Page:
                 **PRIVATE,
             )
 
-    def detect(self, upload: str | None, text: str) -> tuple[Any, ...]:
-        """Look for the text in an uploaded picture; fills all outputs. Raises gr.Error."""
+    def detect(
+        self, upload: str | None, text: str, example: str | None = None, boxes: str = ""
+    ) -> tuple[Any, ...]:
+        """Look for the text in an uploaded picture; fills all outputs. Raises gr.Error.
+
+        With an `example` picture, also for what its `boxes` show, or for that alone.
+        """
         try:
             if upload is None:
                 raise UserError("choose a picture first")
             image = upright(load_image(Path(upload)))
+            what: What = text
+            if example is not None:
+                words = words_beside(text if text.strip() else None)
+                what = self.predictor.encode_examples(Path(example), boxes_of(boxes), words)
             explanation = self.predictor.explain(
-                image, text, threshold=LEAST_SCORE, max_boxes=self.max_boxes
+                image, what, threshold=LEAST_SCORE, max_boxes=self.max_boxes
             )
             finding = Finding.of(explanation.result, Path(upload))
         except UserError as error:
-            raise _shown(error, upload) from error
+            raise _shown(error, upload, example) from error
         return finding, word_maps(explanation), *self.show(finding, self.threshold)
 
     def show(self, finding: Finding, *thresholds: float) -> tuple[Any, ...]:
@@ -146,7 +160,7 @@ class Page:
         try:
             coco, yolo = finding.write(result)
         except UserError as error:
-            raise _shown(error, None) from error
+            raise _shown(error) from error
         return (
             result.draw(),
             rows_of(result),
@@ -173,6 +187,35 @@ def _inputs() -> tuple[gr.Image, gr.Textbox, gr.Button, gr.Column]:
     return picture, text, gr.Button("Detect", variant="primary", elem_id="detect"), gr.Column()
 
 
+def _examples() -> list[Any]:
+    """The inputs of examples in place of words: a picture, and boxes that clicks add."""
+    with gr.Accordion("Show an example instead of words", open=False, elem_id="by_example"):
+        example = gr.Image(
+            label="Example picture",
+            type="filepath",
+            image_mode=None,
+            sources=["upload", "clipboard"],
+            elem_id="example",
+        )
+        name = gr.Textbox(label="Name of the next box", placeholder="scratch", elem_id="name")
+        boxes = gr.Textbox(
+            label="Boxes",
+            info="Click on two opposite corners, or write: name: x1, y1, x2, y2",
+            lines=3,
+            elem_id="example_boxes",
+        )
+    first = gr.State(None)
+
+    def click(
+        text: str, label: str, corner: Corner | None, event: gr.SelectData
+    ) -> tuple[str, Corner | None]:
+        return with_click(text, label, corner, event.index)
+
+    example.select(click, [boxes, name, first], [boxes, first], show_progress="hidden", **PRIVATE)
+    example.clear(lambda: ("", None), None, [boxes, first], **PRIVATE)
+    return [example, boxes]
+
+
 def _words() -> gr.Gallery:
     """The place of the heat maps."""
     gr.Markdown("### Where each word is found")
@@ -188,9 +231,9 @@ def _words() -> gr.Gallery:
     )
 
 
-def _shown(error: UserError, upload: str | None) -> gr.Error:
+def _shown(error: UserError, *uploads: str | None) -> gr.Error:
     """The error as the page shows it: as text, without the folders of this machine."""
     message = str(error)
-    if upload is not None:
+    for upload in filter(None, uploads):
         message = message.replace(upload, Path(upload).name)
     return gr.Error(escape(message), print_exception=False)
