@@ -118,9 +118,8 @@ def _by_words(
 def _by_example(folder: Path, seed: int, model: Path, task: Path, sizes: Sequence[str]) -> Figures:
     """AP with a box of each category, from the pictures that the tuning learns from."""
     predictor = Predictor.load(model, "cpu")
-    reader = CocoJson.from_folder(task, ["train"])
-    index = open_index(reader, folder / "index")
-    pictures = dict(_examples(index, reader, seed))
+    index = open_index(CocoJson.from_folder(task, ["train"]), folder / "index")
+    pictures = dict(_examples(index, task / "train", seed))
     query = predictor.encode_examples(list(pictures), list(pictures.values()), index.names)
     prompt = folder / "prompt.safetensors"
     visual_prompt(query, predictor.model).write(prompt)
@@ -128,7 +127,7 @@ def _by_example(folder: Path, seed: int, model: Path, task: Path, sizes: Sequenc
 
 
 def _examples(
-    index: Index, reader: CocoJson, seed: int
+    index: Index, folder: Path, seed: int
 ) -> Iterator[tuple[str, dict[str, list[float]]]]:
     """Pictures of one shot, and in each one box of the categories that none before has."""
     selection = Selection(FewShot(1, seed), keep_empty=True)  # as data=custom selects
@@ -142,7 +141,7 @@ def _examples(
                 boxes[name] = box
                 shown.add(name)
         if boxes:
-            yield str(Path(reader.images[0]) / index.images[row]), boxes
+            yield str(folder / index.images[row]), boxes
 
 
 def _tuned(folder: Path, seed: int, model: Path, task: Path, sizes: Sequence[str]) -> Figures:

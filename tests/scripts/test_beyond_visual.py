@@ -28,10 +28,10 @@ def test_examples_are_one_box_of_each_category_from_the_pictures_of_one_shot(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(visual, "SHAPES", world)
-    reader = CocoJson.from_folder(visual._novel_folder(tmp_path / "novel"), ["train"])
-    index = open_index(reader, tmp_path / "index")
-    found = dict(visual._examples(index, reader, 0))
-    assert found == dict(visual._examples(index, reader, 0))
+    folder = visual._novel_folder(tmp_path / "novel")
+    index = open_index(CocoJson.from_folder(folder, ["train"]), tmp_path / "index")
+    found = dict(visual._examples(index, folder / "train", 0))
+    assert found == dict(visual._examples(index, folder / "train", 0))
     names = [name for boxes in found.values() for name in boxes]
     present = {index.names[target] for row in range(len(index)) for target in index.targets[row]}
     assert sorted(names) == sorted(present)
