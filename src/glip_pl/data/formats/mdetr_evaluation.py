@@ -116,19 +116,25 @@ class ReferringJson(_EvaluationJson):
     words: Literal["sentence", "root"] = "sentence"
 
     def _captions(self, problems: Problems) -> tuple[ImageEntries, list[CaptionPhrases]]:
-        path = Path(self.annotations)
-        images = read_images(path, problems)
-        captions = [CaptionPhrases([((0, len(text)),)], [[]], [()]) for text in images.captions]
-        for annotation in read_annotations(path, images, problems):
-            caption = captions[annotation.image_row]
-            phrases = caption.phrases
-            if self.words == "root":
-                root = read_phrase(path, annotation, problems)
-                phrases = [root] if root else phrases
-            boxes = [[*caption.boxes[0], _corners(annotation.box)]]
-            kinds = [str(annotation.entry["kind"])] if "kind" in annotation.entry else []
-            captions[annotation.image_row] = CaptionPhrases(phrases, boxes, [kinds])
-        return images, captions
+        return referring_captions(Path(self.annotations), self.words, problems)
+
+
+def referring_captions(
+    path: Path, words: Literal["sentence", "root"], problems: Problems
+) -> tuple[ImageEntries, list[CaptionPhrases]]:
+    """The captions of RefCOCO's files with one phrase each: the whole of it, or its root."""
+    images = read_images(path, problems)
+    captions = [CaptionPhrases([((0, len(text)),)], [[]], [()]) for text in images.captions]
+    for annotation in read_annotations(path, images, problems):
+        caption = captions[annotation.image_row]
+        phrases = caption.phrases
+        if words == "root":
+            root = read_phrase(path, annotation, problems)
+            phrases = [root] if root else phrases
+        boxes = [[*caption.boxes[0], _corners(annotation.box)]]
+        kinds = [str(annotation.entry["kind"])] if "kind" in annotation.entry else []
+        captions[annotation.image_row] = CaptionPhrases(phrases, boxes, [kinds])
+    return images, captions
 
 
 def _phrases(value: Any) -> list[Phrase]:
