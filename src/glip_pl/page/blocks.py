@@ -47,8 +47,7 @@ class Page:
             with gr.Row():
                 with gr.Column(scale=2):
                     picture, text, button, below = _inputs()
-                    with below:
-                        shown = _examples() if len(self.predictor.model.visual) else []
+                    shown = _examples() if len(self.predictor.model.visual) else []
                 with gr.Column(scale=3):
                     outputs = self._outputs(found)
             everything = [found, _words(), *outputs]
