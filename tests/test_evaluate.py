@@ -266,3 +266,17 @@ def test_names_of_nothing_in_the_pictures_are_asked_as_well(
 def test_foils_that_the_data_name_are_refused(run: Any) -> None:
     with pytest.raises(InstantiationException, match="foils names circle, which the data show"):
         run(*SEEN_AND_RARE, "foils=[zebra,circle]")
+
+
+def test_of_rivals_the_best_wins_with_foils_too(run: Any, world: Path, tmp_path: Path) -> None:
+    words = [*SEEN_AND_RARE, "data.test.seen=null", "data.test.rare=null"]
+    words += ["+data/eval@data.test.attributes=shapes_attributes"]
+    words += ["foils=[pink circle,grey circle]"]
+    plain = figures(run(*words, f"paths.output={tmp_path}/plain").paths.output)["attributes"]
+    words += ["decoder.exclusive=true", f"paths.output={tmp_path}/exclusive"]
+    exclusive = figures(run(*words).paths.output)["attributes"]
+    assert plain.keys() == exclusive.keys() >= {"rivals_boxed", "rivals_won", "foil_fires"}
+    detections = json.loads((tmp_path / "exclusive" / "detections_attributes.json").read_text())
+    assert len(detections) < len(
+        json.loads((tmp_path / "plain" / "detections_attributes.json").read_text())
+    )

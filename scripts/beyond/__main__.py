@@ -7,13 +7,20 @@ continues where it was interrupted.
 import argparse
 from pathlib import Path
 
+from scripts.beyond.attributes import attributes
 from scripts.beyond.figures import Measurement, measure, run
+from scripts.beyond.foils import foils
 from scripts.beyond.visual import visual, visual_cells
 
 
 def parts(base: Path) -> dict[str, Measurement]:
     """All measurements by name; `base` is the trained model that is tuned."""
-    return {"visual": visual(base), "visual_cells": visual_cells(base)}
+    return {
+        "foils": foils(base),
+        "attributes": attributes(base),
+        "visual": visual(base),
+        "visual_cells": visual_cells(base),
+    }
 
 
 def main() -> None:

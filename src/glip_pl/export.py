@@ -62,6 +62,11 @@ def export(config: DictConfig) -> None:
 def graph_of(predictor: Predictor, config: DictConfig) -> Graph:
     """The computation to export. Raises UserError if the names do not fit into one prompt."""
     decoder = Decoder(**config.decoder) if config.decode else None
+    if decoder is not None and decoder.exclusive:
+        raise UserError(
+            "a file decodes every phrase by itself: leave decoder.exclusive out, which `predict` "
+            "and `evaluate` know"
+        )
     vocabulary = None
     if any(config[key] is not None for key in ("text", "names", "prompt")):
         query = predictor.encode(what_to_detect(config))

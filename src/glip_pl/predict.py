@@ -55,7 +55,9 @@ def predict(config: DictConfig) -> None:
     folder = Path(config.output)
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     digest = _digest(checkpoint)
-    predictor = Predictor.load(checkpoint, config.device, config.tokenizer.source)
+    predictor = Predictor.load(
+        checkpoint, config.device, config.tokenizer.source, exclusive=config.exclusive
+    )
     query = _encoded(predictor, what, config)
     folder.mkdir(parents=True, exist_ok=True)
     print(f"checkpoint: {checkpoint}")

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import torch
 
 from glip_pl.anchors import STRIDES, pyramid_anchors
 from glip_pl.boxes import encode
 from glip_pl.inference.decoding import Decoder, phrase_scores
+from glip_pl.prompts.prompt_from_text import names_prompt
 from glip_pl.types import Batch, Output, Prompt
 
 SIDE = 64
@@ -115,3 +118,18 @@ def test_the_limit_keeps_all_that_score_as_much_as_the_last_one() -> None:
     single = batch(torch.ones(1, 1, dtype=torch.bool))
     counts = [len(Decoder(max_detections=limit)(out, single)[0]) for limit in (1, 2, 3, 5)]
     assert counts == [1, 2, 4, 5]
+
+
+def test_exclusive_rivals_leave_one_phrase_on_a_box() -> None:
+    out = output(words=2)
+    box = torch.tensor([8.0, 4.0, 27.0, 31.0])
+    for anchor, word, logit in ((9, 0, 3.0), (10, 1, 2.0)):
+        out.deltas[0, anchor] = encode(box, out.anchors[anchor])
+        out.alignment[0, anchor, word] = logit
+    both = replace(
+        batch(torch.eye(2, dtype=torch.bool)), prompts=[names_prompt(["red car", "blue car"])]
+    )
+    (found,) = Decoder()(out, both)
+    assert found.phrase_ids.tolist() == [0, 1]
+    (best,) = Decoder(exclusive=True)(out, both)
+    assert best.phrase_ids.tolist() == [0]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from PIL import Image
+from torchvision.ops import box_iou
 
 from glip_pl.data.dataset_factory import evaluation_set
 from glip_pl.data.formats.coco import CocoJson
@@ -20,6 +21,7 @@ from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.inference.predictor import Predictor
 from glip_pl.inference.result import Result
 from glip_pl.inference.results import Results
+from glip_pl.inference.suppression import RIVAL_IOU
 from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.prompts.prompt_from_text import names_prompt
 from glip_pl.prompts.tokens import Tokenizer
@@ -237,3 +239,30 @@ def test_a_long_list_shows_progress_and_names_what_it_cannot_read(
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"broken\.png"):
         predictor(tmp_path, NAMES)
+
+
+def rivals_overlap(result: Result) -> bool:
+    """Whether boxes of two different phrases lie on one place."""
+    ious = box_iou(result.boxes, result.boxes)
+    others = result.labels[:, None] != result.labels
+    return bool(((ious > RIVAL_IOU + 0.01) & others).any())
+
+
+def test_of_rivals_one_box_has_one_phrase_in_any_way_to_ask(
+    finding: Path, predictor: Predictor, pictures: list[Image.Image]
+) -> None:
+    exclusive = Predictor.load(finding, "cpu", exclusive=True)
+    rivals = ["red circle", "blue circle"]
+    for threshold, tiles in ((0.0, None), (0.0, 48)):
+        found = predictor(pictures[0], rivals, threshold=threshold, tiles=tiles)
+        best = exclusive(pictures[0], rivals, threshold=threshold, tiles=tiles)
+        assert rivals_overlap(found) and not rivals_overlap(best)
+        assert 0 < len(best) < len(found)
+        assert float(best.scores[0]) == float(found.scores[0])
+    explained = exclusive.explain(pictures[0], rivals, threshold=0.0)
+    assert same(explained.result, exclusive(pictures[0], rivals, threshold=0.0))
+    with pytest.raises(UserError, match="exclusive=false"):
+        explained.why_not([0, 0, 20, 20], "red circle")
+    no_rivals = ["red circle", "blue square", "circle"]
+    apart = predictor(pictures[0], no_rivals, threshold=0.0)
+    assert same(exclusive(pictures[0], no_rivals, threshold=0.0), apart)

@@ -171,7 +171,14 @@ class EvaluationPrompts:
             self.vocabulary = tuple(chunks(categories.wordings, categories.lengths, chunk))
         self.foils = tuple(foil.name for foil in foils)
         self.foil_prompts: tuple[Chunk, ...] = ()
+        self.asked: tuple[Prompt, ...] = (
+            self.all_names,
+        )  # what is asked for together, in prompts of any length
         if foils:
+            self.asked += (
+                detection_prompt([*categories.wordings, *foils]),
+                detection_prompt(foils),
+            )
             lengths = name_lengths(categories.tokenizer, self.foils)
             self.foil_prompts = tuple(
                 FoilQuestions(len(categories.wordings), len(foils)).vocabulary(

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from glip_pl.boxes import clip, decode, scale_to
-from glip_pl.inference.suppression import kept_boxes
-from glip_pl.types import Batch, Detections, Output
+from glip_pl.inference.suppression import best_of_rivals, groups_of, kept_boxes
+from glip_pl.types import Batch, Detections, Output, Prompt
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,16 +28,20 @@ class Decoder:
     candidates_per_level: int = 1000  # pairs of an anchor and a phrase, those that score best
     nms_iou: float = 0.6  # IoU of two boxes of a phrase above which the worse one is dropped
     max_detections: int = 100  # per image; more if several score as much as the last one
+    exclusive: bool = False  # one box, one phrase: of overlapping boxes of rivals the best stays
 
     def __call__(self, output: Output, batch: Batch) -> list[Detections]:
         """Detections of every image, in pixels of the image on disk."""
         return [
-            self.decode(
-                output,
-                index,
-                batch.phrase_masks[index],
-                batch.sizes[index],
-                batch.original_sizes[index],
+            self.of_rivals(
+                self.decode(
+                    output,
+                    index,
+                    batch.phrase_masks[index],
+                    batch.sizes[index],
+                    batch.original_sizes[index],
+                ),
+                (batch.prompts[index],),
             )
             for index in range(len(batch))
         ]
@@ -57,6 +61,15 @@ class Decoder:
         original = (int(original_size[0]), int(original_size[1]))
         scaled = scale_to(found.boxes[keep], (height, width), original)
         return Detections(scaled, found.scores[keep], found.phrases[keep], found.anchors[keep])
+
+    def of_rivals(self, found: Detections, prompts: tuple[Prompt, ...]) -> Detections:
+        """If `exclusive`, only the best of overlapping boxes of rivals, else all detections.
+
+        Phrase ids count over the phrases of all prompts; those of one prompt may be rivals, which
+        share their head noun (`prompts.rivals`). Many prompts divide a list of names, so that this
+        is done after `decode`, whose limit of detections comes first.
+        """
+        return best_of_rivals(found, groups_of(prompts)) if self.exclusive else found
 
     def candidates(
         self, output: Output, index: int, phrase_masks: Tensor, size: Tensor

@@ -69,7 +69,7 @@ def _outputs(
 
     model, decoder = explainer.model, explainer.decoder
     (found,) = detect_categories(model, decoder, query.questions, batch, watch=watch)
-    return found.to("cpu"), outputs
+    return decoder.of_rivals(found.to("cpu"), (query.prompt,)), outputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +132,10 @@ class Explanation:
         """Why a phrase was not detected in a box [x1, y1, x2, y2], or that it was.
 
         x2 - x1 is the width, in pixels of the picture. Raises UserError if the phrase was not asked
-        for, or the box does not lie in the picture.
+        for, the box does not lie in the picture, or the decoder is `exclusive`.
         """
+        if self.search.decoder.exclusive:
+            raise UserError("why_not explains detections with exclusive=false: leave exclusive out")
         expected = expected_box(box, self.result.size)
         number = self._phrase(phrase)
         part = max((one for one in self.outputs if one.first <= number), key=lambda one: one.first)

@@ -187,6 +187,8 @@ class Predictor(HubModel):
             found.append(detections.above(threshold))
             if len(found) == len(part.tiles):
                 every = merged(part.tiles, found, part.size, decoder.nms_iou)
+                if len(found) > 1:  # rivals of different tiles
+                    every = decoder.of_rivals(every, (part.query.prompt,))
                 yield Result.of(part.source, part.size, every, part.query, max_boxes)
                 found = []
 
@@ -235,7 +237,7 @@ class Predictor(HubModel):
         batch = self.batch(images, [NOTHING] * len(images))
         chosen = decoder or self.decoder
         found = detect_categories(self.model, chosen, query.questions, batch)
-        return [detections.to("cpu") for detections in found]
+        return [chosen.of_rivals(detections.to("cpu"), (query.prompt,)) for detections in found]
 
     @torch.inference_mode()
     def ground(self, batch: Batch) -> list[Detections]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class COCOAveragePrecision(DetectionMetric[Truth]):
     """AP over IoU 0.5 to 0.95; 100 detections per image and category count; crowds are ignored."""
 
     headline = "AP"
-    columns = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")
+    columns: ClassVar[tuple[str, ...]] = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")
 
     def __init__(self, truth: Callable[[], Truth], foils: Sequence[str] = ()) -> None:
         """`foils` are names of nothing in the images; detections of them are expected, too."""

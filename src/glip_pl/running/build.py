@@ -155,6 +155,7 @@ def _evaluations(
             None if dataset.retention else learned,
             retention=dataset.retention,
             foil_prompts=dataset.foil_prompts,
+            asked=dataset.asked,
         )
         for name, dataset in sets.items()
     }

@@ -157,7 +157,7 @@ RULES: dict[str, Rule] = {
     "video.rate": OPTIONAL_POSITIVE,
     "video.track": SWITCH,
     "tiles": Rule(int | None, least=32),
-    "explain": SWITCH,
+    "explain|exclusive": SWITCH,
     "why_not": Rule(list[float] | None),
     "why_not_phrase|font": OPTIONAL_TEXT,
     # label.

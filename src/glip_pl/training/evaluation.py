@@ -30,6 +30,7 @@ class Evaluation:
     learned: LearnedPrompt | None = None  # replaces the vocabulary
     retention: bool = False  # measures what is left of zero-shot ability; no mean contains it
     foil_prompts: Sequence[Chunk] = ()  # further prompts, which ask for what is in no image
+    asked: tuple[Prompt, ...] = ()  # what those ask for together, whose phrases may be rivals
 
 
 class Evaluator:
@@ -70,7 +71,10 @@ class Evaluator:
                     self._keep(evaluation.tokenizer, prompts, masks, output)
 
             memory = evaluation.memory_gb
-            detections = detect_categories(model, decoder, questions, batch, memory, watch)
+            detections = [
+                decoder.of_rivals(found, evaluation.asked)
+                for found in detect_categories(model, decoder, questions, batch, memory, watch)
+            ]
         else:
             output = model(batch.images, batch.sizes, batch.tokens, batch.attention_mask)
             self._keep(evaluation.tokenizer, batch.prompts, batch.phrase_masks, output)

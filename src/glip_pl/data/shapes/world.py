@@ -13,6 +13,7 @@ import numpy as np
 from filelock import FileLock
 
 from glip_pl.data.shapes import subsets
+from glip_pl.data.shapes.attributes import attributes
 from glip_pl.data.shapes.halves import half_of
 from glip_pl.data.shapes.referring import referring
 from glip_pl.data.shapes.scenes import Pair
@@ -95,6 +96,7 @@ class World:
             ("synonyms", self.evaluation, subsets.synonyms, 5),
             ("phrases", self.evaluation, subsets.captions, 6),
             ("vocabulary", self.evaluation, subsets.vocabulary, 7),
+            ("attributes", self.evaluation, attributes, 9),
             ("referring", self.evaluation, referring, 10),
             ("relations", self.relations, referring, 11),
             ("novel", self.evaluation, subsets.novel, 13),
