@@ -171,9 +171,8 @@ class EvaluationPrompts:
             self.vocabulary = tuple(chunks(categories.wordings, categories.lengths, chunk))
         self.foils = tuple(foil.name for foil in foils)
         self.foil_prompts: tuple[Chunk, ...] = ()
-        self.asked: tuple[Prompt, ...] = (
-            self.all_names,
-        )  # what is asked for together, in prompts of any length
+        # What is asked for together, in prompts of any length.
+        self.asked: tuple[Prompt, ...] = (self.all_names,)
         if foils:
             self.asked += (
                 detection_prompt([*categories.wordings, *foils]),
