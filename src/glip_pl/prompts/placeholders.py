@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 
-from glip_pl.types import Phrase, Prompt
+from glip_pl.spans import Phrase
+from glip_pl.types import Prompt
 
 PLACEHOLDER = "object"
 """The word, whose features are replaced: the names must not be read, neither here nor by others."""
