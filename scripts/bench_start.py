@@ -19,6 +19,7 @@ import numpy as np
 from glip_pl.data.column_files import ColumnFiles
 from glip_pl.data.dataset import GroundedDataset
 from glip_pl.data.grouping import Layout
+from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.index import COLUMNS, Index
 from glip_pl.data.index_integrity import mark_verified, sealed, verify
 from glip_pl.data.sampling import Mixture, MixtureSampler, Position, Source
@@ -80,6 +81,7 @@ class Opened(GroundedDataset):
         index = Index.open(folder)
         verify(folder)
         self.records = Selection().for_training(index, str(folder))
+        self.images = ImageFolder.at(folder)
 
 
 def start(root: Path, grouping: Any, label: str, drew: Any, end: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glip_pl.data import shared_array
 from glip_pl.data.few_shot import FewShot
 from glip_pl.data.filtering import BoxFilter
 from glip_pl.data.index import Index
@@ -128,3 +129,24 @@ def test_the_first_pictures_of_an_evaluation_may_be_left_out(tmp_path: Path) -> 
     assert Selection(skip=4).for_evaluation(index, "the source").rows.tolist() == [4]
     with pytest.raises(UserError, match="has 5 images, and skip=5 leaves none"):
         Selection(skip=5).for_evaluation(index, "the source")
+
+
+def test_processes_of_a_machine_share_the_rows_of_a_large_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(shared_array, "LONG", 3)
+    (tmp_path / "index").mkdir()
+    records = [record(0, [BOX]), record(1, []), record(2, [BOX])]
+    index = index_of(tmp_path / "index", *records)
+    for selection, rows in (
+        (Selection(), [0, 2]),
+        (Selection(limit=1), [0]),
+        (Selection(keep_empty=True), [0, 1, 2]),
+    ):
+        found = [selection.for_training(index, "it").rows for _ in range(2)]
+        assert all(isinstance(one, np.memmap) and one.tolist() == rows for one in found)
+    own = Selection(box_filter=BoxFilter(0.1)).for_training(index, "it").rows
+    assert not isinstance(own, np.memmap)
+    other = index_of(tmp_path / "index", *records[1:], *records[:1])  # in the same folder
+    assert Selection().for_training(other, "it").rows.tolist() == [1, 2]

@@ -52,6 +52,11 @@ def mark_verified(folder: Path) -> None:
     _record(folder, _stamps(folder))
 
 
+def checksum_of(folder: Path) -> str:
+    """The checksum of an index, to which those of its columns belong."""
+    return str(read_json(folder / "meta.json")[CHECKSUM])
+
+
 def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON object with its own checksum."""
     return {**content, CHECKSUM: key_of(content)}

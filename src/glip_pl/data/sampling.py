@@ -17,7 +17,7 @@ from torch.utils.data import Dataset, Sampler
 
 from glip_pl.data.dataset import GroundedDataset
 from glip_pl.data.grouping import Grouping, Layout, arrange, groups_of
-from glip_pl.data.shared_order import shared_order
+from glip_pl.data.shared_array import shared_array
 from glip_pl.types import Sample
 
 ALONE = Layout()
@@ -214,7 +214,7 @@ class MixtureSampler(Sampler[Draw]):
 
     def _order(self, epoch: int, layout: Layout) -> NDArray[np.int32]:
         """The order of an epoch, which the processes of a machine share if it is long."""
-        return shared_order(
+        return shared_array(
             (self.mixture.key(), self.seed, layout),
             epoch,
             self.mixture.epoch_length(),

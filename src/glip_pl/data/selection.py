@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from glip_pl.data.few_shot import FewShot
 from glip_pl.data.filtering import BoxFilter, FilteredBoxes
 from glip_pl.data.index import Index
+from glip_pl.data.index_integrity import checksum_of
+from glip_pl.data.shared_array import shared_array
 from glip_pl.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -42,15 +44,21 @@ class Selection:
     def for_training(self, index: Index, source: str) -> "SelectedRecords":
         """Records to learn from. Raises UserError, naming the `source`, if none has a box."""
         filtered = None if self.box_filter is None else self.box_filter.of(index)
-        usable = have_boxes(index) if filtered is None else filtered.have_enough()
-        if not usable.any():
-            raise UserError(
-                f"{source} has no image with a box: nothing to train on (crowds, iscrowd=1, are "
-                "left out)"
-            )
-        if self.keep_empty:
-            usable = usable | index.empty
-        selected = self._narrow(index, np.flatnonzero(usable), filtered)
+
+        def rows() -> NDArray[np.int64]:
+            usable = have_boxes(index) if filtered is None else filtered.have_enough()
+            if not usable.any():
+                raise UserError(
+                    f"{source} has no image with a box: nothing to train on (crowds, iscrowd=1, "
+                    "are left out)"
+                )
+            if self.keep_empty:
+                usable = usable | index.empty
+            return self._narrow(index, np.flatnonzero(usable))
+
+        key = (str(index.folder), checksum_of(index.folder), self)
+        chosen = shared_array(key, 0, len(index), rows) if filtered is None else rows()
+        selected = SelectedRecords(self, index, chosen, filtered)
         self._log_empty(selected, source)
         return selected
 
@@ -85,18 +93,16 @@ class Selection:
         rows = np.flatnonzero(~index.captioned | have_phrases)
         if not len(rows):
             raise UserError(f"{source} has no image to evaluate on")
-        selected = self._narrow(index, rows, None)
+        selected = SelectedRecords(self, index, self._narrow(index, rows))
         if not len(selected):
             raise UserError(f"{source} has {len(rows)} images, and skip={self.skip} leaves none")
         return selected
 
-    def _narrow(
-        self, index: Index, rows: NDArray[np.int64], filtered: FilteredBoxes | None
-    ) -> "SelectedRecords":
+    def _narrow(self, index: Index, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of the chosen pictures."""
         if self.few_shot is not None:
             rows = self.few_shot.rows(index, rows)
-        rows = rows[self.skip or 0 :]
-        return SelectedRecords(self, index, rows[: self.limit], filtered)
+        return rows[self.skip or 0 :][: self.limit]
 
 
 @dataclass(frozen=True, eq=False)

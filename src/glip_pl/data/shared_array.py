@@ -1,10 +1,11 @@
-"""Long orders of epochs, which one process of a machine computes and all others map."""
+"""Long arrays of a run, which one process of a machine computes and all others map."""
 
 import atexit
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from filelock import FileLock
@@ -15,16 +16,18 @@ from glip_pl.files.leftovers import remove_leftovers
 from glip_pl.files.writing import write_whole
 
 LONG = 1_000_000
-"""Number of samples from which an order is shared; shorter ones take a few megabytes at most."""
+"""Length from which an array is shared; shorter ones take a few megabytes at most."""
+
+Number = TypeVar("Number", np.int32, np.int64)
 
 
-def shared_order(
-    key: object, epoch: int, length: int, make: Callable[[], NDArray[np.int32]]
-) -> NDArray[np.int32]:
-    """What `make` returns for a run (its `key`) and an epoch, in memory that processes share.
+def shared_array(
+    key: object, version: int, length: int, make: Callable[[], NDArray[Number]]
+) -> NDArray[Number]:
+    """What `make` returns for a `key` and a version, such as an epoch, in memory that is shared.
 
-    The file lies in the folder for temporary files of this machine. It is removed when the process
-    comes to the next epoch or ends; processes that have mapped it keep it. Where it cannot be
+    The file lies in the folder for temporary files of this machine. It is removed when a process
+    asks for another version or ends; processes that have mapped it keep it. Where it cannot be
     written, each process has its own array.
     """
     if length < LONG:
@@ -32,18 +35,18 @@ def shared_order(
     name = key_of({"run": repr(key)})
     try:
         folder = _own_folder()
-        path = folder / f"{name}-{epoch}.npy"
+        path = folder / f"{name}-{version}.npy"
         with FileLock(folder / f"{name}.lock"):
             _provide(path, name, make)
-            order: NDArray[np.int32] = np.load(path, mmap_mode="r")
+            array: NDArray[Number] = np.load(path, mmap_mode="r")
     except OSError:
         return make()
     atexit.register(path.unlink, missing_ok=True)
-    return order
+    return array
 
 
-def _provide(path: Path, name: str, make: Callable[[], NDArray[np.int32]]) -> None:
-    """Write the order unless another process has done so, and remove those of other epochs."""
+def _provide(path: Path, name: str, make: Callable[[], NDArray[Number]]) -> None:
+    """Write the array unless another process has done so, and remove those of other versions."""
     for other in path.parent.glob(f"{name}-*.npy"):
         if other != path:
             other.unlink(missing_ok=True)
