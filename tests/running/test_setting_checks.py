@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from glip_pl.errors import UserError
-from glip_pl.running.setting_checks import check_settings
+from glip_pl.running.setting_checks import check_examples, check_settings
 from glip_pl.running.settings import compose_settings
 
 OUTPUT = "paths.output=out"  # otherwise Hydra's folder, which there is only in a command
@@ -81,3 +81,19 @@ def test_a_wrong_value_is_named_where_it_is_given() -> None:
     assert said == "tuning.lr=-1: must be a number above 0"
     given = fault(["optimizer.lr='${oc.env:HOME}'"])  # not given by another setting
     assert given.startswith("optimizer.lr=/")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["model.visual_prompts=false"], r"model.visual_prompts=false: the model needs the part"),
+        (["tuning=linear_probe"], r"leaves out the part that reads them: add visual"),
+    ],
+)
+def test_examples_are_trained_only_where_something_learns(words: list[str], message: str) -> None:
+    given = [OUTPUT, "name=x", "data.visual_prompts=0.5"]
+    with pytest.raises(UserError, match=message):
+        check_examples(compose_settings([*given, *words]))
+    check_examples(compose_settings([OUTPUT, "name=x", *words]))  # there are no examples
+    for tuning in ("full", "frozen_text", "head"):
+        check_examples(compose_settings([*given, f"tuning={tuning}"]))

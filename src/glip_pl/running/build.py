@@ -17,7 +17,7 @@ from glip_pl.errors import UserError, some
 from glip_pl.inference.learned_prompt import LearnedPrompt, read_prompt
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.tokens import Tokenizer
-from glip_pl.running.setting_checks import check_sharding
+from glip_pl.running.setting_checks import check_examples, check_sharding
 from glip_pl.running.settings import checkpoint_config, plain
 from glip_pl.training.checkpoint_io import WholeCheckpointIO
 from glip_pl.training.evaluation import Evaluation
@@ -31,6 +31,7 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
     """The data of a run; without `train` only the test sets."""
     if train:
         check_sharding(config)
+        check_examples(config)
     data = config.data
     groups = ("train", "val", "test") if train else ("test",)
     if data.get("prepare") is not None:

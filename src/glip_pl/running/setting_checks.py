@@ -76,6 +76,27 @@ def check_sharding(config: DictConfig) -> None:
         )
 
 
+def check_examples(config: DictConfig) -> None:
+    """Raise UserError if examples are to be trained (data.visual_prompts) where nothing can learn.
+
+    The part of the model that reads them must be there and must be trained.
+    """
+    share = config.data.get("visual_prompts", 0)
+    if not share:
+        return
+    if not config.model.get("visual_prompts", False):
+        raise UserError(
+            f"data.visual_prompts={share} with model.visual_prompts=false: the model needs the "
+            "part that reads examples; leave model.visual_prompts out"
+        )
+    if not {"all", "visual"} & set(config.tuning.trains):
+        raise UserError(
+            f"data.visual_prompts={share} trains a model to read examples, and tuning.trains="
+            f"{plain(config.tuning.trains)} leaves out the part that reads them: add visual, or "
+            "set data.visual_prompts=0"
+        )
+
+
 def _faults(node: DictConfig, prefix: str) -> Iterator[Fault]:
     """The faults of the settings in a node; `prefix` is its key with a final dot."""
     try:

@@ -10,7 +10,7 @@ from glip_pl.data.formats.mdetr_evaluation import CaptionPhrases, Corners, refer
 from glip_pl.data.image_folder import BesideFolder
 from glip_pl.data.problems import Problems
 from glip_pl.data.records import Contents, Record, box_array, captioned
-from glip_pl.types import Span
+from glip_pl.spans import Span
 
 
 @dataclass(frozen=True)
