@@ -30,6 +30,8 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--padding", choices=["shared", "own"], default="shared")
+    parser.add_argument("--turned", action="store_true", help="turn every second image")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--steps", type=int, default=5)
     return parser.parse_args()
@@ -70,9 +72,10 @@ def steps(
 def main() -> None:
     options = read_options()
     torch.manual_seed(0)
-    model = random_model(options.model, options.device)
-    batch = random_batch(options.batch, options.height, options.width, options.device)
-    batch = replace(batch, targets=targets_of(batch))  # as the loader's workers do
+    model = random_model(options.model, options.device, [f"model.padding={options.padding}"])
+    sides = options.height, options.width
+    batch = random_batch(options.batch, *sides, options.device, turned=options.turned)
+    batch = replace(batch, targets=targets_of(batch, options.padding))  # as the loader's workers do
     train, infer = steps(model, batch, options)
     where = torch.cuda.get_device_name() if options.device == "cuda" else "CPU"
     print(f"{where}, torch {torch.__version__}, {options}")

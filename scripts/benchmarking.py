@@ -35,12 +35,22 @@ def random_model(name: str, device: str, overrides: Sequence[str] = ()) -> GLIP:
 
 
 def random_batch(
-    size: int, height: int, width: int, device: str, names: Sequence[str] = NAMES
+    size: int,
+    height: int,
+    width: int,
+    device: str,
+    names: Sequence[str] = NAMES,
+    turned: bool = False,
 ) -> Batch:
-    """Images of noise, each with random boxes of the categories in its prompt."""
+    """Images of noise, each with random boxes of the categories in its prompt.
+
+    With `turned`, height and width of every second image are exchanged.
+    """
     prompt = names_prompt(names)
     samples = []
     for index in range(size):
+        if turned and index:
+            height, width = width, height
         corner = torch.rand(BOXES_PER_IMAGE, 2) * torch.tensor([width * 0.6, height * 0.6])
         extent = 12 + torch.rand(BOXES_PER_IMAGE, 2) * torch.tensor([width * 0.3, height * 0.3])
         samples.append(

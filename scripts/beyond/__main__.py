@@ -10,6 +10,7 @@ from pathlib import Path
 from scripts.beyond.attributes import attributes
 from scripts.beyond.figures import Measurement, measure, run
 from scripts.beyond.foils import foils
+from scripts.beyond.incomplete import incomplete
 from scripts.beyond.visual import visual, visual_cells
 
 
@@ -20,6 +21,7 @@ def parts(base: Path) -> dict[str, Measurement]:
         "attributes": attributes(base),
         "visual": visual(base),
         "visual_cells": visual_cells(base),
+        "incomplete": incomplete(),
     }
 
 

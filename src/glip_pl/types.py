@@ -5,7 +5,7 @@ P phrases of one prompt, K detections, C channels. Boxes are corners (x1, y1, x2
 """
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from torch import Tensor
 
@@ -16,6 +16,10 @@ MAX_TOKENS = 256
 
 SHOWN_SCORE = 0.3
 """Default score from which a box is shown to people: in pictures, reports and `predict`."""
+
+Padding = Literal["shared", "own"]
+"""Whether the pictures of a batch are padded to the size of all, as in the released models, or
+each is computed as if it were alone, so that the others change nothing (models/canvases.py)."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,10 @@ class TextFeatures(_Movable):
         """The same with `rows` (N, C) at the tokens `places` (N,), text * T + token."""
         hidden = self.hidden.flatten(0, 1).index_copy(0, places, rows.to(self.hidden.dtype))
         return TextFeatures(hidden.view_as(self.hidden), self.mask, self.deeper)
+
+    def rows(self, chosen: Tensor) -> "TextFeatures":
+        """The features of some prompts, by their numbers."""
+        return self._map(lambda tensor: tensor[chosen])
 
     def updated(self, hidden: Tensor) -> "TextFeatures":
         """The input of the next fusion, given the output `hidden` (B, T, C) of the last one.

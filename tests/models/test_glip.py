@@ -105,6 +105,7 @@ def test_a_learned_prompt_has_a_table_for_each_fusion(batch: Batch) -> None:
     ("settings", "message"),
     [
         ({"channels": 16}, r"model\.channels=16: it must be a multiple of 16, and more than 16"),
+        ({"padding": "none"}, r"model\.padding='none' must be shared or own"),
         ({"channels": 100}, r"model\.channels=100: it must be a multiple"),
         (
             {"image_encoder": {"output_stride": 8}},

@@ -7,9 +7,9 @@ import torch
 from hydra.utils import instantiate
 
 from glip_pl import anchors, boxes
+from glip_pl.anchors import MULTIPLE
 from glip_pl.checkpoints import official
 from glip_pl.checkpoints.recipes import without_pretrained
-from glip_pl.data.collate import MULTIPLE
 from glip_pl.data.filtering import BoxFilter
 from glip_pl.inference.decoding import Decoder
 from glip_pl.losses import assignment, focal, grounding

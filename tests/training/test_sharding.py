@@ -317,6 +317,7 @@ def results(folder: Path) -> Any:
     [
         ([], r"callbacks\.ema=null"),
         (["compile=blocks", "callbacks.ema=null"], "compile=blocks: .* Leave compile out"),
+        (["model.padding=own", "callbacks.ema=null"], r"model\.padding=own: .* Use trainer=ddp"),
         (["tuning=prompt", "callbacks.ema=null"], r"model\.prompts=1 .* Use trainer=ddp"),
     ],
 )

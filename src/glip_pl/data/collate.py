@@ -7,13 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from glip_pl.anchors import canvas_of
 from glip_pl.data.batch_examples import examples_of, read_prompts, shown_phrases
 from glip_pl.losses.targets import targets_of
 from glip_pl.prompts.tokens import Tokenizer, tokenize
-from glip_pl.types import MAX_TOKENS, Batch, Prompt, Sample
-
-MULTIPLE = 32
-"""Padded sides are multiples of this many pixels, so that every level halves them exactly."""
+from glip_pl.types import MAX_TOKENS, Batch, Padding, Prompt, Sample
 
 
 class Collate:
@@ -25,9 +23,13 @@ class Collate:
     missed.
     """
 
-    def __init__(self, tokenizer: Tokenizer, training: bool = False) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, training: bool = False, padding: Padding = "shared"
+    ) -> None:
+        """`padding` is that of the model for which targets are made."""
         self.tokenizer = tokenizer
         self.training = training
+        self.padding = padding
         self._prompts: list[Prompt] = []
         self._tokenized: Any = None
 
@@ -39,7 +41,7 @@ class Collate:
             self._prompts, self._tokenized = prompts, tokenize(self.tokenizer, prompts)
         tokens, attention_mask, phrase_masks = self._tokenized
         sizes = torch.tensor([sample.image.shape[1:] for sample in samples])
-        height, width = (-(-int(side) // MULTIPLE) * MULTIPLE for side in sizes.amax(0))
+        height, width = canvas_of(*sizes.amax(0).tolist())
         # Channels last in memory, like decoded pictures: whole rows can be copied.
         images = torch.empty(len(samples), height, width, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
         boxes, phrase_ids, weights = [], [], []
@@ -75,7 +77,7 @@ class Collate:
             },
             examples=examples_of(shown, samples, phrase_masks) if shown else None,
         )
-        return replace(batch, targets=targets_of(batch)) if self.training else batch
+        return replace(batch, targets=targets_of(batch, self.padding)) if self.training else batch
 
 
 def _unsure_tokens(

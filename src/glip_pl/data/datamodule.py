@@ -14,7 +14,7 @@ from glip_pl.data.progress import Progress
 from glip_pl.data.sampling import Mixture, MixtureSampler, Position, ShareSampler, Source
 from glip_pl.data.windows import with_joint_sums
 from glip_pl.prompts.tokens import Tokenizer
-from glip_pl.types import Sample
+from glip_pl.types import Padding, Sample
 
 
 class LateLoader(DataLoader[Sample]):
@@ -47,8 +47,12 @@ class GroundingDataModule(pl.LightningDataModule):
         workers: int,
         seed: int,
         grouping: Grouping = "none",
+        padding: Padding = "shared",
     ) -> None:
-        """`grouping` says which pictures share a batch in training."""
+        """`grouping` says which pictures share a batch in training; `padding` is the model's.
+
+        The arguments are many because each is a setting or a part that settings build.
+        """
         super().__init__()
         self.train = train
         self.val = val
@@ -59,6 +63,7 @@ class GroundingDataModule(pl.LightningDataModule):
         self.workers = workers
         self.seed = seed
         self.grouping = grouping
+        self.padding = padding
         self.progress: Progress | None = None  # in the epoch that was resumed
         # Ids of the images of each test set that an interrupted evaluation has already evaluated.
         self.done: Mapping[str, Collection[int]] = {}
@@ -127,7 +132,7 @@ class GroundingDataModule(pl.LightningDataModule):
             mixture,
             self.batch_size,
             sampler=sampler,
-            collate_fn=Collate(self.tokenizer, training=True),
+            collate_fn=Collate(self.tokenizer, True, self.padding),
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             pin_memory=torch.cuda.is_available(),

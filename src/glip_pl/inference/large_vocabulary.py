@@ -5,12 +5,14 @@ The official GLIP code runs the whole model for each of LVIS's 31 prompts.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from glip_pl.inference.decoding import Decoder
+from glip_pl.models.canvases import joined
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.chunking import Chunk
 from glip_pl.prompts.tokens import Tokenizer, tokenize
@@ -68,19 +70,25 @@ def detect_categories(
     image. `memory_gb` is the memory for the prompts of one pass; None: half of a GPU's free
     memory, and on a CPU one prompt per pass. `watch` is called with each prompt and its output.
     """
-    levels = model.encode_image(batch.images, batch.sizes)
-    if model.shallow:
-        levels = model.refine(levels)  # without fusion, no prompt changes these
+    parts = model.parts(batch.images, batch.sizes)
+    encoded = [model.encode_image(*part.of(batch.images, batch.sizes)) for part in parts]
+    if model.shallow:  # without fusion, no prompt changes these
+        encoded = [model.refine(levels) for levels in encoded]
+    height, width = batch.images.shape[-2:]
     detections: list[list[Detections]] = [[] for _ in range(len(batch))]
-    for group in _groups(questions, levels, memory_gb):
-        output = _grounded(model, levels, group)
+    for group in _groups(questions, [*chain(*encoded)], memory_gb):
+        outputs = [_grounded(model, levels, group) for levels in encoded]
         for number, question in enumerate(group):
+            of_parts = [
+                output.rows(number * len(part.rows), len(part.rows))
+                for output, part in zip(outputs, parts, strict=True)
+            ]
+            output = joined(of_parts, parts, (height, width))
             if watch is not None:
-                watch(question, output.rows(number * len(batch), len(batch)))
+                watch(question, output)
             for image in range(len(batch)):
-                row = number * len(batch) + image
                 of_question = decoder.decode(
-                    output, row, question.phrase_masks, batch.sizes[image],
+                    output, image, question.phrase_masks, batch.sizes[image],
                     batch.original_sizes[image],
                 )  # fmt: skip
                 categories = of_question.phrase_ids + question.first

@@ -8,16 +8,28 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from glip_pl.anchors import level_shapes, pyramid_anchors
+from glip_pl.anchors import canvas_of, level_shapes, places_of, pyramid_anchors
 from glip_pl.boxes import centers_and_sizes
 from glip_pl.losses.assignment import atss
-from glip_pl.types import Batch, Targets
+from glip_pl.types import Batch, Padding, Targets
 
 
-def targets_of(batch: Batch) -> Targets:
-    """Targets of a batch, on its device. ATSS assigns anchors to boxes, and boxes have phrases."""
-    anchors, level_sizes = _anchors(*batch.images.shape[-2:], batch.images.device)
-    owners = torch.stack([atss(boxes, anchors, level_sizes) for boxes in batch.boxes])  # (B, A)
+def targets_of(batch: Batch, padding: Padding = "shared") -> Targets:
+    """Targets of a batch, on its device. ATSS assigns anchors to boxes, and boxes have phrases.
+
+    For a model with `padding` "own" only anchors on a picture's own canvas are candidates.
+    """
+    height, width = batch.images.shape[-2:]
+    device = batch.images.device
+    anchors, level_sizes = _anchors(height, width, device)
+    if padding == "own":
+        sizes = batch.sizes.tolist()
+        pairs = zip(batch.boxes, sizes, strict=True)
+        owners = torch.stack(
+            [_owners(boxes, canvas_of(*size), (height, width)) for boxes, size in pairs]
+        )
+    else:
+        owners = torch.stack([atss(boxes, anchors, level_sizes) for boxes in batch.boxes])  # (B, A)
     images, positive = (owners >= 0).nonzero(as_tuple=True)
     firsts = _firsts([len(boxes) for boxes in batch.boxes], images.device)
     box_rows = owners[images, positive] + firsts[images]
@@ -33,6 +45,18 @@ def targets_of(batch: Batch) -> Targets:
         centerness=centerness,
         weights=weights,
         sums=torch.stack([centerness.new_tensor(len(positive)), centerness.sum()]),
+    )
+
+
+def _owners(boxes: Tensor, canvas: tuple[int, int], whole: tuple[int, int]) -> Tensor:
+    """Box index (A,) of every anchor of a padded image; -1 outside a picture's `canvas`."""
+    anchors, level_sizes = _anchors(*canvas, boxes.device)
+    owners = atss(boxes, anchors, level_sizes)
+    if canvas == whole:
+        return owners
+    everywhere = len(_anchors(*whole, boxes.device)[0])
+    return owners.new_full((everywhere,), -1).index_copy_(
+        0, places_of(canvas, whole, boxes.device), owners
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from glip_pl.errors import UserError
+from glip_pl.models.canvases import Part, joined, joined_levels, parts_of
 from glip_pl.models.dynamic_head import GROUPS, DynamicConv
 from glip_pl.models.fpn import FPN
 from glip_pl.models.grounding_head import GroundingHead
@@ -12,7 +13,7 @@ from glip_pl.models.image_encoder import ImageEncoder
 from glip_pl.models.prompt_tuning import ROWS, PromptTables
 from glip_pl.models.text_encoder import TextEncoder
 from glip_pl.models.visual_prompts import VisualPrompts, no_examples
-from glip_pl.types import Examples, Output, TextFeatures
+from glip_pl.types import Examples, Output, Padding, TextFeatures
 
 STRIDES = (8, 16, 32)
 """Pixels per position of the stages of the image encoder, C3 to C5."""
@@ -33,21 +34,23 @@ class GLIP(nn.Module):
         prompts: int = 0,
         prompt_rows: int = ROWS,
         visual_prompts: bool = False,
+        padding: Padding = "shared",
     ) -> None:
         """Build `layers` rounds of `fusion(channels, text width, 1 / layers)` and dynamic conv.
 
-        There are ten arguments because each is a setting under `model` that people type and that
+        There are eleven arguments because each is a setting under `model` that people type and that
         every checkpoint stores: three exchangeable modules, and the numbers of the fixed ones.
 
         `prompts` is the number of tables of a learned prompt, each for the first `prompt_rows`
         tokens (models/prompt_tuning.py). The logits and box codes of the head have learned
         scales: a larger `initial_gain` lets short trainings learn sooner; the released models
         start at 1. With `visual_prompts`, example boxes can stand in for words
-        (models/visual_prompts.py). Raises UserError if there are more tables than `readings`, or if
-        the parts do not fit each other.
+        (models/visual_prompts.py). `padding` is described where it is defined (types.py). Raises
+        UserError if there are more tables than `readings`, or if the parts do not fit each other.
         """
         super().__init__()
-        _check_parts(image_encoder, channels)
+        _check_parts(image_encoder, channels, padding)
+        self.padding = padding
         self.image_encoder = image_encoder
         self.text_encoder = text_encoder
         self.fpn = FPN(image_encoder.channels, channels, drop_block)
@@ -112,6 +115,12 @@ class GLIP(nn.Module):
         output: Output = self.head(levels, text)
         return output
 
+    def parts(self, images: Tensor, sizes: Tensor) -> list[Part]:
+        """What is computed together of padded images (B, 3, H, W) with true sizes (B, 2)."""
+        if self.padding == "own":
+            return parts_of(sizes)
+        return [Part(tuple(range(len(images))), *images.shape[-2:])]
+
     def forward(
         self,
         images: Tensor,
@@ -124,17 +133,25 @@ class GLIP(nn.Module):
 
         The `examples` lie in these images and stand in for some of these tokens.
         """
-        levels, text = self.encode_image(images, sizes), self.encode_text(tokens, mask)
+        parts, size = self.parts(images, sizes), (images.shape[-2], images.shape[-1])
+        encoded = [self.encode_image(*part.of(images, sizes)) for part in parts]
+        text = self.encode_text(tokens, mask)
         if examples is None and self.training and len(self.visual):
             examples = no_examples(images.device)  # every parameter has a gradient in every step
         if examples is not None:
-            rows = self.encode_examples(levels, examples)
+            rows = self.encode_examples(joined_levels(encoded, parts, size), examples)
             text = text.replaced(examples.places, rows[examples.fillers])
-        return self.ground(levels, text)
+        outputs = [
+            self.ground(levels, part.texts(text))
+            for levels, part in zip(encoded, parts, strict=True)
+        ]
+        return joined(outputs, parts, size)
 
 
-def _check_parts(image_encoder: ImageEncoder, channels: int) -> None:
-    """Raise UserError unless the dynamic head can read the pyramid of an image encoder."""
+def _check_parts(image_encoder: ImageEncoder, channels: int, padding: str) -> None:
+    """Raise UserError unless the dynamic head can read the pyramid, and for another padding."""
+    if padding not in ("shared", "own"):
+        raise UserError(f"model.padding={padding!r:.40} must be shared or own")
     if image_encoder.strides != STRIDES:
         raise UserError(
             f"model.image_encoder: its stages have the strides {image_encoder.strides}, not "

@@ -82,5 +82,6 @@ def step_of(config: DictConfig) -> StepMemory:
     # A wide and a tall picture in one batch are padded to the long side in both directions.
     short = longest if config.data.get("grouping", "none") == "none" else max(sides)
     height, width = (-(-side // PADDED_TO) * PADDED_TO for side in (short, longest))
-    model = instantiate(without_pretrained(plain(config.model)))
+    # Without own canvases, whose number depends on sizes: tensors have shapes only.
+    model = instantiate({**without_pretrained(plain(config.model)), "padding": "shared"})
     return step_memory(model, height, width, MAX_TOKENS)

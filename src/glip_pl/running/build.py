@@ -54,6 +54,7 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
         workers=data.workers,
         seed=config.seed,
         grouping=data.get("grouping", "none"),
+        padding=config.model.get("padding", "shared") if train else "shared",
     )
 
 

@@ -74,6 +74,12 @@ def check_sharding(config: DictConfig) -> None:
             f"trainer=fsdp with model.prompts={config.model.prompts} (tuning=prompt): a learned "
             "prompt has few weights to shard. Use trainer=ddp"
         )
+    if config.model.get("padding", "shared") != "shared":
+        raise UserError(
+            f"trainer=fsdp with model.padding={config.model.padding}: processes gather the weights "
+            "together, and the number of parts of a batch would differ between them. Use "
+            "trainer=ddp, or model.padding=shared"
+        )
 
 
 def check_examples(config: DictConfig) -> None:

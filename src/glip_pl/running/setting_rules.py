@@ -52,6 +52,7 @@ RULES: dict[str, Rule] = {
     "model.visual_prompts": SWITCH,
     "model.drop_block|model.fusion.dropout": Rule(float, least=0, below=1),
     "model.initial_gain": POSITIVE,
+    "model.padding": Rule(Literal["shared", "own"]),
     "model.fusion.inner_dim|model.fusion.heads|model.fusion.text_heads": COUNT,
     "model.image_encoder.stages": Rule(list[int], least=0, empty=False),
     "model.image_encoder.mean": Rule(list[float], empty=False),

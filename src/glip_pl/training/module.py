@@ -98,7 +98,7 @@ class GroundingModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The total loss; where it is not finite, neither are its gradients."""
-        targets = targets_of(batch) if batch.targets is None else batch.targets
+        targets = batch.targets or targets_of(batch, self.model.padding)
         if batch_index % self.trainer.accumulate_grad_batches == 0 or self.means is None:
             self.means = begin_joint_mean(targets.sums)  # exchanged during the forward pass
         output = self(batch)
