@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 from torch import Tensor
 
-from glip_pl.spans import Phrase
+from glip_pl.spans import Phrase as Phrase
+from glip_pl.spans import Span as Span
 
 MAX_TOKENS = 256
 """Length at which a tokenised caption is cut, special tokens included."""
