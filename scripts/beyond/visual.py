@@ -134,7 +134,7 @@ def _examples(
     shown: set[str] = set()
     for row in selection.for_training(index, "examples").rows.tolist():
         boxes: dict[str, list[float]] = {}
-        corners = plain(torch.from_numpy(index.boxes[row])).tolist()
+        corners = plain(torch.tensor(index.boxes[row])).tolist()
         for box, target in zip(corners, index.targets[row].tolist(), strict=True):
             name = index.names[target]
             if name not in shown:

@@ -13,6 +13,7 @@ from glip_pl.data.sampling import Mixture, MixtureSampler, Position, Source
 from glip_pl.errors import UserError
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
+from glip_pl.prompts.placeholders import PLACEHOLDER
 from glip_pl.prompts.tokens import Tokenizer
 from tests.data.conftest import OpenTraining
 from tests.data.formats.writers import coco, scenes, tsv_captions_v2, web_shards
@@ -74,6 +75,24 @@ def test_too_many_bad_pictures_stop_the_run(
         _ = open_training(reader, tolerate=0.2)[0]
 
 
+def test_examples_take_a_share_of_the_samples_and_change_nothing_else(
+    open_training: OpenTraining, tmp_path: Path
+) -> None:
+    reader = coco(tmp_path, [scene for scene in scenes(8) if scene.boxes])
+    plain, shown = (
+        open_training(reader, sampler=CategorySampler(), visual_prompts=share) for share in (0, 0.4)
+    )
+    seeds = []
+    for seed in range(60):
+        one, other = (data.sample(0, np.random.default_rng(seed)) for data in (plain, shown))
+        assert other.prompt == one.prompt
+        assert other.image.equal(one.image) and other.boxes.equal(one.boxes)
+        assert one.example_seed is None
+        seeds.append(other.example_seed)
+    assert 14 < 60 - seeds.count(None) < 34  # 24 are expected
+    assert shown[0].example_seed is None  # in evaluation
+
+
 Samples = list[tuple[int, str, int]]
 """Image id, caption and sum of the pixels of each sample."""
 
@@ -100,12 +119,14 @@ def test_workers_and_resuming_change_nothing(
     wanted = [scene for scene in scenes(30) if scene.boxes]
     for folder in ("coco", "web"):
         (tmp_path / folder).mkdir()
+    settings = {"sampler": CategorySampler(), "visual_prompts": 0.8}
     sources = [
-        Source(open_training(coco(tmp_path / "coco", wanted), sampler=CategorySampler())),
+        Source(open_training(coco(tmp_path / "coco", wanted), **settings)),
         Source(open_training(web_shards(tmp_path / "web", wanted), packing=CaptionPacking())),
     ]
     mixture = Mixture(sources)
     whole = [samples_of_rank(mixture, tokenizer, rank, workers=0) for rank in range(2)]
+    assert any(PLACEHOLDER in caption for _, caption, _ in whole[1])
     assert samples_of_rank(mixture, tokenizer, 1, workers=3) == whole[1]
     assert samples_of_rank(mixture, tokenizer, 1, workers=2, seen=12) == whole[1][12:]
     web = Counter(image for share in whole for image, _, _ in share if image < len(wanted))
