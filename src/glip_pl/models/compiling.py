@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from timm.models.swin_transformer import SwinTransformerBlock
 from torch import nn
 
@@ -24,5 +25,9 @@ def compile_blocks(model: nn.Module, backend: str | Callable[..., Any] = "induct
     Names of parameters stay the same. Sizes are symbols from the start, so that a new size of a
     map or of a prompt compiles nothing; what Python decides from them must not change.
     """
-    for block in blocks(model):
+    found = list(blocks(model))
+    # All blocks of a class count together towards this limit, at which an error is raised.
+    config = torch._dynamo.config
+    config.recompile_limit = max(config.recompile_limit, 2 * len(found))
+    for block in found:
         block.compile(backend=backend, dynamic=True, fullgraph=True)

@@ -8,7 +8,7 @@ from timm.layers import Mlp
 from timm.models.swin_transformer import SwinTransformerBlock, window_partition
 from torch import Tensor, nn
 
-from glip_pl.models import fused_windows, plain_windows
+from glip_pl.models import fused_windows, plain_windows, whole_windows
 from glip_pl.models.plain_forms import wants_cpu, wants_gpu, wants_plain
 from glip_pl.models.pointwise import make_pointwise
 from glip_pl.models.recomputing import RecomputedBlock, recompute_blocks
@@ -47,6 +47,12 @@ class PadFirstSwinBlock(SwinTransformerBlock, RecomputedBlock):
         if not _whole(features):
             return self._attn_in_chunks(features)
         height, width = features.shape[1:3]
+        if torch.compiler.is_compiling():
+            rows, columns = self.window_size
+            whole = -(-height // rows) * rows, -(-width // columns) * columns
+            attended = fused_windows.attended(self, whole_windows.padded(features, *whole))
+            cropped: Tensor = whole_windows.cropped(attended, height, width)
+            return cropped
         padded = self._pad(features)
         if wants_gpu(features):
             attended = fused_windows.attended(self, padded)
