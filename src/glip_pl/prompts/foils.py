@@ -84,8 +84,8 @@ class FoilSampler:
     """
 
     names: str | Sequence[str] | None = None  # as for `read_foils`; None: no foils
-    most: int = 8
-    share: float = 0.75
+    most: int = 4
+    share: float = 0.25
 
     def __post_init__(self) -> None:
         """Raises UserError for a number or a share that is none."""
