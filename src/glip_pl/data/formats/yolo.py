@@ -30,8 +30,8 @@ LARGEST = 2.0
 BOX = 4
 """Numbers of a box after the label; six or more are the corners of a polygon."""
 
-RANGE_PICTURES = 10_000
-"""Pictures of a range, which take one process some seconds."""
+RANGE_PICTURES = 50_000
+"""Pictures of a range, which take one process some seconds; with fewer, nothing is gained."""
 
 Labelled = tuple[int, str, Path | None]
 """The id and the name of a picture, and its label file."""
