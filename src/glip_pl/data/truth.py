@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from glip_pl.data.arrays import offsets_of
+from glip_pl.data.arrays import Ragged, offsets_of
 from glip_pl.data.index import Index
 from glip_pl.data.records import Reader
 
@@ -127,6 +127,11 @@ def _phrases(index: Index) -> PhraseTruth:
 
 def _categories(index: Index) -> Truth:
     """Ground truth of an index of categories; areas are those of the boxes."""
+    absent = incomplete = None
+    if index.listed.all():
+        absent, incomplete = (
+            _pairs(index, lists) for lists in (index.absent, index.not_exhaustive)
+        )
     order = np.argsort(index.image_ids, kind="stable")
     image_of = np.empty(len(order), dtype=np.int64)
     image_of[order] = np.arange(len(order))
@@ -141,4 +146,13 @@ def _categories(index: Index) -> Truth:
         labels=np.asarray(index.targets.values, dtype=np.int64),
         names=index.names,
         category_ids=np.arange(1, len(index.names) + 1),
+        absent=absent,
+        incomplete=incomplete,
     )
+
+
+def _pairs(index: Index, lists: Ragged[np.int32]) -> NDArray[np.int64]:
+    """(M, 2) the image, among ascending ids, and the category of each entry of an index's lists."""
+    places = np.argsort(np.argsort(index.image_ids, kind="stable"), kind="stable")
+    images = np.repeat(places, lists.lengths())
+    return np.stack([images, np.asarray(lists.values, dtype=np.int64)], axis=1)

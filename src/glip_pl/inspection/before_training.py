@@ -1,15 +1,17 @@
 """Tells mistakes in the data of a training before it begins."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.dataset import GroundedDataset
+from glip_pl.data.formats.joined_folders import JoinedImages
 from glip_pl.data.image_folder import ImageFolder
 from glip_pl.data.indexing import source_name
+from glip_pl.data.records import Images
 from glip_pl.errors import UserError
-from glip_pl.inspection.missing_pictures import missing_pictures
+from glip_pl.inspection.missing_pictures import Missing, missing_pictures
 from glip_pl.inspection.mistakes import Mistake, mistakes_of
 from glip_pl.inspection.split_comparison import ComparedSet, compare_splits
 
@@ -84,12 +86,19 @@ def _all(data: GroundingDataModule) -> Iterator[tuple[str, GroundedDataset]]:
         yield from ((f"{group}/{key}", dataset) for key, dataset in sets.items())
 
 
+def _folders(images: Images, names: Sequence[str]) -> Sequence[tuple[ImageFolder, Sequence[str]]]:
+    """The folders that pictures lie in, with their names there; none for archives."""
+    if isinstance(images, JoinedImages):
+        return images.by_folder(names)
+    return [(images, names)] if isinstance(images, ImageFolder) else []
+
+
 def _missing(name: str, dataset: GroundedDataset) -> list[Mistake]:
     """The pictures of a dataset that are missing; those inside archives are not looked for."""
-    if not isinstance(dataset.images, ImageFolder):
-        return []
     names = list(dict.fromkeys(dataset.index.images[row] for row in dataset.rows.tolist()))
-    missing = missing_pictures(dataset.images, names, f"{name}: picture")
+    missing = Missing()
+    for folder, inner in _folders(dataset.images, names):
+        missing.join(missing_pictures(folder, inner, f"{name}: picture"))
     if not missing.count:
         return []
     message = (

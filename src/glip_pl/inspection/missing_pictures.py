@@ -31,6 +31,11 @@ class Missing:
         if len(self.examples) < SHOWN:
             self.examples.append(message)
 
+    def join(self, others: "Missing") -> None:
+        """Count the missing pictures of another folder too."""
+        self.count += others.count
+        self.examples = [*self.examples, *others.examples][:SHOWN]
+
 
 def missing_pictures(images: ImageFolder, names: Sequence[str], what: str) -> Missing:
     """Which of the pictures cannot be found; `what` names one in the progress."""

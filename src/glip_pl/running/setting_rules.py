@@ -70,6 +70,7 @@ RULES: dict[str, Rule] = {
     "data.train.*|data.val.*|data.test.*": OPTIONAL_NODE,
     "data.retention|data.retention.*|data.retention_test|data.retention_test.*": OPTIONAL_NODE,
     "data.root|data.captions": FILLED,
+    "data.roots": Rule(list[str], empty=False),
     "data.annotations": NODE,
     "data.annotations.*": OPTIONAL_TEXT,
     "data.shards": Rule(str | list[str], empty=False),
