@@ -66,6 +66,18 @@ def test_every_weight_learns_from_the_rows_and_gets_zeros_without_examples() -> 
     assert all(one.grad is not None and not one.grad.any() for one in part.parameters())
 
 
+def test_rows_in_low_precision_are_close() -> None:
+    part, levels = VisualPrompts(8, 12), maps()
+    shown = examples([0, 1], [[3.0, 3.0, 40.0, 50.0]] * 2, [0, 1])
+    rows = part(levels, shown)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = part([level.bfloat16() for level in levels], shown)
+    assert torch.allclose(mixed.float(), rows, atol=0.05)
+    low = part.bfloat16()([level.bfloat16() for level in levels], shown)
+    assert low.dtype == torch.bfloat16
+    assert torch.allclose(low.float(), rows, atol=0.1)
+
+
 def test_rows_replace_the_tokens_they_are_for_and_no_others() -> None:
     text = TextFeatures(torch.zeros(2, 4, 3), torch.ones(2, 4, dtype=torch.bool))
     replaced = text.replaced(torch.tensor([1, 6]), torch.tensor([[1.0] * 3, [2.0] * 3]))
@@ -86,6 +98,8 @@ def test_a_model_reads_examples_in_place_of_words(tmp_path: Path) -> None:
     output = model(images, sizes, tokens, mask, shown)
     words = model(images, sizes, tokens, mask)
     assert not torch.allclose(output.alignment[0, :, 3], words.alignment[0, :, 3])
+    words.alignment.sum().backward()  # as in a batch that has no examples
+    assert all(one.grad is not None and not one.grad.any() for one in model.visual.parameters())
     output.alignment[0, :, 3].sum().backward()
     assert all(one.grad is not None and one.grad.any() for one in model.visual.parameters())
 

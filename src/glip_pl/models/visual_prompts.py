@@ -35,7 +35,8 @@ class VisualPrompts(nn.Module):
 
     def forward(self, levels: list[Tensor], examples: Examples) -> Tensor:
         """A row (R, dim) for each phrase: the mean over its examples in levels (B, C, h, w)."""
-        cells = self.norm(region_features(levels, examples.images, examples.boxes))  # (E, K, C)
+        regions = region_features(levels, examples.images, examples.boxes)  # (E, K, C)
+        cells = self.norm(regions.to(self.norm.weight.dtype))
         weights = self.importance(cells).softmax(1)
         pooled = torch.cat([(weights * cells).sum(1), cells.mean(1)], dim=1)
         rows = self.out_norm(self.contract(F.gelu(self.expand(pooled))))
