@@ -8,9 +8,11 @@ import argparse
 from pathlib import Path
 
 from scripts.beyond.attributes import attributes
+from scripts.beyond.budget import budget
 from scripts.beyond.figures import Measurement, measure, run
 from scripts.beyond.foils import foils
 from scripts.beyond.incomplete import incomplete
+from scripts.beyond.prompt_search import prompt_search
 from scripts.beyond.visual import visual, visual_cells
 
 
@@ -18,6 +20,8 @@ def parts(base: Path) -> dict[str, Measurement]:
     """All measurements by name; `base` is the trained model that is tuned."""
     return {
         "foils": foils(base),
+        "budget": budget(base),
+        "prompt_search": prompt_search(base),
         "attributes": attributes(base),
         "visual": visual(base),
         "visual_cells": visual_cells(base),

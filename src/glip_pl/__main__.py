@@ -14,6 +14,7 @@ COMMANDS = {
     "serve": "answer requests over HTTP",
     "train": "train, fine-tune (experiment=finetune_custom) or pre-train",
     "evaluate": "evaluate on COCO, LVIS, Flickr30k, RefCOCO, ODinW or own data",
+    "prompt_search": "search the words and thresholds of categories on a few pictures",
     "export": "write a model as ONNX, OpenVINO or torch.export",
     "convert": "convert or verify a released file",
     "data": "check, stats, browse, convert, clean: look into datasets",

@@ -10,9 +10,11 @@ from glip_pl.checkpoints.rebuilding import load_trained
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.indexing import content_of
 from glip_pl.files.hashing import key_of, sha256_of
+from glip_pl.inference.encoded_query import read_prompt_file
 from glip_pl.inference.evaluation_cache import EvaluationCache, log_others
-from glip_pl.inference.learned_prompt import read_prompt
+from glip_pl.inference.learned_prompt import fingerprint
 from glip_pl.inspection.finishing import finish_test
+from glip_pl.prompts.prompt_kit import PromptKit
 from glip_pl.running.build import build_data, build_module, build_trainer, retention_sets
 from glip_pl.running.cli import command
 from glip_pl.running.resolved_settings import process_count, resolve_evaluation
@@ -35,9 +37,11 @@ def evaluate(config: DictConfig) -> float:
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     trained = load_trained(checkpoint)
     config = resolve_evaluation(config, trained.config)
-    data = build_data(config, train=False)
     if config.prompt is not None:
-        read_prompt(Path(config.prompt).expanduser())  # reports errors before anything else
+        given = read_prompt_file(Path(config.prompt))  # reports errors before anything else
+        if isinstance(given, PromptKit):
+            given.warn_unless(fingerprint(trained.model))
+    data = build_data(config, train=False)
     key = evaluation_key(config, sha256_of(checkpoint), data.test)
     results = Path(config.paths.output, "results.json")
     folder = Path(config.paths.runs, "unfinished", key)

@@ -1,6 +1,7 @@
 """Export a model: `python -m glip_pl.export ckpt=best format=onnx output=model.onnx`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from glip_pl.exporting.writing import MULTIPLE, require, write
 from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.predictor import Predictor
 from glip_pl.predict import what_to_detect
+from glip_pl.prompts.prompt_kit import PromptKit
 from glip_pl.running.cli import command
 from glip_pl.running.outputs import check_file
 from glip_pl.running.runs import find_checkpoint
@@ -38,7 +40,7 @@ def export(config: DictConfig) -> None:
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     predictor = Predictor.load(checkpoint, "cpu", config.tokenizer.source)
     graph = graph_of(predictor, config)
-    about = description(predictor, graph, config.tokenizer.source, checkpoint)
+    about = description(predictor, graph, config.tokenizer.source, checkpoint, _thresholds(config))
     print(f"checkpoint: {checkpoint}")
     compared = list(cases(predictor, graph, found))
     files = _files(output)
@@ -57,6 +59,12 @@ def export(config: DictConfig) -> None:
     size = sum(file.stat().st_size for file in files if file.exists()) / 1e6
     print(f"compared in {len(differ)} cases: boxes within {pixels:.2g} pixels, scores {score:.1g}")
     print(f"{output}: {size:.1f} MB; inputs: {', '.join(graph.input_names)}")
+
+
+def _thresholds(config: DictConfig) -> Sequence[float | None]:
+    """The thresholds of a prompt kit, by class; none without a kit."""
+    what = what_to_detect(config) if config.prompt is not None else None
+    return what.thresholds if isinstance(what, PromptKit) else ()
 
 
 def graph_of(predictor: Predictor, config: DictConfig) -> Graph:
@@ -82,9 +90,16 @@ def graph_of(predictor: Predictor, config: DictConfig) -> Graph:
 
 
 def description(
-    predictor: Predictor, graph: Graph, tokenizer: str | None, checkpoint: Path
+    predictor: Predictor,
+    graph: Graph,
+    tokenizer: str | None,
+    checkpoint: Path,
+    thresholds: Sequence[float | None] = (),
 ) -> dict[str, Any]:
-    """What a program needs to know to use the file; it is in the file, and in a file beside it."""
+    """What a program needs to know to use the file; it is in the file, and in a file beside it.
+
+    `thresholds` are the scores that the boxes of each class must exceed, if a prompt kit has them.
+    """
     transform = predictor.transform
     encoder = predictor.model.image_encoder
     return {
@@ -101,6 +116,7 @@ def description(
         "std": encoder.std.flatten().tolist(),
         "tokenizer": tokenizer or str(predictor.tokenizer.name_or_path),
         "classes": list(graph.classes) if graph.frozen else None,
+        "thresholds": list(thresholds) or None,
     }
 
 

@@ -1,6 +1,7 @@
 """Label pictures: `python -m glip_pl.label images=photos text="a cat. a dog" format=coco`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from glip_pl.labelling.folder_labels import STORED, FolderLabels, Pictures
 from glip_pl.labelling.journal import Journal
 from glip_pl.labelling.thresholds import Thresholds
 from glip_pl.predict import what_to_detect
+from glip_pl.prompts.prompt_kit import PromptKit
 from glip_pl.running.cli import command
 from glip_pl.running.runs import find_checkpoint
 from glip_pl.running.settings import plain
@@ -40,6 +42,8 @@ def label(config: DictConfig) -> None:
     of_name = config.thresholds
     of_name = plain(of_name) if isinstance(of_name, DictConfig) else of_name
     thresholds = Thresholds.of(config.threshold, of_name)
+    if isinstance(what, PromptKit):
+        thresholds = thresholds.after(dict(zip(what.names, what.thresholds, strict=True)))
     job = _identity(config, what, checkpoint, pictures, thresholds)
     claim(output / "job.json", job, ELSEWHERE)
     with exclusive(output, ELSEWHERE):
@@ -80,7 +84,7 @@ def _detect_missing(config: DictConfig, labels: FolderLabels, checkpoint: Path, 
 
     def load() -> tuple[Predictor, EncodedQuery]:
         predictor = Predictor.load(checkpoint, config.device, config.tokenizer.source)
-        query = predictor.encode(what)
+        query = replace(predictor.encode(what), thresholds=())  # the labels' own are applied later
         print(f"checkpoint: {checkpoint}; names: {some(list(query.classes), 10)}")
         return predictor, query
 

@@ -13,10 +13,9 @@ from glip_pl import __version__
 from glip_pl.data.images import find_images, load_image, upright
 from glip_pl.errors import UserError, some
 from glip_pl.files.hashing import sha256_of
-from glip_pl.inference.encoded_query import EncodedQuery, What
+from glip_pl.inference.encoded_query import EncodedQuery, What, read_prompt_file
 from glip_pl.inference.fonts import font_files, use_font
 from glip_pl.inference.image_input import ImageSource
-from glip_pl.inference.learned_prompt import read_prompt
 from glip_pl.inference.predictions import Predictions
 from glip_pl.inference.predictor import Predictor
 from glip_pl.inference.result import Result
@@ -86,7 +85,7 @@ def predict(config: DictConfig) -> None:
 
 
 def what_to_detect(config: DictConfig) -> What:
-    """What to detect: a text, a list of names or a learned prompt.
+    """What to detect: a text, a list of names, a learned prompt or a prompt kit.
 
     Raises UserError unless exactly one of `text`, `names` and `prompt` is set and can be read.
     """
@@ -96,7 +95,7 @@ def what_to_detect(config: DictConfig) -> What:
         raise UserError(
             (fault or "say what to look for")
             + ', text="a cat. two dogs", names=<file with a name per line>, or '
-            "prompt=<file of tuning=prompt>"
+            "prompt=<file of prompt-search or tuning=prompt>"
         )
     for key in ("text", "names"):
         if isinstance(config[key], ListConfig):
@@ -109,7 +108,7 @@ def what_to_detect(config: DictConfig) -> What:
     if config.names is not None:
         return read_names(Path(str(config.names)).expanduser())
     if config.prompt is not None:
-        return read_prompt(Path(str(config.prompt)).expanduser())
+        return read_prompt_file(Path(str(config.prompt)))
     text_prompt(str(config.text))  # raises before a model is loaded
     return str(config.text)
 

@@ -16,6 +16,7 @@ def serve(config: DictConfig) -> None:
     Raises UserError if litserve is missing, the port is taken or the model cannot be loaded.
     """
     require_extra("litserve", "server", "the server")
+    from glip_pl.inference.encoded_query import read_prompt_file
     from glip_pl.serving.address import Address
     from glip_pl.serving.fields import Defaults
     from glip_pl.serving.limits import Limits
@@ -30,7 +31,10 @@ def serve(config: DictConfig) -> None:
         str(checkpoint), config.device, config.tokenizer.source, workers=config.workers
     )
     api = DetectionAPI(source, limits.pixels, config.batch.size, config.batch.wait)
-    defaults = Defaults(config.threshold, config.max_boxes)
+    prompt = None if config.prompt is None else Path(config.prompt)
+    if prompt is not None:
+        read_prompt_file(prompt)  # reports errors before a model is loaded
+    defaults = Defaults(config.threshold, config.max_boxes, prompt)
     server = DetectionServer(api, config.workers, limits, defaults)
 
     def announce() -> None:

@@ -40,3 +40,8 @@ def test_boxes_must_score_above_the_threshold_of_their_label() -> None:
     assert kept.boxes.tolist() == [FOUND.boxes[1].tolist()]
     assert kept.scores is not None
     assert kept.scores.tolist() == [0.5]
+
+
+def test_thresholds_of_a_kit_give_way_to_those_of_the_settings() -> None:
+    both = Thresholds(0.3, {"Cat": 0.5}).after({"cat": 0.1, "dog": 0.2, "bird": None})
+    assert both.by_label(["cat", "dog", "bird"]) == [0.5, 0.2, 0.3]

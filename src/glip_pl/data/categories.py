@@ -8,7 +8,7 @@ from typing import Self
 
 from glip_pl.errors import UserError, some
 from glip_pl.prompts.prompt_from_text import Wording
-from glip_pl.prompts.rewording import Rewording, choose_wordings
+from glip_pl.prompts.rewording import Reworder, choose_wordings
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, unknown_names
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class Categories:
     def of(
         cls,
         names: Sequence[str],
-        wordings: Sequence[Wording] | Rewording | None,
+        wordings: Sequence[Wording] | Reworder | None,
         tokenizer: Tokenizer,
         source: str,
     ) -> Self:

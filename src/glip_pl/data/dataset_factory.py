@@ -23,7 +23,7 @@ from glip_pl.prompts.foils import FoilSampler, foil_wordings
 from glip_pl.prompts.negatives import CategorySampler
 from glip_pl.prompts.packing import CaptionPacking
 from glip_pl.prompts.prompt_from_text import Wording
-from glip_pl.prompts.rewording import Rewording
+from glip_pl.prompts.rewording import Reworder
 from glip_pl.prompts.tokens import Tokenizer
 
 
@@ -33,7 +33,7 @@ def training_set(
     transform: ResizeFlip,
     tokenizer: Tokenizer,
     sampler: CategorySampler | None = None,
-    wordings: Sequence[Wording] | Rewording | None = None,
+    wordings: Sequence[Wording] | Reworder | None = None,
     packing: CaptionPacking | None = None,
     box_filter: BoxFilter | None = None,
     weigh_by_score: bool = False,
@@ -90,7 +90,7 @@ def evaluation_set(
     tokenizer: Tokenizer,
     metric: Callable[..., Any],
     chunk: int | None = None,
-    wordings: Sequence[Wording] | Rewording | None = None,
+    wordings: Sequence[Wording] | Reworder | None = None,
     few_shot: FewShot | None = None,
     out_of_image: OutOfImage = "error",
     limit: int | None = None,

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from glip_pl.errors import UserError
 from glip_pl.inference.large_vocabulary import Question, read_questions
-from glip_pl.inference.learned_prompt import LearnedPrompt, read_prompt
+from glip_pl.inference.learned_prompt import LearnedPrompt, fingerprint, read_prompt
 from glip_pl.models.glip import GLIP
 from glip_pl.prompts.chunking import Chunk, chunks
 from glip_pl.prompts.prompt_from_text import detection_prompt
+from glip_pl.prompts.prompt_kit import PromptKit, is_kit, read_kit
 from glip_pl.prompts.query import names_query, text_query
 from glip_pl.prompts.tokens import Tokenizer, name_lengths
-from glip_pl.types import Prompt
+from glip_pl.types import Detections, Prompt
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +28,23 @@ class EncodedQuery:
     classes: tuple[str, ...]  # the caller's names, which may repeat, or the phrases of a text
     positions: Tensor  # (P,) int64, the first of the `classes` that each phrase stands for
     chunks: Sequence[Chunk] = ()  # the prompts by their names; none for a learned prompt
+    thresholds: Sequence[float | None] = ()  # (P,) of a prompt kit; None: the common one
+
+    def above(self, found: Detections, threshold: float) -> Detections:
+        """The detections that score higher than the threshold of their phrase, or the common one.
+
+        Phrase ids index the phrases of the query's prompt.
+        """
+        if not self.thresholds:
+            return found.above(threshold)
+        of_phrase = [threshold if one is None else one for one in self.thresholds]
+        return found.rows(found.scores > found.scores.new_tensor(of_phrase)[found.phrase_ids])
 
 
-What = str | Sequence[str] | Prompt | LearnedPrompt | Path | EncodedQuery
-"""A text, a list of names, a prompt, a learned prompt or its file, or any of these encoded."""
+What = str | Sequence[str] | Prompt | LearnedPrompt | PromptKit | Path | EncodedQuery
+"""A text, a list of names, a prompt, a learned prompt, a prompt kit or the file of one of these
+two, or any of these encoded.
+"""
 
 
 @torch.inference_mode()
@@ -43,9 +57,12 @@ def encoded_query(what: What, model: GLIP, tokenizer: Tokenizer) -> EncodedQuery
     """
     if isinstance(what, EncodedQuery):
         return what
-    if isinstance(what, LearnedPrompt | Path):
-        learned = read_prompt(what) if isinstance(what, Path) else what
-        return _of_prompt(learned.prompt, [learned.question(model)])
+    if isinstance(what, Path):
+        what = read_prompt_file(what)
+    if isinstance(what, LearnedPrompt):
+        return _of_prompt(what.prompt, [what.question(model)])
+    if isinstance(what, PromptKit):
+        return _of_kit(what, model, tokenizer)
     if isinstance(what, str | Prompt):
         prompt = text_query(what, tokenizer) if isinstance(what, str) else what
         return _read(prompt, [Chunk(0, prompt)], model, tokenizer)
@@ -57,6 +74,23 @@ def encoded_query(what: What, model: GLIP, tokenizer: Tokenizer) -> EncodedQuery
     parts = list(chunks(wordings, lengths))
     questions = read_questions(model, tokenizer, parts, _device(model))
     return EncodedQuery(prompt, questions, tuple(what), torch.tensor(positions), parts)
+
+
+def read_prompt_file(path: Path) -> LearnedPrompt | PromptKit:
+    """The learned prompt or the prompt kit of a file. Raises UserError if it is neither."""
+    path = path.expanduser()
+    return read_kit(path) if is_kit(path) else read_prompt(path)
+
+
+def _of_kit(kit: PromptKit, model: GLIP, tokenizer: Tokenizer) -> EncodedQuery:
+    """A query whose classes are the names of a kit."""
+    kit.warn_unless(fingerprint(model))
+    lengths = name_lengths(tokenizer, [wording.text for wording in kit.wordings])
+    parts = list(chunks(kit.wordings, lengths))
+    questions = read_questions(model, tokenizer, parts, _device(model))
+    positions = torch.arange(len(kit.names))
+    prompt = detection_prompt(kit.wordings)
+    return EncodedQuery(prompt, questions, kit.names, positions, parts, kit.thresholds)
 
 
 def encoded_queries(

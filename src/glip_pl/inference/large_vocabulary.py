@@ -70,10 +70,28 @@ def detect_categories(
     image. `memory_gb` is the memory for the prompts of one pass; None: half of a GPU's free
     memory, and on a CPU one prompt per pass. `watch` is called with each prompt and its output.
     """
+    encoded = read_images(model, batch)
+    return detect_in_features(model, decoder, questions, encoded, batch, memory_gb, watch)
+
+
+def read_images(model: GLIP, batch: Batch) -> list[list[Tensor]]:
+    """The levels of each part of a batch's images, as far as no prompt changes them."""
     parts = model.parts(batch.images, batch.sizes)
     encoded = [model.encode_image(*part.of(batch.images, batch.sizes)) for part in parts]
-    if model.shallow:  # without fusion, no prompt changes these
-        encoded = [model.refine(levels) for levels in encoded]
+    return [model.refine(levels) for levels in encoded] if model.shallow else encoded
+
+
+def detect_in_features(
+    model: GLIP,
+    decoder: Decoder,
+    questions: Sequence[Question],
+    encoded: list[list[Tensor]],
+    batch: Batch,
+    memory_gb: float | None = None,
+    watch: Callable[[Question, Output], None] | None = None,
+) -> list[Detections]:
+    """As `detect_categories`, in the features that `read_images` made of the batch."""
+    parts = model.parts(batch.images, batch.sizes)
     height, width = batch.images.shape[-2:]
     detections: list[list[Detections]] = [[] for _ in range(len(batch))]
     for group in _groups(questions, [*chain(*encoded)], memory_gb):

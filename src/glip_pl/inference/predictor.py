@@ -99,8 +99,9 @@ class Predictor(HubModel):
     def encode(self, what: What) -> EncodedQuery:
         """Read what to detect, once for any number of calls.
 
-        A text with full stops between its phrases, a list of names (any number), a LearnedPrompt
-        or the Path of its file. Raises UserError if there is nothing to detect, or too much.
+        A text with full stops between its phrases, a list of names (any number), a LearnedPrompt,
+        a PromptKit or the Path of its file. Raises UserError if there is nothing to detect, or too
+        much.
         """
         return encoded_query(what, self.model, self.tokenizer)
 
@@ -184,7 +185,7 @@ class Predictor(HubModel):
             lambda part: BATCH_PIXELS[self.device.type] // math.prod(self.input_size(part.image)),
             lambda alike: self.detect([part.image for part in alike], alike[0].query, decoder),
         ):
-            found.append(detections.above(threshold))
+            found.append(part.query.above(detections, threshold))
             if len(found) == len(part.tiles):
                 every = merged(part.tiles, found, part.size, decoder.nms_iou)
                 if len(found) > 1:  # rivals of different tiles

@@ -40,6 +40,13 @@ class Thresholds:
             raise UserError(f"{of_name}: the threshold of {some(wrong)} must be from 0 to 1")
         return cls(common, values)
 
+    def after(self, others: Mapping[str, float | None]) -> Self:
+        """These, and before them `others` for names that have none here; None: the common one."""
+        known = {name: value for name, value in others.items() if value is not None}
+        own = {_spelling(name) for name in self.of_name}
+        added = {name: value for name, value in known.items() if _spelling(name) not in own}
+        return replace(self, of_name={**added, **self.of_name})
+
     @property
     def lowest(self) -> float:
         """The lowest of all."""

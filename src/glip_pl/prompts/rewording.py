@@ -1,7 +1,7 @@
 """The words by which prompts call categories, if these are not the names in the annotations."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,10 @@ from glip_pl.prompts.descriptions import Descriptions, read_descriptions
 from glip_pl.prompts.prompt_from_text import Wording, clean_name, wordings_of
 
 log = logging.getLogger(__name__)
+
+
+Reworder = Callable[[Sequence[str]], list[Wording]]
+"""Gives the wordings of categories, by their names: a Rewording, or a prompt kit's."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Rewording:
 
 
 def choose_wordings(
-    names: Sequence[str], wordings: Sequence[Wording] | Rewording | None, source: str
+    names: Sequence[str], wordings: Sequence[Wording] | Reworder | None, source: str
 ) -> list[Wording]:
     """The wording of each category by the setting `wordings`; by default the names themselves.
 
@@ -60,7 +64,7 @@ def choose_wordings(
     """
     if wordings is None:
         return wordings_of(names)
-    if isinstance(wordings, Rewording):
+    if callable(wordings):
         return wordings(names)
     if len(wordings) != len(names):
         raise UserError(

@@ -14,8 +14,10 @@ from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.images import HOW_TO_GET_DATA, matching
 from glip_pl.errors import UserError, some
-from glip_pl.inference.learned_prompt import LearnedPrompt, read_prompt
+from glip_pl.inference.encoded_query import read_prompt_file
+from glip_pl.inference.learned_prompt import LearnedPrompt
 from glip_pl.models.glip import GLIP
+from glip_pl.prompts.prompt_kit import PromptKit
 from glip_pl.prompts.tokens import Tokenizer
 from glip_pl.running.setting_checks import check_examples, check_sharding
 from glip_pl.running.settings import checkpoint_config, plain
@@ -42,7 +44,9 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
     sources = _members(data.train) if train else {}
     if train and not sources:
         raise UserError("data.train has no source, so that there is nothing to train on")
-    tests = _members(data.test) | _retention(config, tested=True)
+    kit = _prompt_file(config)
+    words = {"wordings": kit.wordings_of} if isinstance(kit, PromptKit) else {}
+    tests = _members(data.test, **words) | _retention(config, tested=True)
     if not train and not tests:
         raise UserError("data.test has no set, so that there is nothing to evaluate")
     return GroundingDataModule(
@@ -165,9 +169,9 @@ def _evaluations(
 
 def _learned_prompt(config: DictConfig, sets: Mapping[str, EvaluationSet]) -> LearnedPrompt | None:
     """The learned prompt of the settings. Raises UserError if a set has other categories."""
-    if config.get("prompt") is None:
+    learned = _prompt_file(config)
+    if not isinstance(learned, LearnedPrompt):
         return None
-    learned = read_prompt(Path(config.prompt).expanduser())
     for name, dataset in sets.items():
         if not dataset.retention and dataset.all_names != learned.prompt:
             raise UserError(
@@ -175,6 +179,11 @@ def _learned_prompt(config: DictConfig, sets: Mapping[str, EvaluationSet]) -> Le
                 f"{name} has the prompt {dataset.all_names.caption!r} (the setting `prompt`)"
             )
     return learned
+
+
+def _prompt_file(config: DictConfig) -> LearnedPrompt | PromptKit | None:
+    """What the file of the setting `prompt` holds; training has no such setting."""
+    return None if config.get("prompt") is None else read_prompt_file(Path(config.prompt))
 
 
 SHOWING = ("progress", "pictures", "test_progress")

@@ -180,6 +180,12 @@ RULES: dict[str, Rule] = {
     "thresholds": Rule(dict[str, Any] | str | None),
     "thresholds.*": SHARE,
     "copy_pictures": SWITCH,
+    # prompt_search.
+    "synonyms": Rule(dict[str, Any] | str | None),
+    "templates": TEXTS,
+    "gain": NOT_NEGATIVE,
+    "descriptions": OPTIONAL_TEXT,
+    "data.few|data.held_out": NODE,
     # export.
     "decode": SWITCH,
     "check_images": OPTIONAL_TEXT,

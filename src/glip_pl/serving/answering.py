@@ -5,6 +5,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -41,7 +42,7 @@ class Answering:
         """`pixels` is the size of the largest picture."""
         self.predictor = predictor
         self.pixels = pixels
-        self._encoded: OrderedDict[str | tuple[str, ...], EncodedQuery] = OrderedDict()
+        self._encoded: OrderedDict[str | tuple[str, ...] | Path, EncodedQuery] = OrderedDict()
 
     def answer(self, queries: Sequence[Query]) -> list[Answer]:
         """The answers in order; a fault of one request does not concern the others."""
@@ -73,7 +74,7 @@ class Answering:
     def _detect(
         self,
         pictures: Sequence[Image.Image],
-        what: str | tuple[str, ...],
+        what: str | tuple[str, ...] | Path,
         threshold: float,
         max_boxes: int,
     ) -> list[Answer]:
@@ -90,10 +91,10 @@ class Answering:
             answer = failure()
         return [answer] * len(pictures)
 
-    def _encode(self, what: str | tuple[str, ...]) -> EncodedQuery:
+    def _encode(self, what: str | tuple[str, ...] | Path) -> EncodedQuery:
         """The question as the model reads it; recent ones are remembered."""
         if what not in self._encoded:
-            query = what if isinstance(what, str) else list(what)
+            query = list(what) if isinstance(what, tuple) else what
             self._encoded[what] = self.predictor.encode(query)
             if len(self._encoded) > REMEMBERED:
                 self._encoded.popitem(last=False)

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from fastapi import HTTPException
@@ -24,7 +25,7 @@ class Query:
     """A checked request as it is passed to a worker: what to find in which encoded picture."""
 
     picture: bytes
-    what: str | tuple[str, ...]
+    what: str | tuple[str, ...] | Path  # a text, names, or the file of the server's own prompt
     threshold: float
     max_boxes: int
 
@@ -53,10 +54,12 @@ class Fields(BaseModel):
         max_boxes = defaults.max_boxes if self.max_boxes is None else self.max_boxes
         if max_boxes > limits.boxes:
             raise too_large("max_boxes", f"{shown(max_boxes)}", f"{limits.boxes}")
-        return Query(picture, self._what(limits), threshold, max_boxes)
+        return Query(picture, self._what(limits, defaults), threshold, max_boxes)
 
-    def _what(self, limits: Limits) -> str | tuple[str, ...]:
-        """The text or the names, of which there must be exactly one."""
+    def _what(self, limits: Limits, defaults: "Defaults") -> str | tuple[str, ...] | Path:
+        """The text or the names, of which there must be exactly one, or the server's own prompt."""
+        if self.names is None and self.text is None and defaults.prompt is not None:
+            return defaults.prompt
         if (self.names is None) == (self.text is None):
             raise HTTPException(WRONG, "set either `names` or `text`")
         if self.text is not None:
@@ -112,6 +115,7 @@ class Defaults:
 
     threshold: float
     max_boxes: int
+    prompt: Path | None = None  # asked for where there is no text and no name
 
 
 def too_large(culprit: str, size: str, limit: str) -> HTTPException:
