@@ -6,7 +6,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
-from glip_pl.checkpoints.rebuilding import load_trained
+from glip_pl.checkpoints.rebuilding import Trained, load_trained
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.data.indexing import content_of
 from glip_pl.files.hashing import key_of, sha256_of
@@ -37,10 +37,7 @@ def evaluate(config: DictConfig) -> float:
     checkpoint = find_checkpoint(config.ckpt, Path(config.paths.runs))
     trained = load_trained(checkpoint)
     config = resolve_evaluation(config, trained.config)
-    if config.prompt is not None:
-        given = read_prompt_file(Path(config.prompt))  # reports errors before anything else
-        if isinstance(given, PromptKit):
-            given.warn_unless(fingerprint(trained.model))
+    _check_prompt(config, trained)
     data = build_data(config, train=False)
     key = evaluation_key(config, sha256_of(checkpoint), data.test)
     results = Path(config.paths.output, "results.json")
@@ -73,6 +70,13 @@ def evaluate(config: DictConfig) -> float:
     if trainer.is_global_zero and not module.test.any_unreadable:
         _remove(caches)
     return score
+
+
+def _check_prompt(config: DictConfig, trained: Trained) -> None:
+    """Report errors in the file of `prompt` before anything slow, and a kit for another model."""
+    given = None if config.prompt is None else read_prompt_file(Path(config.prompt))
+    if isinstance(given, PromptKit):
+        given.warn_unless(fingerprint(trained.model))
 
 
 def _remove(caches: Mapping[str, EvaluationCache]) -> None:

@@ -21,6 +21,7 @@ from glip_pl.files.claim import claim, exclusive
 from glip_pl.files.hashing import sha256_of
 from glip_pl.files.writing import write_json
 from glip_pl.inference.learned_prompt import fingerprint
+from glip_pl.inference.predictor import Predictor
 from glip_pl.inspection.wording_scores import Reached, WordingScores
 from glip_pl.prompts.descriptions import read_descriptions
 from glip_pl.prompts.prompt_from_text import Wording, wordings_of
@@ -56,11 +57,13 @@ def prompt_search(config: DictConfig) -> None:
     config = resolve_evaluation(config, trained.config)
     few, others = (opened(config, name) for name in ("few", "held_out"))
     choices.check(few.index.names)
-    model = trained.model.to(chosen_device(config.device))
-    scores, held_out = (
-        WordingScores(model, instantiate(config.tokenizer), instantiate(config.decoder), dataset)
-        for dataset in (few, others)
+    predictor = Predictor(
+        trained.model.to(chosen_device(config.device)),
+        instantiate(config.tokenizer),
+        few.transform,
+        instantiate(config.decoder),
     )
+    scores, held_out = (WordingScores(predictor, dataset) for dataset in (few, others))
     job = {
         "weights": sha256_of(checkpoint),
         "pictures": [content_of(few.index), few.rows.tolist()],
@@ -96,7 +99,7 @@ def search(scores: WordingScores, choices: Choices, memory: Memory) -> Found:
     score = memory(scores.average_precision)
     chosen, trials = search_wordings(names, first, choices, score)
     thresholds = tuple(scores.thresholds(chosen))
-    kit = PromptKit(tuple(names), tuple(chosen), thresholds, fingerprint(scores.model))
+    kit = PromptKit(tuple(names), tuple(chosen), thresholds, fingerprint(scores.predictor.model))
     return Found(kit, first, trials)
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra.utils import instantiate
 
-from glip_pl.checkpoints.rebuilding import load_trained
+from glip_pl.inference.predictor import Predictor
 from glip_pl.inspection.wording_scores import WordingScores
 from glip_pl.models.glip import GLIP
 from glip_pl.prompt_search import opened
@@ -22,9 +21,7 @@ def scores(custom: Path, finding: Path, settings: Compose) -> WordingScores:
     words = [f"data.root={custom}", f"tokenizer.source={MINILM}", f"ckpt={finding}"]
     words += ["data.eval_transform.short_sides=[96]", "data.eval_transform.max_side=96"]
     config = settings(words, "prompt_search")
-    tokenizer, decoder = instantiate(config.tokenizer), instantiate(config.decoder)
-    dataset = opened(config, "held_out")
-    return WordingScores(load_trained(finding).model, tokenizer, decoder, dataset)
+    return WordingScores(Predictor.load(finding, "cpu", MINILM), opened(config, "held_out"))
 
 
 def test_the_score_of_a_category_is_its_average_precision(scores: WordingScores) -> None:
@@ -73,7 +70,7 @@ class Planted(WordingScores):
 
 
 def test_a_threshold_gives_the_best_f1(scores: WordingScores) -> None:
-    planted = Planted(scores.model, scores.tokenizer, scores.decoder, scores.dataset)
+    planted = Planted(scores.predictor, scores.dataset)
     wordings = wordings_of(scores.dataset.index.names)
     thresholds = planted.thresholds(wordings)
     shown = [category for category, one in enumerate(thresholds) if one is not None]

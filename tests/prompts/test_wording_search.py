@@ -93,7 +93,7 @@ def test_words_of_no_category_and_bad_templates_are_refused(choices: Choices, sa
 
 
 def test_synonyms_are_read_from_settings_and_files(tmp_path: Path) -> None:
-    assert read_synonyms({"a": "b", 1: ["c", "d"]}) == {"a": ["b"], "1": ["c", "d"]}
+    assert read_synonyms({"a": "b", "1": ["c", "d"]}) == {"a": ["b"], "1": ["c", "d"]}
     assert read_synonyms(None) == {}
     (tmp_path / "words.json").write_text('{"a": ["b"]}')
     (tmp_path / "words.yaml").write_text("a: [b]")

@@ -10,20 +10,19 @@ from torch import Tensor
 
 from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.evaluation_set import EvaluationSet
-from glip_pl.inference.decoding import Decoder
 from glip_pl.inference.large_vocabulary import (
     Question,
     detect_in_levels,
     read_images,
     read_questions,
 )
+from glip_pl.inference.predictor import Predictor
 from glip_pl.metrics.average_precision import best_f1, precision_and_recall
 from glip_pl.metrics.coco import LIMITS
 from glip_pl.metrics.matching import MatchedDetections, match
-from glip_pl.models.glip import GLIP
 from glip_pl.prompts.chunking import Chunk, chunks
 from glip_pl.prompts.prompt_from_text import Wording
-from glip_pl.prompts.tokens import Tokenizer, name_lengths
+from glip_pl.prompts.tokens import name_lengths
 from glip_pl.types import Batch, Detections
 
 REMEMBERED = 100
@@ -40,11 +39,9 @@ class Reached:
 
 @dataclass
 class WordingScores:
-    """A model and labelled pictures of C categories, on which wordings are compared."""
+    """A predictor and labelled pictures of C categories, on which wordings are compared."""
 
-    model: GLIP
-    tokenizer: Tokenizer
-    decoder: Decoder
+    predictor: Predictor
     dataset: EvaluationSet
     text_passes: int = 0  # prompts that were encoded
     _questions: dict[str, Question] = field(default_factory=dict)  # by prompt
@@ -54,14 +51,13 @@ class WordingScores:
     @torch.inference_mode()
     def pictures(self) -> list[tuple[Batch, list[Tensor]]]:
         """Each picture with the features that no prompt changes; they stay in memory."""
-        device = next(self.model.parameters()).device
         module = GroundingDataModule(
-            train={}, val={}, test={"": self.dataset}, tokenizer=self.tokenizer,
+            train={}, val={}, test={"": self.dataset}, tokenizer=self.predictor.tokenizer,
             batch_size=1, workers=0, seed=0,
         )  # fmt: skip
         (loader,) = module.test_dataloader()
-        batches = [batch.to(device) for batch in loader]
-        return [(batch, read_images(self.model, batch)) for batch in batches]
+        batches = [batch.to(self.predictor.device) for batch in loader]
+        return [(batch, read_images(self.predictor.model, batch)) for batch in batches]
 
     def average_precision(self, wordings: Sequence[Wording], category: int) -> float:
         """AP of a category in 0..1, with the words of all; NaN if no picture shows it.
@@ -103,8 +99,7 @@ class WordingScores:
     @torch.inference_mode()
     def _detections(self, wordings: Sequence[Wording], category: int | None) -> list[Detections]:
         """The detections of every picture for the prompts with a category, or for all prompts."""
-        device = next(self.model.parameters()).device
-        lengths = name_lengths(self.tokenizer, [wording.text for wording in wordings])
+        lengths = name_lengths(self.predictor.tokenizer, [wording.text for wording in wordings])
         parts = [
             chunk
             for chunk in chunks(wordings, lengths)
@@ -112,21 +107,25 @@ class WordingScores:
         ]
         key = repr(parts)
         if key not in self._detected:
-            questions = [self._question(chunk, device) for chunk in parts]
+            questions = [self._question(chunk) for chunk in parts]
             found = [
-                detect_in_levels(self.model, self.decoder, questions, levels, batch)
+                detect_in_levels(
+                    self.predictor.model, self.predictor.decoder, questions, levels, batch
+                )
                 for batch, levels in self.pictures
             ]
             self._detected = {key: [one.to("cpu") for (one,) in found]}
         return self._detected[key]
 
-    def _question(self, chunk: Chunk, device: torch.device) -> Question:
+    def _question(self, chunk: Chunk) -> Question:
         """A prompt as the model reads it; the last REMEMBERED ones are kept."""
         key = repr(chunk)
         if key not in self._questions:
             if len(self._questions) >= REMEMBERED:
                 self._questions.pop(next(iter(self._questions)))
-            (self._questions[key],) = read_questions(self.model, self.tokenizer, [chunk], device)
+            (self._questions[key],) = read_questions(
+                self.predictor.model, self.predictor.tokenizer, [chunk], self.predictor.device
+            )
             self.text_passes += 1
         return self._questions[key]
 

@@ -106,17 +106,17 @@ def search_wordings(
     """
     wordings, trials = list(first), []
     for category, name in enumerate(names):
-        best = wordings[category]
-        top = score(wordings, category)
-        trials.append(Trial(category, best, top))
+
+        def scored(wording: Wording, category: int = category) -> Trial:
+            tried = [*wordings[:category], wording, *wordings[category + 1 :]]
+            trials.append(Trial(category, wording, score(tried, category)))
+            return trials[-1]
+
+        best = scored(wordings[category])
         for step in choices.steps(name):
-            for wording in _new(step(best), wordings):
-                tried = [*wordings[:category], wording, *wordings[category + 1 :]]
-                reached = score(tried, category)
-                trials.append(Trial(category, wording, reached))
-                if reached > top + choices.gain:
-                    best, top = wording, reached
-            wordings[category] = best
+            for trial in map(scored, _new(step(best.wording), wordings)):
+                best = trial if trial.score > best.score + choices.gain else best
+            wordings[category] = best.wording
     return wordings, trials
 
 
