@@ -12,7 +12,7 @@ from glip_pl.data.datamodule import GroundingDataModule
 from glip_pl.data.evaluation_set import EvaluationSet
 from glip_pl.inference.large_vocabulary import (
     Question,
-    detect_in_levels,
+    detect_in_features,
     read_images,
     read_questions,
 )
@@ -49,7 +49,7 @@ class WordingScores:
 
     @cached_property
     @torch.inference_mode()
-    def pictures(self) -> list[tuple[Batch, list[Tensor]]]:
+    def pictures(self) -> list[tuple[Batch, list[list[Tensor]]]]:
         """Each picture with the features that no prompt changes; they stay in memory."""
         module = GroundingDataModule(
             train={}, val={}, test={"": self.dataset}, tokenizer=self.predictor.tokenizer,
@@ -109,10 +109,10 @@ class WordingScores:
         if key not in self._detected:
             questions = [self._question(chunk) for chunk in parts]
             found = [
-                detect_in_levels(
+                detect_in_features(
                     self.predictor.model, self.predictor.decoder, questions, levels, batch
                 )
-                for batch, levels in self.pictures
+                for batch, features in self.pictures
             ]
             self._detected = {key: [one.to("cpu") for (one,) in found]}
         return self._detected[key]
