@@ -52,7 +52,8 @@ CELLS = Task(
         *nonsense_words(8, seed=2),
     ],
     settings=[
-        *("trainer.max_epochs=1", "callbacks.ema.decay=0.9", "data.batch_size=4"),
+        *("trainer.max_epochs=2", "trainer.check_val_every_n_epoch=2", "data.batch_size=4"),
+        "callbacks.ema.decay=0.95",
         *("data.train_transform.short_sides=[208,224]", "data.train_transform.max_side=300"),
         *("data.eval_transform.short_sides=[224]", "data.eval_transform.max_side=300"),
     ],

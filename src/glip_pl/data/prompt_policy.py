@@ -69,16 +69,15 @@ class TrainingFoils:
         budget: int,
         random: np.random.Generator,
     ) -> list[int]:
-        """The categories `order` of a prompt with foils, shuffled if there are any.
+        """The categories of a prompt, in their `order`, with foils anywhere between them.
 
         `lengths` are the tokens of all categories.
         """
         tokens_left = budget - sum(lengths[category] for category in order)
-        foils = self.sampler(self.lengths, tokens_left, random)
-        if not foils:
-            return order
-        both = [*order, *(len(lengths) + foil for foil in foils)]
-        return [int(number) for number in random.permutation(both)]
+        both = list(order)
+        for foil in self.sampler(self.lengths, tokens_left, random):
+            both.insert(int(random.integers(len(both) + 1)), len(lengths) + foil)
+        return both
 
 
 @dataclass(frozen=True, eq=False)

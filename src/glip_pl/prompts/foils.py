@@ -79,13 +79,13 @@ def _spelling(name: str) -> str:
 class FoilSampler:
     """Draws `most` foils at most, as further negatives, for a `share` of the training prompts.
 
-    The number is uniform from 1 on. Names and foils are then in random order: a model would learn
-    to refuse whatever stands last.
+    The number is uniform from 1 on. In a prompt they stand anywhere between the categories: a model
+    would learn to refuse whatever stands last.
     """
 
     names: str | Sequence[str] | None = None  # as for `read_foils`; None: no foils
-    most: int = 4
-    share: float = 0.25
+    most: int = 8
+    share: float = 0.75
 
     def __post_init__(self) -> None:
         """Raises UserError for a number or a share that is none."""
