@@ -108,10 +108,9 @@ class WordingScores:
         key = repr(parts)
         if key not in self._detected:
             questions = [self._question(chunk) for chunk in parts]
+            model, decoder = self.predictor.model, self.predictor.decoder
             found = [
-                detect_in_features(
-                    self.predictor.model, self.predictor.decoder, questions, levels, batch
-                )
+                detect_in_features(model, decoder, questions, features, batch)
                 for batch, features in self.pictures
             ]
             self._detected = {key: [one.to("cpu") for (one,) in found]}
