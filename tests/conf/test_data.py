@@ -30,6 +30,7 @@ SHARED_PARTS = {"captions", "categories", "pseudo_captions"}
 @pytest.mark.parametrize("name", [name for name in DATA if name != "base"])
 def test_data_compose_and_name_real_things(name: str, settings: Compose) -> None:
     words = [f"data={name}", "++data.root=here", "++data.captions=here.json", "++data.shards=*.tar"]
+    words += ["++data.roots=[here]"]
     words += ["odinw=dice"] if name == "odinw" else []
     config = settings(["experiment=pretrain_o365", *words])
     plain: Any = OmegaConf.to_container(config.data, resolve=True)

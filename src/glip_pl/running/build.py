@@ -58,7 +58,7 @@ def build_data(config: DictConfig, train: bool) -> GroundingDataModule:
         workers=data.workers,
         seed=config.seed,
         grouping=data.get("grouping", "none"),
-        padding=config.model.get("padding", "shared") if train else "shared",
+        padding=(config.get("model") or {}).get("padding", "shared"),
     )
 
 
