@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scripts.beyond.attributes import attributes
 from scripts.beyond.budget import budget
+from scripts.beyond.captions import captions
 from scripts.beyond.figures import Measurement, measure, run
 from scripts.beyond.foils import foils
 from scripts.beyond.incomplete import incomplete
@@ -26,6 +27,7 @@ def parts(base: Path) -> dict[str, Measurement]:
         "visual": visual(base),
         "visual_cells": visual_cells(base),
         "incomplete": incomplete(),
+        "captions": captions(base),
     }
 
 
