@@ -115,14 +115,22 @@ def captions(dataset: GroundedDataset) -> set[str]:
     }
 
 
-def test_negatives_are_drawn_only_from_what_was_looked_for(
+def test_names_that_no_one_looked_for_are_marked(
     open_training: OpenTraining, tmp_path: Path
 ) -> None:
     reader = listed(tmp_path, looked_for_category_ids=[5, 9])
     assert captions(open_training(reader, sampler=SHUFFLED)) == {"cat, dog, fire hydrant"}
     known = open_training(reader, sampler=SHUFFLED, looked_for="listed")
-    assert captions(known) == {"cat, fire hydrant"}
-    assert known[0].unsure is None
+    assert captions(known) == {"cat, dog, fire hydrant"}
+    for seed in range(9):
+        sample = known.sample(0, np.random.default_rng(seed))
+        assert sample.unsure is not None
+        marked = [sample.prompt.phrase_text(phrase).strip() for phrase in sample.unsure.tolist()]
+        assert marked == ["dog"]
+    few = CategorySampler(max_negatives=1, full_probability=1.0)
+    unknown = listed(tmp_path, looked_for_category_ids=[5, 9], neg_category_ids=[7])
+    certain = open_training(unknown, sampler=few, looked_for="listed")
+    assert captions(certain) == {"cat, dog, fire hydrant"} and certain[0].unsure is None
     named = open_training(reader, sampler=SHUFFLED, looked_for=["dog_(animal)"])
     assert captions(named) == {"cat, dog, fire hydrant"}
     unsure = named[0].unsure

@@ -88,9 +88,9 @@ class TrainingPrompts:
     as negatives, and of `foils`, which are in no picture; one with a caption gets its caption,
     which `packing` puts among other captions. A prompt has at least one category.
 
-    With `known`, negatives are drawn only from categories that were looked for in the picture. A
-    prompt that all pictures have in `common` has the others too. Phrases of which the picture may
-    show objects without boxes are `unsure`: the loss does not call them absent.
+    With `known`, negatives are first drawn from categories that were looked for in the picture.
+    Others, of which it may show objects without boxes, are `unsure`: the loss does not call them
+    absent. They are in prompts nevertheless, because evaluation asks for all names together.
     """
 
     records: SelectedRecords

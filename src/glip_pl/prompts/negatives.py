@@ -51,7 +51,8 @@ class CategorySampler:
     ) -> list[int]:
         """Categories in the order of the prompt; `lengths` are the tokens of every "name. ".
 
-        Negatives are drawn from the categories `absent`, or from all categories if that is None.
+        With `absent`, the categories that are known to be absent, these are drawn first, and others
+        only as far as they are too few: what a model is asked together, it has to read together.
         """
         positives, tokens_left = [], self.budget
         for category in random.permutation(np.asarray(present, dtype=np.int64)).tolist():
@@ -59,9 +60,14 @@ class CategorySampler:
                 break
             positives.append(category)
             tokens_left -= lengths[category]
-        pool = len(lengths) if absent is None else absent
-        most = min(self.max_negatives, len(lengths) if absent is None else len(absent))
-        drawn = random.choice(pool, size=self._count(most, random), replace=False).tolist()
+        pool = min(self.max_negatives, len(lengths))
+        count = self._count(pool, random)
+        if absent is None:
+            drawn = random.choice(len(lengths), size=count, replace=False).tolist()
+        else:
+            others = np.setdiff1d(np.arange(len(lengths)), absent)
+            first, then = random.permutation(absent), random.permutation(others)
+            drawn = [*first.tolist(), *then.tolist()][:count]
         in_image = set(present)
         negatives = []
         for category in drawn:
