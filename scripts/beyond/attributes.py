@@ -25,7 +25,7 @@ def attributes(base: Path) -> Measurement:
         {
             f"{model}{how}": partial(arm, base, exclusive)
             for model, arm in (("before", _before), ("tuned on nouns", _tuned))
-            for how, exclusive in (("", False), (", exclusive", True))
+            for how, exclusive in (("", False), (" and exclusive", True))
         },
     )
 
