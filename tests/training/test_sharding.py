@@ -1,8 +1,5 @@
-"""Sharded models in two processes, beside the same models in one piece."""
+"""Sharded models in two processes, beside the same models in one piece; what they cannot do."""
 
-import json
-import signal
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
-from lightning_fabric.plugins.environments.lightning import find_free_network_port
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule
@@ -18,7 +14,6 @@ from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from glip_pl.errors import UserError
-from glip_pl.inference.predictor import Predictor
 from glip_pl.models.fusion import DeepFusion, NoFusion
 from glip_pl.models.glip import GLIP
 from glip_pl.models.image_encoder import ImageEncoder
@@ -30,14 +25,8 @@ from glip_pl.training import sharding
 from glip_pl.training.optimizer import GroupedAdamW
 from glip_pl.training.sharding import shard, whole
 from glip_pl.types import Output
-from tests.conftest import SMALL, Compose
-from tests.reliability.tiny import PICTURE
-from tests.training.callbacks.test_resumed_epoch import ImageRecorder
-from tests.training.commands import Command, Place, start
+from tests.conftest import Compose
 from tests.training.processes import together
-from tests.training.short_runs import logged
-from tests.training.test_kill import COMPARED, unequal
-from tests.training.test_several_processes import together as signalled
 
 STEPS = 3
 """Optimizer steps that are compared."""
@@ -198,120 +187,6 @@ def is_rounded(name: str) -> bool:
     return in_layer and name.endswith(".weight") and "norm" not in name.lower()
 
 
-@pytest.fixture(scope="module")
-def words(world: Path, tiny: list[str]) -> list[str]:
-    """A training of six steps in two processes, validated and tested, without its trainer."""
-    return [
-        *[word for word in SMALL if word != "trainer=cpu"],
-        *(*tiny, f"data.root={world}", "trainer.max_epochs=1", "data.batch_size=2"),
-        *("callbacks.ema=null", "callbacks.last.every_steps=2"),
-        *("++trainer.accelerator=cpu", "trainer.precision=bf16-mixed", "trainer.devices=2"),
-        *("data.train_transform.flip=0.5", "tuning=full"),
-    ]
-
-
-def two(words: Sequence[str], folder: Path, module: str = "glip_pl.train", code: int = 0) -> str:
-    """What two processes of a command say, which must end with this code."""
-    port = find_free_network_port()
-    folder.mkdir(exist_ok=True)
-    every = [*words, f"hydra.run.dir={folder}"]
-    commands = [Command(module, every, folder, Place(rank, 2, port)) for rank in (0, 1)]
-    processes = [start(command) for command in commands]
-    for process in processes:
-        process.join(150)
-    log = (folder / "log.txt").read_text()
-    assert [process.exitcode for process in processes] == [code] * 2, log
-    return log
-
-
-def saved(folder: Path) -> dict[str, Any]:
-    return dict(torch.load(folder / "checkpoints/last.ckpt", weights_only=True))
-
-
-FAILING = f"+callbacks.images={{_target_: {ImageRecorder.__module__}.ImageRecorder, "
-
-
-KEPT = [key for key in COMPARED if key != "current_model_state"]
-"""Entries of checkpoints without a moving average."""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("precision", "difference"), [("32-true", 1e-5), ("bf16-mixed", 2**-6)])
-def test_a_training_is_that_of_ddp_and_resumes_exactly(
-    precision: str, difference: float, words: list[str], tmp_path: Path
-) -> None:
-    words = [*words, f"trainer.precision={precision}"]
-    ddp, whole_run, resumed = tmp_path / "ddp", tmp_path / "whole", tmp_path / "resumed"
-    two([*words, "trainer=ddp"], ddp)
-    two([*words, "trainer=fsdp"], whole_run)
-    one, other = saved(ddp), saved(whole_run)
-    pairs = zip(losses(ddp), losses(whole_run), strict=True)
-    assert all(found == pytest.approx(expected, rel=difference) for expected, found in pairs)
-    assert len(losses(ddp)) == 6
-    assert one.keys() == other.keys()
-    assert one["state_dict"].keys() == other["state_dict"].keys()
-    failing = f"{FAILING}folder: {resumed}, fail_at: 3}}"
-    assert "power failure" in two([*words, "trainer=fsdp", failing], resumed, code=1)
-    assert saved(resumed)["global_step"] == 2
-    two([*words, "trainer=fsdp", f"resume={resumed}/checkpoints/last.ckpt"], resumed)
-    after = saved(resumed)
-    assert [
-        *unequal({key: other[key] for key in KEPT}, {key: after[key] for key in KEPT}, "")
-    ] == []
-
-
-@pytest.mark.slow
-def test_its_checkpoint_is_an_ordinary_one(words: list[str], tmp_path: Path) -> None:
-    """A predictor loads it, a sharded model evaluates it, and training continues without shards."""
-    run, evaluated, alone = tmp_path / "run", tmp_path / "evaluated", tmp_path / "alone"
-    two([*words, "trainer=fsdp"], run)
-    best = run / "checkpoints/best.ckpt"
-    Predictor.load(best)(PICTURE, "a red circle")
-    two([*words, "trainer=fsdp", f"ckpt={best}"], evaluated, "glip_pl.evaluate")
-    assert results(evaluated) == results(run)
-    two(
-        [*words, "trainer=ddp", f"resume={run}/checkpoints/last.ckpt", "trainer.max_epochs=2"],
-        alone,
-    )
-    assert saved(alone)["global_step"] == 12
-    back = [f"resume={alone}/checkpoints/last.ckpt", "trainer.max_epochs=3"]
-    two([*words, "trainer=fsdp", *back], tmp_path / "back")
-    assert saved(tmp_path / "back")["global_step"] == 18
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "more",
-    [
-        ["tuning=lora"],
-        ["tuning=head"],
-        ["tuning=linear_probe", "trainer.precision=32-true"],
-        ["+trainer.accumulate_grad_batches=2", "+trainer.gradient_clip_algorithm=value"],
-    ],
-)
-def test_parts_and_accumulated_batches_train_as_under_ddp(
-    more: list[str], words: list[str], tmp_path: Path
-) -> None:
-    few = [*words, "data.val=null", "data.test=null", "callbacks.best=null", *more]
-    for trainer in ("ddp", "fsdp"):
-        two([*few, f"trainer={trainer}"], tmp_path / trainer)
-    one, other = saved(tmp_path / "ddp"), saved(tmp_path / "fsdp")
-    assert one["global_step"] == other["global_step"]
-    assert one["state_dict"].keys() == other["state_dict"].keys()
-    pairs = zip(losses(tmp_path / "ddp"), losses(tmp_path / "fsdp"), strict=True)
-    assert all(found == pytest.approx(expected, rel=2**-6) for expected, found in pairs)
-
-
-def losses(folder: Path) -> list[float]:
-    """The logged losses of a training."""
-    return [float(row["train/loss"]) for row in logged(folder) if row["train/loss"]]
-
-
-def results(folder: Path) -> Any:
-    """The figures of a test."""
-    return json.loads((folder / "results.json").read_text())["sets"]
-
-
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
@@ -338,34 +213,3 @@ def test_an_older_pytorch_is_refused(monkeypatch: pytest.MonkeyPatch, settings: 
     monkeypatch.setattr(sharding, "PER_PARAMETER", "absent")
     with pytest.raises(UserError, match=r"trainer=fsdp needs PyTorch 2\.15"):
         process_count(trainer)
-
-
-@pytest.mark.slow
-def test_a_signal_stops_all_processes_which_save_together(words: list[str], tmp_path: Path) -> None:
-    few = [*words, "data.val=null", "data.test=null", "callbacks.best=null", "trainer=fsdp"]
-    whole_run, stopped = tmp_path / "whole", tmp_path / "stopped"
-    two(few, whole_run)
-    few.append("callbacks.last.every_steps=500")
-    codes = signalled(few, stopped, [], [signal.SIGTERM])
-    assert codes == [128 + signal.SIGTERM] * 2, (stopped / "log.txt").read_text()
-    assert saved(stopped)["global_step"] in (2, 3)
-    two([*few, f"resume={stopped}/checkpoints/last.ckpt"], stopped)
-    one, other = ({key: it[key] for key in KEPT} for it in (saved(whole_run), saved(stopped)))
-    assert [*unequal(one, other, "")] == []
-
-
-@pytest.mark.slow
-def test_a_loss_that_is_not_finite_ends_all_and_is_not_saved(
-    words: list[str], tmp_path: Path
-) -> None:
-    words = [*words, "trainer=fsdp", "optimizer.lr=1e30", "schedule.warm_up=1"]
-    port = find_free_network_port()
-    words.append(f"hydra.run.dir={tmp_path}")
-    commands = [Command("glip_pl.train", words, tmp_path, Place(rank, 2, port)) for rank in (0, 1)]
-    processes = [start(command) for command in commands]
-    for process in processes:
-        process.join(60)
-    log = (tmp_path / "log.txt").read_text()
-    assert [process.exitcode for process in processes] == [2, 2], log
-    assert log.count("Lower optimizer.lr") == 1
-    assert all(bool(one.isfinite().all()) for one in saved(tmp_path)["state_dict"].values())
