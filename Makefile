@@ -25,7 +25,8 @@ demo: $(STAMP) ## train, test and draw with the default model: ten minutes on tw
 ablation: $(STAMP) ## measure the value of fusion, grounding and web data: over two hours on two CPU cores
 	$(RUN) -m scripts.ablation
 
-beyond: $(STAMP) ## measure tuned models (forgetting, foils, incomplete labels, examples): hours on two CPU cores
+# Blood cells are read from data/bccd, or from the folder that GLIP_BCCD names.
+beyond: $(STAMP) ## measure tuned models (forgetting, foils, labels, examples): hours on two CPU cores
 	$(RUN) -m scripts.beyond
 
 # One thread per process: processes that compete for all cores slow each other down many times.

@@ -1,16 +1,12 @@
 """What a forgetting budget keeps, wins and costs, with and without replay, on blood cells."""
 
 import json
-import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scripts.beyond.figures import Figures, Measurement, run
-
-PHOTOGRAPHS = Path(os.environ.get("GLIP_BCCD", "../shared/data/bccd"))
-"""Blood cells as COCO JSON for train, val and test."""
+from scripts.beyond.figures import BCCD, Figures, Measurement, run
 
 ALLOWED = 2
 """Points of retention that may be lost."""
@@ -55,7 +51,7 @@ def _reached(
     output = folder.parent / f"run_{name}"
     run(
         "train",
-        *("experiment=finetune_custom", f"data.root={PHOTOGRAPHS}", f"ckpt={base}"),
+        *("experiment=finetune_custom", f"data.root={BCCD}", f"ckpt={base}"),
         *("retention=shapes", f"forget_at_most={ALLOWED}", f"seed={seed}"),
         *(f"hydra.run.dir={output}", "resume=auto", "logger=none"),
         *SMALL,

@@ -1,6 +1,7 @@
 """Figures of one measurement, kept in a file for each seed, and their table."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,12 @@ from time import monotonic
 from typing import NamedTuple
 
 from glip_pl.inspection.sweeps import spread
+
+BCCD = Path(os.environ.get("GLIP_BCCD", "data/bccd"))
+"""Blood cells (https://github.com/Shenggan/BCCD_Dataset) as COCO JSON for train, val, test."""
+
+SHAPES_WORLD = Path(os.environ.get("GLIP_DATA", "data"), "shapes")
+"""ShapesWorld, which the first training makes if it is not there."""
 
 Figures = Mapping[str, float]
 """Values in points or as counts, by what they are."""

@@ -1,7 +1,6 @@
 """Whether a tuned model refuses wrong words, without and with foils in training."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,10 +8,7 @@ from typing import NamedTuple
 
 from glip_pl.prompts.foils import nonsense_words
 from scripts.beyond.few_shapes import few_shapes
-from scripts.beyond.figures import Arm, Figures, Measurement, run
-
-BCCD = Path(os.environ.get("GLIP_BCCD", "data/bccd"))
-"""The folder of BCCD in COCO's form."""
+from scripts.beyond.figures import BCCD, Arm, Figures, Measurement, run
 
 FIGURES = {
     "AP": "AP",

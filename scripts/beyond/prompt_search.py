@@ -1,18 +1,13 @@
 """What a prompt kit wins on pictures that chose nothing: synonyms of ShapesWorld, blood cells."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scripts.beyond.figures import Figures, Measurement, run
-
-PHOTOGRAPHS = Path(os.environ.get("GLIP_BCCD", "../shared/data/bccd"))
-SHAPES = Path(os.environ.get("GLIP_DATA", "data"), "shapes")
-"""Blood cells as COCO JSON, and ShapesWorld of `make demo`."""
+from scripts.beyond.figures import BCCD, SHAPES_WORLD, Figures, Measurement, run
 
 WORDS: Mapping[str, Mapping[str, list[str]]] = {
     "shapes": {
@@ -52,7 +47,7 @@ def prompt_search(base: Path) -> Measurement:
 
 
 def _kit(base: Path, data: str, shots: int, gain: float, folder: Path, seed: int) -> Figures:
-    root = PHOTOGRAPHS if data == "cells" else _synonyms(folder.parent / "shapes")
+    root = BCCD if data == "cells" else _synonyms(folder.parent / "shapes")
     words = folder / "synonyms.json"
     words.write_text(json.dumps(WORDS[data]))
     output = folder.parent / f"kit_{data}_{shots}"  # arms with another gain reuse its scores
@@ -68,14 +63,14 @@ def _kit(base: Path, data: str, shots: int, gain: float, folder: Path, seed: int
 
 def _synonyms(root: Path) -> Path:
     """ShapesWorld's pictures with synonyms as a user's folder: the first half to search on."""
-    content = json.loads((SHAPES / "annotations" / "synonyms.json").read_text())
+    content = json.loads((SHAPES_WORLD / "annotations" / "synonyms.json").read_text())
     half = len(content["images"]) // 2
     for split, images in (("train", content["images"][:half]), ("val", content["images"][half:])):
         folder = root / split
         folder.mkdir(parents=True, exist_ok=True)
         ids = {image["id"] for image in images}
         for image in images:
-            shutil.copy(SHAPES / "images" / "synonyms" / image["file_name"], folder)
+            shutil.copy(SHAPES_WORLD / "images" / "synonyms" / image["file_name"], folder)
         boxes = [box for box in content["annotations"] if box["image_id"] in ids]
         own = {**content, "images": images, "annotations": boxes}
         (folder / "_annotations.coco.json").write_text(json.dumps(own))

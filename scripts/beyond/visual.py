@@ -1,7 +1,6 @@
 """One example of each category against its name, and against tuning on the same pictures."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -19,13 +18,7 @@ from glip_pl.data.selection import Selection
 from glip_pl.data.shapes.vocabulary import NOVEL
 from glip_pl.inference.predictor import Predictor
 from glip_pl.inference.visual_prompt import visual_prompt
-from scripts.beyond.figures import Figures, Measurement, run
-
-SHAPES = Path(os.environ.get("GLIP_SHAPES", "data/shapes"))
-"""The folder of ShapesWorld, which is made by the training if it is not there."""
-
-BCCD = Path(os.environ.get("GLIP_BCCD", "data/bccd"))
-"""The folder of BCCD in COCO's form."""
+from scripts.beyond.figures import BCCD, SHAPES_WORLD, Figures, Measurement, run
 
 SMALL = (
     *("data.train_transform.short_sides=[112,128]", "data.train_transform.max_side=128"),
@@ -83,7 +76,12 @@ def _model(base: Path, folder: Path) -> Path:
     """The base, trained further with examples beside words."""
     run(
         *("train", "experiment=shapes_pretrain", "data=shapes_examples", f"ckpt={base}"),
-        *(f"data.root={SHAPES}", f"hydra.run.dir={folder}", "resume=auto", "optimizer.lr=3e-4"),
+        *(
+            f"data.root={SHAPES_WORLD}",
+            f"hydra.run.dir={folder}",
+            "resume=auto",
+            "optimizer.lr=3e-4",
+        ),
         *("data.test.rare=null", "data.test.unseen=null", "data.test.synonyms=null"),
     )
     return folder / "checkpoints" / "best.ckpt"
@@ -99,11 +97,11 @@ def _novel_folder(folder: Path) -> Path:
         target = folder / split
         if target.is_dir():
             continue
-        content = json.loads((SHAPES / "annotations" / f"{subset}.json").read_text())
+        content = json.loads((SHAPES_WORLD / "annotations" / f"{subset}.json").read_text())
         images = [one for one in content["images"] if half is None or one["id"] % 2 == half]
         kept = {one["id"] for one in images}
         boxes = [one for one in content["annotations"] if one["image_id"] in kept]
-        shutil.copytree(SHAPES / "images" / subset, target)
+        shutil.copytree(SHAPES_WORLD / "images" / subset, target)
         written = json.dumps({**content, "images": images, "annotations": boxes})
         (target / "_annotations.coco.json").write_text(written)
     return folder

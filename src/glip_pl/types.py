@@ -117,7 +117,7 @@ class Examples(_Movable):
 class Batch(_Movable):
     """Samples, padded and collated.
 
-    It has fourteen fields because it carries all that training and evaluation need of the samples:
+    It has fifteen fields because it carries all that training and evaluation need of the samples:
     the model's input, the targets of the loss, and what maps detections back to the image on disk.
     """
 
