@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pytorch_lightning.callbacks import LearningRateMonitor
 
 from glip_pl.errors import UserError
 from glip_pl.running.build import build_data, build_model, build_module, build_trainer, check_paths
@@ -52,6 +53,12 @@ def test_only_callbacks_that_show_something_without_training(settings: Compose) 
     assert ours | {"Pictures", "EvaluationProgress"} <= built[True]
     assert not ours & built[False]
     assert {"Pictures", "EvaluationProgress"} <= built[False]
+
+
+def test_without_a_logger_nothing_waits_for_one(settings: Compose) -> None:
+    for name, monitors in (("csv", 1), ("none", 0)):
+        trainer = build_trainer(settings([*SMALL, "trainer=cpu", f"logger={name}"]), train=True)
+        assert sum(isinstance(one, LearningRateMonitor) for one in trainer.callbacks) == monitors  # type: ignore[attr-defined]  # set by a connector
 
 
 def test_a_model_takes_the_weights_of_a_checkpoint_that_fits(

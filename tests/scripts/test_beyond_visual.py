@@ -12,7 +12,7 @@ from scripts.beyond import visual
 def test_novel_shapes_become_a_folder_whose_examples_are_shared_out(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visual, "SHAPES", world)
+    monkeypatch.setattr(visual, "SHAPES_WORLD", world)
     folder = visual._novel_folder(tmp_path / "novel")
     images = {}
     for split in ("train", "valid", "test"):
@@ -27,7 +27,7 @@ def test_novel_shapes_become_a_folder_whose_examples_are_shared_out(
 def test_examples_are_one_box_of_each_category_from_the_pictures_of_one_shot(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visual, "SHAPES", world)
+    monkeypatch.setattr(visual, "SHAPES_WORLD", world)
     folder = visual._novel_folder(tmp_path / "novel")
     index = open_index(CocoJson.from_folder(folder, ["train"]), tmp_path / "index")
     found = dict(visual._examples(index, folder / "train", 0))

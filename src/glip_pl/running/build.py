@@ -205,6 +205,9 @@ def build_trainer(
     ]
     callbacks = [*map(instantiate, nodes), *extra_callbacks]
     loggers = [instantiate(node) for node in config.logger.values() if node is not None]
+    if not loggers:  # the monitor refuses to train without one
+        monitor = pl.callbacks.LearningRateMonitor
+        callbacks = [callback for callback in callbacks if not isinstance(callback, monitor)]
     trainer: pl.Trainer = instantiate(
         config.trainer,
         callbacks=callbacks,
