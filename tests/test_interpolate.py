@@ -117,6 +117,7 @@ def test_several_processes_are_refused(settings: Compose, monkeypatch: pytest.Mo
         interpolate(config)
 
 
+@pytest.mark.slow
 def test_validation_chooses_the_share_within_a_budget(
     words: list[str],
     settings: Compose,

@@ -1,10 +1,12 @@
 """Keeps the processes that load data alive when a signal goes to all processes of a job."""
 
+import copy
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable
 from functools import partial
+from multiprocessing.context import BaseContext
 from threading import Thread
 from typing import Any
 
@@ -21,6 +23,29 @@ def keep_loading(loader: "DataLoader[Any]") -> None:
     to the one after which all its processes stop.
     """
     loader.worker_init_fn = partial(_begin, loader.worker_init_fn)
+    if hasattr(signal, "pthread_sigmask"):
+        context: BaseContext | None = loader.multiprocessing_context
+        loader.multiprocessing_context = _starting_blocked(context or multiprocessing.get_context())
+
+
+def _starting_blocked(context: BaseContext) -> BaseContext:
+    """The same way to start processes, but they start with SIGTERM blocked in all their threads.
+
+    Libraries start threads when a process is forked, OpenTelemetry in wandb for one. These would
+    get the signal in place of the thread that waits for it, and the worker would end.
+    """
+
+    class Blocked(context.Process):  # type: ignore[name-defined]  # each context has a class of its own
+        def start(self) -> None:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            try:
+                super().start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    own = copy.copy(context)
+    own.Process = Blocked  # type: ignore[attr-defined]  # typeshed knows it in subclasses only
+    return own
 
 
 def _begin(before: Callable[[int], object] | None, worker: int) -> None:
@@ -29,9 +54,8 @@ def _begin(before: Callable[[int], object] | None, worker: int) -> None:
         before(worker)
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    if hasattr(signal, "sigwaitinfo"):  # Linux; elsewhere SIGTERM ends a worker, as usual
-        # Later threads inherit the mask, so that the one that waits gets the signal.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    # SIGTERM is blocked since the start, so that only this thread gets it. It needs Linux:
+    if hasattr(signal, "sigwaitinfo"):
         Thread(target=_end_with_training, name="SIGTERM", daemon=True).start()
 
 
