@@ -23,7 +23,7 @@ def keep_loading(loader: "DataLoader[Any]") -> None:
     to the one after which all its processes stop.
     """
     loader.worker_init_fn = partial(_begin, loader.worker_init_fn)
-    if hasattr(signal, "pthread_sigmask"):
+    if loader.num_workers and hasattr(signal, "pthread_sigmask"):
         context: BaseContext | None = loader.multiprocessing_context
         loader.multiprocessing_context = _starting_blocked(context or multiprocessing.get_context())
 
