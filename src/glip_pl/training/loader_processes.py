@@ -23,9 +23,10 @@ def keep_loading(loader: "DataLoader[Any]") -> None:
     to the one after which all its processes stop.
     """
     loader.worker_init_fn = partial(_begin, loader.worker_init_fn)
-    if loader.num_workers and hasattr(signal, "pthread_sigmask"):
-        context: BaseContext | None = loader.multiprocessing_context
-        loader.multiprocessing_context = _starting_blocked(context or multiprocessing.get_context())
+    context: BaseContext = loader.multiprocessing_context or multiprocessing.get_context()
+    is_forked = context.get_start_method() == "fork"
+    if loader.num_workers and is_forked and hasattr(signal, "sigwaitinfo"):
+        loader.multiprocessing_context = _starting_blocked(context)
 
 
 def _starting_blocked(context: BaseContext) -> BaseContext:
@@ -54,8 +55,9 @@ def _begin(before: Callable[[int], object] | None, worker: int) -> None:
         before(worker)
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    # SIGTERM is blocked since the start, so that only this thread gets it. It needs Linux:
-    if hasattr(signal, "sigwaitinfo"):
+    if hasattr(signal, "sigwaitinfo"):  # Linux; elsewhere SIGTERM ends a worker, as usual
+        # Later threads inherit the mask, so that the one that waits gets the signal.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         Thread(target=_end_with_training, name="SIGTERM", daemon=True).start()
 
 
