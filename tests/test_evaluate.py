@@ -250,7 +250,7 @@ def test_names_of_nothing_in_the_pictures_are_asked_as_well(
     names.write_text("zebra\npurple cow\n")
     overrides = [*SEEN_AND_RARE, f"foils={names}"]
     with_foils = figures(run(*overrides).paths.output)
-    assert "foils: names of nothing in the images" in capsys.readouterr().out
+    assert "foils: names of absent objects" in capsys.readouterr().out
     without = figures(run(*SEEN_AND_RARE, f"paths.output={tmp_path}/other").paths.output)
     for name in ("seen", "rare"):
         asked = with_foils[name]

@@ -82,7 +82,7 @@ FEW_SHAPES = Task(
 
 
 def foils(base: Path) -> Measurement:
-    """What the base model, and tunings of it, answer to words of nothing in the pictures."""
+    """What the base model, and tunings of it, answer to names of absent objects."""
     arms: dict[str, Arm] = {}
     for data, task in (("blood cells", CELLS), ("few shapes", FEW_SHAPES)):
         arms |= {

@@ -34,7 +34,7 @@ def test_the_page_has_the_figures_and_pictures(
     assert page.count("<figure>") == 4  # every image has missed boxes
     assert all(f"<figcaption>{file.name}: " in page for file in (custom / "val").glob("*.png"))
     assert "Images with the most missed boxes" in page
-    assert "Foils: names of nothing in the images" in page
+    assert "Foils: names of absent objects" in page
     assert f"<td>purple cow</td><td>{figures['foil_fires/purple cow']:.2f}</td>" in page
     assert not re.search(r"(src|href)='(?!data:)", page)
 

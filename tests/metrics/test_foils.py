@@ -1,4 +1,4 @@
-"""Answers to names of nothing in the images are counted for each image, name and object."""
+"""Answers to names of absent objects are counted for each image, name and object."""
 
 from math import isnan
 

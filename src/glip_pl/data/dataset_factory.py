@@ -103,7 +103,7 @@ def evaluation_set(
 
     The arguments are many because each is a setting of its own (`data.val.<name>.*`), and short
     keys are what people type. `wordings` replace the category names in prompts; `exif` says how
-    photographs that are stored turned were annotated; `foils` are names of nothing in the pictures
+    photographs that are stored turned were annotated; `foils` are names of absent objects
     (`read_foils`), which the metric must be able to count. The others are described where they are
     used: `Selection`, `EvaluationPrompts`, `EvaluationSet`. Raises UserError.
     """

@@ -49,7 +49,7 @@ class EvaluationSet(GroundedDataset):
         self.all_names = prompts.all_names  # the prompt of all categories, of any length
         self.vocabulary = prompts.vocabulary  # the same in prompts that fit; empty for captions
         self.asked = prompts.asked  # the same with foils and of foils, if there are any
-        self.foils = prompts.foils  # names of nothing in the pictures
+        self.foils = prompts.foils  # names of absent objects
         self.foil_prompts = prompts.foil_prompts  # that also ask for these
 
     def sample(

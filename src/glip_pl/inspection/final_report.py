@@ -124,8 +124,8 @@ def _category_table(truth: Truth, matched: MatchedDetections, figures: Mapping[s
 
 
 def _foils(figures: Mapping[str, float], foils: Sequence[str]) -> Iterator[str]:
-    """How often the model answers names of nothing in the images, those with most fires first."""
-    yield "<h3>Foils: names of nothing in the images</h3>"
+    """How often the model answers names of absent objects, those with most fires first."""
+    yield "<h3>Foils: names of absent objects</h3>"
     yield f"<p><small>A fire is a detection of score {SHOWN_SCORE} or more of such a name; an "
     yield "object has one if its box and the fire's overlap by an IoU of 0.5 or more. Foils are "
     yield "asked beside the categories, and alone.</small></p>"

@@ -48,7 +48,7 @@ class COCOAveragePrecision(DetectionMetric[Truth]):
     columns: ClassVar[tuple[str, ...]] = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")
 
     def __init__(self, truth: Callable[[], Truth], foils: Sequence[str] = ()) -> None:
-        """`foils` are names of nothing in the images; detections of them are expected, too."""
+        """`foils` are names of absent objects; detections of them are expected, too."""
         super().__init__(truth)
         self.foils = tuple(foils)
         self.asked: DetectionsTable | None = None  # all detections, if there are foils

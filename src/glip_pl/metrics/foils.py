@@ -1,4 +1,4 @@
-"""How often a model answers names of nothing in the images, and what asking for them costs.
+"""How often a model answers names of absent objects, and what asking for them costs.
 
 A *fire* is a detection of SHOWN_SCORE or more of a name that is absent from its image.
 """

@@ -107,8 +107,8 @@ def _table(reports: Sequence[SetReport], columns: Sequence[str]) -> Table:
 
 
 def _foils_table(reports: Sequence[SetReport]) -> Table:
-    """How often each set's model answers names of nothing in the images."""
-    table = Table(title="foils: names of nothing in the images")
+    """How often each set's model answers names of absent objects."""
+    table = Table(title="foils: names of absent objects")
     for column in ("set", *FOIL_COLUMNS):
         table.add_column(Text(column), justify="left" if column == "set" else "right")
     for report in reports:
