@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 import glip_pl
 
@@ -25,3 +27,15 @@ def test_importing_the_package_imports_no_other_one() -> None:
     code = f"import sys, glip_pl; print(sorted({names} & set(sys.modules)))"
     words = [sys.executable, "-c", code]
     assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_all_places_tell_the_same_version() -> None:
+    root = Path(__file__).parents[1]
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    newest = next(
+        line
+        for line in (root / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("## ") and "Unreleased" not in line
+    )
+    assert citation["version"] == glip_pl.__version__
+    assert newest.startswith(f"## {glip_pl.__version__} - ")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     load = Predictor.load
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["Predictor", "Result", "Results", "__version__", "load"]
 
