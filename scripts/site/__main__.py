@@ -40,6 +40,9 @@ def stage(folder: Path) -> None:
         path.write_text(text, encoding="utf-8")
     for path in (folder / "docs").glob("*.md"):
         path.write_text(moved_links(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in (folder / "docs" / "tutorials").glob("*.md"):
+        text = path.read_text(encoding="utf-8").replace("](../../", "](../")
+        path.write_text(text, encoding="utf-8")
     config = CONFIG.read_text(encoding="utf-8")
     listed = folder / "zensical.toml"
     listed.write_text(
