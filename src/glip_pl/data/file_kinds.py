@@ -2,7 +2,7 @@
 
 from PIL import features
 
-READS_AVIF = bool(features.check("avif"))
+READS_AVIF = "avif" in features.get_supported_modules()
 """Whether this Pillow decodes AVIF, as its releases do from 11.3 on."""
 
 HEIF_BRANDS = {
