@@ -34,7 +34,10 @@ def test_a_checkpoint_of_a_zero_shot_evaluation_would_hold_the_same(name: str) -
 def test_nothing_is_downloaded_for_a_model_that_gets_weights() -> None:
     model: dict[str, Any] = {
         "layers": 6,
-        "image_encoder": {"name": "swin", "pretrained": True, "weights": {"_target_": "load"}},
+        "image_encoder": {
+            **{"name": "swin", "pretrained": True, "weights": {"_target_": "load"}},
+            "pretrained_cfg_overlay": {"file": "swin.pth"},  # no trusted checkpoint names it
+        },
         "text_encoder": {"source": "bert", "pretrained": True},
     }
     assert without_weights(model)["image_encoder"]["weights"] is None

@@ -108,8 +108,8 @@ def test_a_learned_prompt_has_a_table_for_each_fusion(batch: Batch) -> None:
         ({"padding": "none"}, r"model\.padding='none' must be shared or own"),
         ({"channels": 100}, r"model\.channels=100: it must be a multiple"),
         (
-            {"image_encoder": {"output_stride": 8}},
-            r"have the strides \(8, 8, 8\), not \(8, 16",
+            {"image_encoder": {"output_stride": 16}},
+            r"have the strides \(8, 16, 16\), not \(8, 16",
         ),
         ({"image_encoder": {"stages": [1, 2, 3]}}, r"have the strides \(4, 8, 16\), not"),
     ],

@@ -66,7 +66,8 @@ def test_given_weights_are_loaded_and_others_ignored() -> None:
     encoder = small(weights={**weights, "classifier.weight": torch.zeros(1)})
     assert all(value.eq(3).all() for value in encoder.body.state_dict().values())
     weights.popitem()
-    with pytest.raises(KeyError):
+    message = r"weights belong to another network than 'resnet10t': .*image_encoder\.weights=null"
+    with pytest.raises(UserError, match=message):
         small(weights=weights)
 
 
@@ -79,6 +80,45 @@ def test_pretrained_weights_that_cannot_be_downloaded_are_named(
     monkeypatch.setattr("timm.create_model", unreachable)
     with pytest.raises(UserError, match=r"'resnet10t' are not .*image_encoder\.pretrained=false"):
         small(pretrained=True)
+
+
+@pytest.mark.parametrize(
+    ("stages", "channels"), [([3, 7, 11], (96, 192, 192)), ([11], (96, 192, 192))]
+)
+def test_a_plain_transformer_gives_the_strides_of_the_pyramid(
+    stages: list[int], channels: tuple[int, ...]
+) -> None:
+    encoder = ImageEncoder(
+        "vit_tiny_patch16_224", stages, [0.0] * 3, [255.0] * 3, dynamic_img_size=True
+    ).eval()
+    assert encoder.strides == (8, 16, 32)
+    assert encoder.channels == channels
+    with torch.no_grad():
+        images = torch.randint(0, 255, (1, 3, 64, 96), dtype=torch.uint8)
+        maps = encoder(images, torch.tensor([[64, 96]]))
+    assert [tuple(features.shape[1:]) for features in maps] == [
+        (channels[0], 8, 12),
+        (channels[1], 4, 6),
+        (channels[2], 2, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "stages", "options", "message"),
+    [
+        ("no_such_network", [1, 2, 3], {}, r"timm cannot build 'no_such_network'.*list_models"),
+        ("hf-hub:timm/x", [1, 2, 3], {}, r"name=hf-hub:timm/x: it must be a name that timm lists"),
+        ("convnext_atto", [2, 3, 4], {}, r"2 has stride 16, 3 has stride 32; GLIP reads"),
+        ("convnext_atto", [1, 2, 3], {"nonsense": 1}, r"cannot build 'convnext_atto'.*'nonsense'"),
+        ("vit_tiny_patch16_224", [11], {}, r"64 x 96 pixels.*dynamic_img_size=true"),
+        ("mobilevitv2_050", [2, 3, 4], {}, r"map of 2 x 4 positions.*needs 2 x 3.*encoder\.name"),
+    ],
+)
+def test_a_network_that_cannot_be_an_encoder_is_named(
+    name: str, stages: list[int], options: dict[str, int], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        ImageEncoder(name, stages, [0.0] * 3, [255.0] * 3, **options)
 
 
 @pytest.mark.parametrize(("mean", "std"), [([0, 0], [1, 1]), ([0, 0, 0], [0, 0, 0])])

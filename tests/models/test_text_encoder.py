@@ -83,8 +83,61 @@ def test_weights_that_would_run_code_are_refused(
 
 
 def test_a_tokenizer_with_unknown_tokens_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 0}')
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 1}')
     encoder = TextEncoder(str(tmp_path), pretrained=False)
     encoder.check_tokenizer(30522)
     with pytest.raises(UserError, match="has 30523 tokens and the text encoder knows 30522"):
         encoder.check_tokenizer(30523)
+
+
+SMALL = {
+    **{"hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 2},
+    **{"intermediate_size": 8, "vocab_size": 50, "max_position_embeddings": 300},
+}
+
+
+def of_kind(kind: str, folder: Path, **settings: Any) -> str:
+    """A folder with the settings of a small encoder."""
+    settings = SMALL | {"model_type": kind} | settings
+    (folder / "config.json").write_text(json.dumps(settings))
+    return str(folder)
+
+
+@pytest.mark.parametrize("kind", ["roberta", "mpnet", "distilbert", "electra", "deberta-v2"])
+def test_relatives_of_bert_are_read_without_pooler_in_single_precision(
+    kind: str, tmp_path: Path
+) -> None:
+    source = of_kind(kind, tmp_path, dtype="float16", embedding_size=6, pad_token_id=1)
+    encoder = TextEncoder(source, pretrained=False, layers=[0, 1]).train()
+    tokens = torch.randint(2, 50, (2, 20))
+    mask = torch.arange(20) < torch.tensor([[20], [9]])
+    hidden = encoder(tokens, mask).hidden
+    assert hidden.shape == (2, 20, 12)
+    assert hidden.dtype == torch.float32
+    hidden.sum().backward()
+    assert all(parameter.grad is not None for parameter in encoder.parameters())
+    encoder.bert.save_pretrained(tmp_path)
+    again = TextEncoder(source, pretrained=True, layers=[0, 1])
+    assert again.state_dict().keys() == encoder.state_dict().keys()
+
+
+def test_weights_of_half_precision_are_read_in_single_precision(tmp_path: Path) -> None:
+    encoder = TextEncoder(of_kind("bert", tmp_path), pretrained=False)
+    encoder.bert.half().save_pretrained(tmp_path)
+    again = TextEncoder(str(tmp_path), pretrained=True)
+    assert {value.dtype for value in again.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("kind", ["bart", "gpt2", "fnet"])
+def test_an_encoder_of_another_kind_is_named(kind: str, tmp_path: Path) -> None:
+    message = f"cannot be read as a BERT: it is of the kind '{kind}'.*text_encoder.source"
+    with pytest.raises(UserError, match=message):
+        load_bert(of_kind(kind, tmp_path), pretrained=False)
+
+
+def test_an_encoder_that_reads_too_few_tokens_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="reads 255 tokens at most, and prompts have up to 256"):
+        load_bert(of_kind("bert", tmp_path, max_position_embeddings=255), pretrained=False)
+    of_kind("roberta", tmp_path, max_position_embeddings=257, pad_token_id=1)
+    with pytest.raises(UserError, match="reads 255 tokens at most"):  # two places are not used
+        load_bert(str(tmp_path), pretrained=False)

@@ -3,6 +3,8 @@ import json
 from pathlib import Path
 
 import pytest
+import tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from glip_pl.errors import UserError
 from glip_pl.prompts.prompt_from_text import names_prompt, text_prompt
@@ -45,6 +47,45 @@ def test_phrases_after_the_limit_have_empty_rows(tokenizer: Tokenizer) -> None:
     assert not masks[-1].any()
     with pytest.raises(UserError, match=f"the model reads {MAX_TOKENS}"):
         check_budget(tokenizer, prompt)
+
+
+def byte_level(folder: Path, **special: str) -> str:
+    """A folder with a small tokenizer of RoBERTa's kind, whose tokens include the space before."""
+    rules = tokenizers.Tokenizer(tokenizers.models.BPE())
+    rules.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    rules.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=["<s>", "<pad>", "</s>"],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    rules.train_from_iterator(["two red stars beside a ring", "fire hydrant. cat. dog"], trainer)
+    rules.post_processor = tokenizers.processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    PreTrainedTokenizerFast(tokenizer_object=rules, **special).save_pretrained(folder)
+    return str(folder)
+
+
+def test_tokens_that_include_the_space_before_a_word(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(byte_level(tmp_path, pad_token="<pad>"))
+    names = ["fire", "red star", "Ünder", "cat"]
+    prompts = [
+        names_prompt(names),
+        Prompt("two red stars beside a ring", (((0, 13), (23, 27)), ((21, 27),))),
+    ]
+    tokens, attention, masks = tokenize(tokenizer, prompts)
+    phrases = [
+        [tokenizer.decode(tokens[row, mask]).strip() for mask in masks[row]] for row in range(2)
+    ]
+    assert phrases == [names, ["two red stars ring", "a ring"]]
+    # In the prompt, names are at most as long as alone; none has a token for a space at its end.
+    words = int(attention[0].sum()) - 2
+    assert words <= sum(name_lengths(tokenizer, names)) <= words + 2
+
+
+def test_a_tokenizer_that_cannot_pad_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has no padding token.*Set tokenizer\.source"):
+        load_tokenizer(byte_level(tmp_path))
 
 
 def test_a_short_prompt_passes(tokenizer: Tokenizer) -> None:

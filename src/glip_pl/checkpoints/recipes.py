@@ -5,6 +5,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from glip_pl.checkpoints.trust import READS_FILES
 from glip_pl.files.shipped_settings import compose_shipped
 
 RELEASED_TRANSFORM = {"short_sides": [800], "max_side": 1333}
@@ -12,8 +13,11 @@ RELEASED_TRANSFORM = {"short_sides": [800], "max_side": 1333}
 
 
 def without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's settings without the tensors that its image encoder started from."""
-    return {**model, "image_encoder": {**model["image_encoder"], "weights": None}}
+    """A model's settings without the tensors and files that its image encoder started from."""
+    encoder = {
+        key: value for key, value in model["image_encoder"].items() if key not in READS_FILES
+    }
+    return {**model, "image_encoder": {**encoder, "weights": None}}
 
 
 def without_pretrained(model: Mapping[str, Any]) -> dict[str, Any]:

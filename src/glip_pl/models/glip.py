@@ -155,7 +155,9 @@ def _check_parts(image_encoder: ImageEncoder, channels: int, padding: str) -> No
     if image_encoder.strides != STRIDES:
         raise UserError(
             f"model.image_encoder: its stages have the strides {image_encoder.strides}, not "
-            f"{STRIDES}: choose others with model.image_encoder.stages"
+            f"{STRIDES}: choose others with model.image_encoder.stages. A plain transformer needs "
+            "one or three stages and patches of 8, 16 or 32 pixels, such as "
+            "+model.image_encoder.patch_size=16"
         )
     if channels % GROUPS or channels <= GROUPS:  # a group needs two values in a map of one pixel
         raise UserError(

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
-import timm
 import torch
 from torch import Tensor, nn
 
 from glip_pl.errors import UserError
 from glip_pl.models import swin
 from glip_pl.models.plain_forms import wants_gpu
+from glip_pl.models.simple_pyramid import FITTING, TARGETS, SimplePyramid
+from glip_pl.models.timm_network import check_maps, load_weights, timm_network
 
 
 class ImageEncoder(nn.Module):
@@ -31,38 +32,45 @@ class ImageEncoder(nn.Module):
     ) -> None:
         """Build the network `name` with `timm_options`; `stages` are timm's `out_indices`.
 
-        `mean` and `std` are in 0..255, in the network's channel order (BGR if `bgr`). `weights`
-        are tensors by timm's names: more than needed are allowed, a missing one raises KeyError.
-        With `recompute`, a training stores the input of each Swin block only and computes it again.
-        Raises UserError if pretrained weights cannot be downloaded, or if `mean` and `std` cannot
-        normalise three channels.
+        One or three stages of a plain transformer, which all have the same stride, become maps at
+        strides 8, 16 and 32 (models/simple_pyramid.py). `mean` and `std` are in 0..255, in the
+        network's channel order (BGR if `bgr`). `weights` are tensors by timm's names, of which more
+        than needed are allowed. With `recompute`, a training stores the input of each Swin block
+        only and computes it again. Raises UserError if the network cannot be built, its pretrained
+        weights cannot be downloaded or `weights` lack some of them, if it cannot read pictures of
+        any size, or if `mean` and `std` cannot normalise three channels.
         """
         super().__init__()
         _check_normalisation(mean, std)
-        try:
-            self.body = timm.create_model(
-                name, features_only=True, out_indices=tuple(stages), **timm_options
-            )
-        except OSError as error:
-            raise UserError(
-                f"the weights of the image encoder {name!r} are not on this machine, and the hub "
-                "is not reachable. Set model.image_encoder.pretrained=false if a checkpoint brings "
-                "the weights"
-            ) from error
+        self.body = timm_network(name, tuple(stages), timm_options)
         self.channels: tuple[int, ...] = tuple(self.body.feature_info.channels())
         self.strides: tuple[int, ...] = tuple(self.body.feature_info.reduction())
-        # Stages of transformers are (B, h, w, C), and GLIP normalises each by its own LayerNorm.
+        # Stages of Swin are (B, h, w, C), and GLIP normalises each by its own LayerNorm.
         self.channels_last = "NHWC" in str(getattr(self.body, "output_fmt", "NCHW"))
         self.norms = nn.ModuleList(
             nn.LayerNorm(c) if self.channels_last else nn.Identity() for c in self.channels
         )
         swin.adapt(self.body, recompute)
+        check_maps(self.body, name, self.channels_last)
+        self.pyramid = nn.ModuleList()  # empty where the stages have the strides of GLIP
+        if self._is_plain():
+            pyramid = SimplePyramid(self.channels, self.strides[0])
+            self.pyramid.append(pyramid)
+            self.channels, self.strides = pyramid.channels, TARGETS
         self.bgr = bgr
         self.numbers = [float(number) for number in (*mean, *std)]
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         if weights is not None:
-            self.body.load_state_dict({key: weights[key] for key in self.body.state_dict()})
+            load_weights(self.body, name, weights)
+
+    def _is_plain(self) -> bool:
+        """Whether the stages are one or three maps of one stride that fits."""
+        return (
+            len(self.strides) in (1, len(TARGETS))
+            and len(set(self.strides)) == 1
+            and self.strides[0] in FITTING
+        )
 
     def _apply(self, function: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Move or convert the weights; mean and deviation stay in full precision."""
@@ -92,6 +100,8 @@ class ImageEncoder(nn.Module):
             stages = [features.permute(0, 3, 1, 2) for features in stages]
             if not wants_gpu(images):  # whose convolutions prefer the channels last in memory
                 stages = [features.contiguous() for features in stages]
+        for pyramid in self.pyramid:
+            stages = pyramid(stages)
         return stages
 
     def train(self, mode: bool = True) -> "ImageEncoder":

@@ -1,5 +1,6 @@
-"""Text encoder: a BERT from the hub, a local folder or an installed wheel."""
+"""Text encoder: a BERT or a relative of it, from the hub, a local folder or an installed wheel."""
 
+import inspect
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,21 +9,28 @@ from typing import Any
 import torch
 import transformers
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, BertConfig
+from transformers import (
+    MODEL_FOR_MASKED_LM_MAPPING,
+    MODEL_MAPPING,
+    AutoConfig,
+    AutoModel,
+    BertConfig,
+)
 
-from glip_pl.errors import UserError, first_line
+from glip_pl.errors import UserError, first_line, shown
 from glip_pl.pretrained.hub import local_files_only
 from glip_pl.pretrained.locations import name_or_path
-from glip_pl.types import TextFeatures
+from glip_pl.types import MAX_TOKENS, TextFeatures
 
 DEFAULT_BERT = "bert-base-uncased"
 """Name of the BERT whose configuration is transformers' default, so that it builds offline."""
 
 
 def load_bert(source: str, pretrained: bool) -> nn.Module:
-    """A BERT without pooler, with random weights unless `pretrained`.
+    """A BERT or a relative of it, without pooler, with random weights unless `pretrained`.
 
-    Runs no code from its folder. Raises UserError if it cannot be loaded.
+    Weights are in single precision, whatever the file holds. Runs no code from its folder. Raises
+    UserError if it cannot be loaded, or is of another kind.
     """
     name = name_or_path(source)
     # Loading would report the unused weights of the pooler, which are left out on purpose.
@@ -30,15 +38,22 @@ def load_bert(source: str, pretrained: bool) -> nn.Module:
     transformers.logging.disable_progress_bar()
     options = {"local_files_only": local_files_only(name), "trust_remote_code": False}
     try:
+        config: Any = (
+            BertConfig()
+            if name == DEFAULT_BERT and not pretrained
+            else AutoConfig.from_pretrained(name, **options)
+        )
+        _check_kind(source, config)
+        parts = {"dtype": torch.float32, "trust_remote_code": False}
+        if "add_pooling_layer" in inspect.signature(MODEL_MAPPING[type(config)]).parameters:
+            parts["add_pooling_layer"] = False
         if pretrained:
-            model = AutoModel.from_pretrained(name, add_pooling_layer=False, **options)
+            model = AutoModel.from_pretrained(name, **options | parts)
         else:
-            config = (
-                BertConfig()
-                if name == DEFAULT_BERT
-                else AutoConfig.from_pretrained(name, **options)
-            )
-            model = AutoModel.from_config(config, add_pooling_layer=False, trust_remote_code=False)
+            model = AutoModel.from_config(config, **parts)
+        _check_states(source, model)
+    except UserError:
+        raise
     except Exception as error:  # the library raises many kinds on a broken folder
         raise UserError(
             f"{_fault(source, error)}. "
@@ -46,6 +61,52 @@ def load_bert(source: str, pretrained: bool) -> nn.Module:
             "model.text_encoder.pretrained=false if a checkpoint brings the weights"
         ) from error
     return model  # type: ignore[no-any-return]  # transformers has no types here
+
+
+def _check_kind(source: str, config: Any) -> None:
+    """Raise UserError unless a configuration is that of a BERT or a relative of it."""
+    kind = type(config)
+    if kind in MODEL_FOR_MASKED_LM_MAPPING and not config.is_encoder_decoder:
+        arguments = inspect.signature(MODEL_MAPPING[kind].forward).parameters
+        if {"input_ids", "attention_mask"} <= set(arguments):
+            return
+    raise UserError(
+        f"the text encoder {source!r} cannot be read as a BERT: it is of the kind "
+        f"{shown(config.model_type)!r}. Set model.text_encoder.source to an encoder that was "
+        "trained to fill in masked words, such as BERT, RoBERTa, MPNet, DistilBERT or ELECTRA"
+    )
+
+
+def _check_states(source: str, model: Any) -> None:
+    """Raise UserError unless a model gives a state of its width for each token, after each layer.
+
+    It is tried with two tokens, unless it has no memory for its weights.
+    """
+    config = model.config
+    room = [
+        part.num_embeddings - (0 if part.padding_idx is None else part.padding_idx + 1)
+        for name, part in model.named_modules()
+        if name.rpartition(".")[2] == "position_embeddings" and isinstance(part, nn.Embedding)
+    ]
+    if min(room, default=MAX_TOKENS) < MAX_TOKENS:
+        raise UserError(
+            f"the text encoder {source!r} reads {min(room)} tokens at most, and prompts have up to "
+            f"{MAX_TOKENS}. Set model.text_encoder.source to one that reads more"
+        )
+    if model.device.type == "meta":
+        return
+    tokens = torch.full((1, 2), min(5, config.vocab_size - 1))
+    with torch.no_grad():
+        output = model.eval()(
+            input_ids=tokens, attention_mask=torch.ones_like(tokens), output_hidden_states=True
+        )
+    states = [output.last_hidden_state, *output.hidden_states]
+    shapes = {tuple(state.shape) for state in states}
+    if shapes != {(1, 2, config.hidden_size)} or len(states) != config.num_hidden_layers + 2:
+        raise UserError(
+            f"the text encoder {source!r} does not give {config.hidden_size} numbers for each "
+            "token after each layer, as a BERT does. Set model.text_encoder.source to another one"
+        )
 
 
 def _fault(source: str, error: Exception) -> str:
@@ -66,7 +127,7 @@ def _fault(source: str, error: Exception) -> str:
 
 
 class TextEncoder(nn.Module):
-    """Hidden states of a BERT, for prompts of any length: nothing is padded to 256 tokens."""
+    """Hidden states of a BERT or a relative; prompts are not padded to 256 tokens."""
 
     def __init__(
         self,
@@ -97,7 +158,7 @@ class TextEncoder(nn.Module):
             )
 
     def check_tokenizer(self, tokens: int) -> None:
-        """Raise UserError if a tokenizer of so many tokens has tokens that this BERT lacks."""
+        """Raise UserError if a tokenizer of so many tokens has tokens that this encoder lacks."""
         if tokens > self.vocabulary:
             raise UserError(
                 f"the tokenizer has {tokens} tokens and the text encoder knows {self.vocabulary}: "

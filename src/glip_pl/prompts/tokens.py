@@ -44,6 +44,11 @@ def load_tokenizer(source: str) -> Tokenizer:
             f"the tokenizer {source!r} does not know the characters of its tokens: it is not a "
             f"fast tokenizer of transformers. {REMEDY}"
         )
+    if tokenizer.pad_token_id is None:
+        raise UserError(
+            f"the tokenizer {source!r} has no padding token, and prompts have several lengths: it "
+            f"belongs to no relative of BERT. {REMEDY}"
+        )
     return tokenizer
 
 
@@ -115,10 +120,14 @@ def _first_token(encoding: Any, characters: tuple[int, ...]) -> int | None:
 
 
 def name_lengths(tokenizer: Tokenizer, names: Sequence[str]) -> list[int]:
-    """Number of tokens of every "name. ", without special tokens."""
+    """Number of tokens of every name and its full stop, without special tokens.
+
+    A name is counted as it stands after another one: some tokenizers join a space to the word after
+    it, and make a token of a space at the end.
+    """
     if not names:
         return []
-    encoded = tokenizer([f"{name}. " for name in names], add_special_tokens=False)
+    encoded = tokenizer([f" {name}." for name in names], add_special_tokens=False)
     return [len(ids) for ids in encoded["input_ids"]]
 
 
