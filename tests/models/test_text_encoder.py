@@ -116,14 +116,16 @@ def test_relatives_of_bert_are_read_without_pooler_in_single_precision(
     assert hidden.dtype == torch.float32
     hidden.sum().backward()
     assert all(parameter.grad is not None for parameter in encoder.parameters())
-    encoder.bert.save_pretrained(tmp_path)
+    bert: Any = encoder.bert  # transformers has no types here
+    bert.save_pretrained(tmp_path)
     again = TextEncoder(source, pretrained=True, layers=[0, 1])
     assert again.state_dict().keys() == encoder.state_dict().keys()
 
 
 def test_weights_of_half_precision_are_read_in_single_precision(tmp_path: Path) -> None:
     encoder = TextEncoder(of_kind("bert", tmp_path), pretrained=False)
-    encoder.bert.half().save_pretrained(tmp_path)
+    bert: Any = encoder.bert  # transformers has no types here
+    bert.half().save_pretrained(tmp_path)
     again = TextEncoder(str(tmp_path), pretrained=True)
     assert {value.dtype for value in again.parameters()} == {torch.float32}
 

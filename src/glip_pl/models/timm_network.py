@@ -21,8 +21,8 @@ PROBE = (64, 96)
 """Height and width of the picture that a new network is tried with: 2 x 3 blocks of 32 pixels."""
 
 
-def timm_network(name: str, stages: tuple[int, ...], options: Mapping[str, Any]) -> nn.Module:
-    """The network `name`, which returns the maps of its `stages`.
+def timm_network(name: str, stages: tuple[int, ...], options: Mapping[str, Any]) -> Any:
+    """The network `name`, which returns the maps of its `stages`; timm has no types here.
 
     Raises UserError if there is no such network, stage or option, or if its pretrained weights
     cannot be downloaded.
