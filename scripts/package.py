@@ -23,7 +23,8 @@ COMMANDS = [
     "doctor",
     "make-shapes root=data/shapes world.detection=32 world.captions=32 world.web=8 "
     "world.evaluation=8",
-    "train experiment=shapes_pretrain trainer=cpu logger=none +trainer.limit_train_batches=2",
+    "train experiment=shapes_pretrain data.prepare=null trainer=cpu logger=none "
+    "+trainer.limit_train_batches=2",
     "predict image=data/shapes/images/seen text=circle ckpt=best",
 ]
 
