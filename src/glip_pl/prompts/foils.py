@@ -85,7 +85,7 @@ class FoilSampler:
 
     names: str | Sequence[str] | None = None  # as for `read_foils`; None: no foils
     most: int = 8
-    share: float = 0.75
+    share: float = 0.5
 
     def __post_init__(self) -> None:
         """Raises UserError for a number or a share that is none."""
