@@ -67,3 +67,15 @@ def test_an_unknown_command_names_the_nearest(
         main()
     assert stopped.value.code == 2
     assert "no command 'predicts'; did you mean predict?" in capsys.readouterr().err
+
+
+def test_processes_of_further_devices_start_the_same_command() -> None:
+    """Lightning starts them by the name of the main module, which is not the console script."""
+    code = (
+        "import sys; sys.argv = ['glip-pl', 'train', '--cfg', 'job']; "
+        "from glip_pl.__main__ import main; main(); "
+        "from lightning_fabric.strategies.launchers.subprocess_script import "
+        "_basic_subprocess_cmd as command; print('|'.join(command()[1:]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("\n-m|glip_pl.train|--cfg|job\n")

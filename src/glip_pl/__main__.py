@@ -3,6 +3,7 @@
 import sys
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.util import find_spec
 
 from glip_pl.processors import settle_threads
 from glip_pl.terminal.closed_output import ends_with_its_reader
@@ -67,6 +68,8 @@ def main() -> None:
         settle_threads()  # before PyTorch is imported
         sys.argv = [f"glip-pl {name}", *words]
         module = "glip_pl.inspection.commands" if name == "data" else f"glip_pl.{name}"
+        # Lightning starts the processes of further GPUs as `python -m <name of this spec>`.
+        sys.modules["__main__"].__spec__ = find_spec(module)
         import_module(module).main()
     else:
         near = get_close_matches(name, COMMANDS, 1)
