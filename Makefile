@@ -8,7 +8,10 @@ WORKERS ?= 2
 # constraints-lowest.txt has the lowest allowed versions; empty for the newest.
 CONSTRAINTS ?= constraints.txt
 
-.PHONY: help install demo ablation beyond test test-all lint types check docs package bench clean
+# make reproduce QUICK=1 takes ten minutes; FIGURES="demo tiles" chooses; ARGS are further options.
+FIGURES ?= $(if $(QUICK),--quick,--all)
+
+.PHONY: help install demo ablation beyond reproduce test test-all lint types check docs package bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,6 +33,9 @@ ablation: $(STAMP) ## measure the value of fusion, grounding and web data: over 
 # Blood cells are read from data/bccd, or from the folder that GLIP_BCCD names.
 beyond: $(STAMP) ## measure tuned models (forgetting, foils, labels, examples): hours on two CPU cores
 	$(RUN) -m scripts.beyond
+
+reproduce: $(STAMP) ## repeat the figures of docs/results.md: days; with QUICK=1 ten minutes
+	$(RUN) -m scripts.reproduce $(FIGURES) $(ARGS)
 
 # One thread per process: processes that compete for all cores slow each other down many times.
 test: $(STAMP) ## run the default tests: offline, CPU, minutes; WORKERS=4 for more cores
