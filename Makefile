@@ -8,7 +8,7 @@ WORKERS ?= 2
 # constraints-lowest.txt has the lowest allowed versions; empty for the newest.
 CONSTRAINTS ?= constraints.txt
 
-# make reproduce QUICK=1 takes ten minutes; FIGURES="demo tiles" chooses; ARGS are further options.
+# make reproduce QUICK=1 takes minutes; FIGURES="demo tiles" chooses; ARGS are further options.
 FIGURES ?= $(if $(QUICK),--quick,--all)
 
 .PHONY: help install demo ablation beyond reproduce test test-all lint types check docs package bench clean
@@ -34,7 +34,7 @@ ablation: $(STAMP) ## measure the value of fusion, grounding and web data: over 
 beyond: $(STAMP) ## measure tuned models (forgetting, foils, labels, examples): hours on two CPU cores
 	$(RUN) -m scripts.beyond
 
-reproduce: $(STAMP) ## repeat the figures of docs/results.md: days; with QUICK=1 ten minutes
+reproduce: $(STAMP) ## repeat the figures of docs/results.md: ten hours; with QUICK=1 minutes
 	$(RUN) -m scripts.reproduce $(FIGURES) $(ARGS)
 
 # One thread per process: processes that compete for all cores slow each other down many times.

@@ -46,8 +46,8 @@ def main() -> None:
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scripts.reproduce", description=__doc__)
     parser.add_argument("entries", nargs="*", help="names of entries")
-    parser.add_argument("--all", action="store_true", help="all entries: days on two CPU cores")
-    parser.add_argument("--quick", action="store_true", help="the quick entries: ten minutes")
+    parser.add_argument("--all", action="store_true", help="all entries: hours")
+    parser.add_argument("--quick", action="store_true", help="the quick entries: minutes")
     parser.add_argument("--demo", type=Path, help="a checkpoint of `make demo`")
     parser.add_argument("--output", type=Path, default=Path("runs/reproduce"))
     return parser.parse_args()

@@ -14,7 +14,7 @@ from scripts.reproduce.patterns import names, spans
 from scripts.reproduce.places import ADVICE, FOLDER, filled, needs
 from scripts.reproduce.tolerances import tolerance_of
 
-ENTRIES = read_entries()
+ENTRIES, NOT_REPEATED = read_entries(), read_not_repeated()
 PAGE = sections(RESULTS.read_text())
 
 by_id = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
@@ -61,7 +61,7 @@ def test_names_are_unique_and_quick_entries_take_ten_minutes_and_need_nothing() 
 def test_every_table_is_repeated_or_said_not_to_be(heading: str) -> None:
     """A new table needs an entry in figures.yaml, or a line below `not_repeated`."""
     text = PAGE[heading]
-    left = [one for one in read_not_repeated() if one.section == heading]
+    left = [one for one in NOT_REPEATED if one.section == heading]
     repeated = [
         span
         for entry in ENTRIES
@@ -79,7 +79,7 @@ def test_every_table_is_repeated_or_said_not_to_be(heading: str) -> None:
 
 
 def test_what_is_not_repeated_is_on_the_page() -> None:
-    for one in read_not_repeated():
+    for one in NOT_REPEATED:
         assert one.part is None or PAGE[one.section].count(one.part) == 1, one
         assert one.part is not None or one.section in PAGE
 
@@ -107,7 +107,7 @@ def test_programs_and_their_settings_exist(entry: Entry, tmp_path: Path) -> None
         package, _, name = module.partition(".")
         if package == "glip_pl":
             single = [re.sub(r"^([^\[]+?),.*", r"\1", word) for word in words if word != "-m"]
-            compose_settings([word for word in single if not word.startswith("hydra/")], name)
+            compose_settings([word for word in single if not word.startswith("hydra")], name)
         else:
             found = find_spec(module)
             assert found is not None and found.origin is not None
