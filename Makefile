@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	touch $@
 
 demo: $(STAMP) ## train, test and draw with the default model: ten minutes on two CPU cores
-	$(RUN) -m glip_pl.train experiment=shapes_pretrain
+	$(RUN) -m glip_pl.train experiment=shapes_demo
 
 ablation: $(STAMP) ## measure the value of fusion, grounding and web data: over two hours on two CPU cores
 	$(RUN) -m scripts.ablation

@@ -1,6 +1,6 @@
 """What reading, drawing and writing add to the model's own time in `predict`.
 
-    python -m scripts.bench_predict --ckpt runs/shapes_pretrain/.../checkpoints/best.ckpt
+    python -m scripts.bench_predict --ckpt runs/shapes_demo/.../checkpoints/best.ckpt
 
 Both sides detect in the same pictures, in turn: the model alone in decoded pictures, and the loop
 of the command, which also decodes the files, draws the boxes and writes the drawings and

@@ -1,6 +1,6 @@
 """How fast captions are labelled, beside plain inference by the same teacher.
 
-    python -m scripts.bench_pseudo_label --ckpt runs/shapes_pretrain/.../checkpoints/best.ckpt
+    python -m scripts.bench_pseudo_label --ckpt runs/shapes_demo/.../checkpoints/best.ckpt
 
 Both sides read the same pictures with the same prompts, in turn; plain inference neither looks for
 noun phrases nor writes anything. The ratio of their times is the result. At the end the search for

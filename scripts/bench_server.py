@@ -1,6 +1,6 @@
 """Requests per second of the server, beside plain calls of a Predictor in one process.
 
-    python -m scripts.bench_server --ckpt runs/shapes_pretrain/.../checkpoints/best.ckpt
+    python -m scripts.bench_server --ckpt runs/shapes_demo/.../checkpoints/best.ckpt
 
 The same PNG files are answered by both sides, one after the other: decoded and detected one by one
 by a Predictor, and sent to a server on this machine by several clients at a time. The answers must

@@ -1,6 +1,6 @@
 """What tiles find in a picture that is larger than those of the training.
 
-    python -m scripts.bench_tiles --ckpt runs/shapes_pretrain/.../checkpoints/best.ckpt
+    python -m scripts.bench_tiles --ckpt runs/shapes_demo/.../checkpoints/best.ckpt
 
 Pictures of ShapesWorld stand side by side in one large picture. For each side of tiles, and without
 tiles, the share of objects is printed that a box of their name overlaps with an IoU above a half.
