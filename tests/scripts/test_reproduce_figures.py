@@ -110,6 +110,8 @@ def test_programs_and_their_settings_exist(entry: Entry, tmp_path: Path) -> None
             compose_settings([word for word in single if not word.startswith("hydra")], name)
         else:
             found = find_spec(module)
+            if found is not None and found.submodule_search_locations:  # `python -m <package>`
+                found = find_spec(f"{module}.__main__")
             assert found is not None and found.origin is not None
             source = Path(found.origin).read_text()
             assert [word for word in words if word[:2] == "--" and word not in source] == []
