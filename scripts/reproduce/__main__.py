@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glip_pl.errors import UserError
+from glip_pl.terminal.closed_output import ends_with_its_reader
 from scripts.reproduce.entries import Entry, read_entries, read_not_repeated
 from scripts.reproduce.page import RESULTS, sections
 from scripts.reproduce.places import DEMO, local_places
@@ -27,6 +28,7 @@ from scripts.reproduce.repeating import (
 from scripts.reproduce.report import REPORT, absent, lines, listing, summary, write_report
 
 
+@ends_with_its_reader()
 def main() -> None:
     options = read_options()
     try:
