@@ -33,7 +33,7 @@ def parts(base: Path) -> dict[str, Measurement]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--base", type=Path, help="a checkpoint of `make demo`; or it is trained")
+    parser.add_argument("--base", type=Path, help="a checkpoint of experiment=shapes_pretrain; or it is trained")
     parser.add_argument("--parts", nargs="+", help="only these parts")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--output", type=Path, default=Path("runs/beyond"))
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _trained(folder: Path) -> Path:
-    """The best checkpoint of the demo's training, which runs unless it is finished."""
+    """The best checkpoint of `experiment=shapes_pretrain`, which runs unless it is finished."""
     run("train", "experiment=shapes_pretrain", f"hydra.run.dir={folder}", "resume=auto")
     return folder / "checkpoints" / "best.ckpt"
 

@@ -14,7 +14,7 @@ from glip_pl.errors import UserError
 from glip_pl.terminal.closed_output import ends_with_its_reader
 from scripts.reproduce.entries import Entry, read_entries, read_not_repeated
 from scripts.reproduce.page import RESULTS, sections
-from scripts.reproduce.places import DEMO, local_places
+from scripts.reproduce.places import BASE, local_places
 from scripts.reproduce.repeating import (
     FAILED,
     MOVED,
@@ -35,7 +35,7 @@ def main() -> None:
         entries = read_entries()
         if options.all or options.quick or options.entries:
             sys.exit(repeat_all(_chosen(entries, options), entries, options))
-        for line in listing(entries, read_not_repeated(), local_places(options.demo)):
+        for line in listing(entries, read_not_repeated(), local_places(options.base)):
             print(line)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -50,7 +50,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("entries", nargs="*", help="names of entries")
     parser.add_argument("--all", action="store_true", help="all entries: hours")
     parser.add_argument("--quick", action="store_true", help="the quick entries: minutes")
-    parser.add_argument("--demo", type=Path, help="a checkpoint of `make demo`")
+    parser.add_argument("--base", type=Path, help="a checkpoint of experiment=shapes_pretrain")
     parser.add_argument("--output", type=Path, default=Path("runs/reproduce"))
     return parser.parse_args()
 
@@ -62,8 +62,8 @@ def repeat_all(
     page, code = sections(RESULTS.read_text()), code_state()
     outcomes: dict[str, Outcome] = {}
     for entry in chosen:
-        demo = options.demo or _trained(entries, options.output, code)
-        places = local_places(demo)
+        base = options.base or _trained(entries, options.output, code)
+        places = local_places(base)
         missing = absent(entry, places)
         if missing:
             outcomes[entry.id] = Outcome(SKIPPED, missing)
@@ -93,9 +93,9 @@ def _chosen(entries: Sequence[Entry], options: argparse.Namespace) -> list[Entry
 
 
 def _trained(entries: Sequence[Entry], output: Path, code: str) -> Path | None:
-    """The checkpoint of the entry `demo`, if it ran with this code."""
+    """The checkpoint of the entry `base`, if it ran with this code."""
     for entry in entries:
-        folder = folder_of(entry, output, {}, code) if entry.id == DEMO else None
+        folder = folder_of(entry, output, {}, code) if entry.id == BASE else None
         if folder is not None and finished(folder):
             return folder / "checkpoints" / "best.ckpt"
     return None

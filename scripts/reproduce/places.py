@@ -9,10 +9,10 @@ from pathlib import Path
 from scripts.beyond.figures import BCCD
 from scripts.reproduce.page import ROOT
 
-DEMO, FOLDER = "demo", "folder"
+BASE, FOLDER = "base", "folder"
 
 ADVICE = {
-    DEMO: "a checkpoint of `make demo`: give --demo <file>, or name the entry `demo` too",
+    BASE: "a checkpoint of experiment=shapes_pretrain: give --base <file>, or name the entry `base`",
     "bccd": "blood cells (https://github.com/Shenggan/BCCD_Dataset) as COCO JSON: set GLIP_BCCD",
     "coco_mini_cc": "photographs with captions as COCO JSON: set GLIP_COCO_MINI_CC",
     "recordings": "recorded outputs of the official code: set GLIP_PL_PARITY_DIR",
@@ -22,7 +22,7 @@ ADVICE = {
 _PLACE = re.compile(r"<(\w+)>")
 
 
-def local_places(demo: Path | None) -> dict[str, Path]:
+def local_places(base: Path | None) -> dict[str, Path]:
     """The places that exist on this machine, by name."""
     named = {
         "bccd": BCCD,
@@ -31,7 +31,7 @@ def local_places(demo: Path | None) -> dict[str, Path]:
     }
     found = {name: (ROOT / path).resolve() for name, path in named.items()}
     present = {name: path for name, path in found.items() if path.is_dir()}
-    return present if demo is None else present | {DEMO: demo.resolve()}
+    return present if base is None else present | {BASE: base.resolve()}
 
 
 def needs(command: str) -> list[str]:

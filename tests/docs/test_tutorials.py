@@ -90,7 +90,7 @@ def demo(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if given := os.environ.get("GLIP_DEMO"):
         return Path(given).resolve()
     folder = tmp_path_factory.mktemp("demo")
-    command = [sys.executable, "-m", "glip_pl.train", "experiment=shapes_pretrain"]
+    command = [sys.executable, "-m", "glip_pl.train", "experiment=shapes_demo"]
     settings = ["+trainer.limit_train_batches=0.1", "data.test={}", f"hydra.run.dir={folder}"]
     subprocess.run([*command, f"paths.data={shapes}", *settings], check=True)
     return folder / "checkpoints" / "best.ckpt"
@@ -112,4 +112,8 @@ def test_it_runs(
     for cell in notebook.cells:  # a command that fails in the middle of a cell ends it
         cell.source = cell.source.replace(BASH, "%%bash -e\n", 1)
     where = {"metadata": {"path": str(tmp_path)}}
-    nbclient.NotebookClient(notebook, timeout=900, kernel_name="python3", resources=where).execute()
+    ran = nbclient.NotebookClient(
+        notebook, timeout=900, kernel_name="python3", resources=where
+    ).execute()
+    code = [cell for cell in ran.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))

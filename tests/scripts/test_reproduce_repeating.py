@@ -49,12 +49,12 @@ def test_a_command_is_compared_and_not_run_again(tmp_path: Path) -> None:
 
 
 def test_other_code_or_another_input_runs_again(tmp_path: Path) -> None:
-    demo = tmp_path / "demo.ckpt"
-    demo.write_text("one")
-    sums = entry("cat <demo>")
-    folders = {folder_of(sums, tmp_path, {"demo": demo}, code) for code in ("a", "b", "a")}
-    demo.write_text("two")
-    assert len(folders | {folder_of(sums, tmp_path, {"demo": demo}, "a")}) == 3
+    base = tmp_path / "base.ckpt"
+    base.write_text("one")
+    sums = entry("cat <base>")
+    folders = {folder_of(sums, tmp_path, {"base": base}, code) for code in ("a", "b", "a")}
+    base.write_text("two")
+    assert len(folders | {folder_of(sums, tmp_path, {"base": base}, "a")}) == 3
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,8 @@ def _stages_of(name: str) -> str:
     return f" Of its stages, {numbers}; GLIP reads those of strides 8, 16 and 32"
 
 
-def check_maps(network: nn.Module, name: str, channels_last: bool) -> None:
-    """Raise UserError unless a network gives maps of its own strides for any size of pictures.
+def check_maps(network: Any, name: str, channels_last: bool) -> None:
+    """Raise UserError unless a network of timm gives maps of its own strides for any size of pictures.
 
     It is tried with a small picture, unless it has no memory for its weights.
     """
@@ -85,7 +85,7 @@ def check_maps(network: nn.Module, name: str, channels_last: bool) -> None:
         ) from error
     finally:
         network.train()
-    strides = network.feature_info.reduction()  # type: ignore[operator, union-attr]  # of timm
+    strides = network.feature_info.reduction()
     for features, stride in zip(maps, strides, strict=True):
         size = tuple(features.shape[1:3] if channels_last else features.shape[2:])
         expected = tuple(-(-side // stride) for side in PROBE)
