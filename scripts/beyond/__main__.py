@@ -33,7 +33,9 @@ def parts(base: Path) -> dict[str, Measurement]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--base", type=Path, help="a checkpoint of experiment=shapes_pretrain; or it is trained")
+    parser.add_argument(
+        "--base", type=Path, help="a checkpoint of experiment=shapes_pretrain; or it is trained"
+    )
     parser.add_argument("--parts", nargs="+", help="only these parts")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--output", type=Path, default=Path("runs/beyond"))

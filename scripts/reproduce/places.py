@@ -12,7 +12,7 @@ from scripts.reproduce.page import ROOT
 BASE, FOLDER = "base", "folder"
 
 ADVICE = {
-    BASE: "a checkpoint of experiment=shapes_pretrain: give --base <file>, or name the entry `base`",
+    BASE: "a checkpoint of experiment=shapes_pretrain: give --base <file>, or run the entry base",
     "bccd": "blood cells (https://github.com/Shenggan/BCCD_Dataset) as COCO JSON: set GLIP_BCCD",
     "coco_mini_cc": "photographs with captions as COCO JSON: set GLIP_COCO_MINI_CC",
     "recordings": "recorded outputs of the official code: set GLIP_PL_PARITY_DIR",

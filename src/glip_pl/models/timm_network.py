@@ -69,7 +69,7 @@ def _stages_of(name: str) -> str:
 
 
 def check_maps(network: Any, name: str, channels_last: bool) -> None:
-    """Raise UserError unless a network of timm gives maps of its own strides for any size of pictures.
+    """Raise UserError unless a network of timm gives maps of its strides for pictures of any size.
 
     It is tried with a small picture, unless it has no memory for its weights.
     """
