@@ -18,27 +18,46 @@ SMALL = [
 ]
 """Small pictures and one epoch, so that all seeds take minutes."""
 
-REPLAY = [
-    "replay=shapes",
-    *(f"data.train.replay_{kind}.weight=0.025" for kind in ("detection", "captions")),
-]
+LEAST = 0.025
 """Half as much of ShapesWorld in the epoch as by default."""
+
+WEIGHTS = (LEAST, 0.05, 0.1)
+"""Weights of the replayed data between which validation chooses."""
 
 
 def budget(base: Path) -> Measurement:
-    """The arms before, tuned and within the budget, the last two also with replay."""
+    """Before, tuned, within the budget; the last two also with replay, of one weight or the best."""
     return Measurement(
         "blood cells, retention on ShapesWorld",
         {
             "before": partial(_reached, base, [], "plain", 0),
             "tuned": partial(_reached, base, [], "plain", 1),
             f"tuned, forget_at_most={ALLOWED}": partial(_reached, base, [], "plain", None),
-            "tuned with replay": partial(_reached, base, REPLAY, "replay", 1),
+            "tuned with replay": partial(_reached, base, _replay(LEAST), "replay", 1),
             f"tuned with replay, forget_at_most={ALLOWED}": partial(
-                _reached, base, REPLAY, "replay", None
+                _reached, base, _replay(LEAST), "replay", None
+            ),
+            f"best of {len(WEIGHTS)} weights of replay, forget_at_most={ALLOWED}": partial(
+                _best_weight, base
             ),
         },
     )
+
+
+def _replay(weight: float) -> list[str]:
+    kinds = ("detection", "captions")
+    return ["replay=shapes", *(f"data.train.replay_{kind}.weight={weight}" for kind in kinds)]
+
+
+def _best_weight(base: Path, folder: Path, seed: int) -> Figures:
+    """The figures within the budget of the training that has the best score in validation."""
+    runs = {}
+    for weight in WEIGHTS:
+        name = "replay" if weight == LEAST else f"replay_{weight}"
+        figures = _reached(base, _replay(weight), name, None, folder, seed)
+        score = json.loads((folder.parent / f"run_{name}" / "results.json").read_text())["score"]
+        runs[score] = {**figures, "replay": weight}
+    return runs[max(runs)]
 
 
 def _reached(

@@ -81,6 +81,7 @@ def _model(base: Path, folder: Path) -> Path:
             f"hydra.run.dir={folder}",
             "resume=auto",
             "optimizer.lr=3e-4",
+            "trainer.max_epochs=3",
         ),
         *("data.test.rare=null", "data.test.unseen=null", "data.test.synonyms=null"),
     )
