@@ -8,20 +8,23 @@ import yaml
 
 CONF = Path(__file__).parents[2] / "conf"
 
+COMMANDS = ("python -m ", "glip-pl ")
+"""How a comment begins that is a command."""
+
 
 class Setting(NamedTuple):
     """One key of a file."""
 
     key: str  # with the keys around it, joined by dots
     default: str  # as in the file
-    comment: str  # above the key and behind it; empty if there is none
+    comment: str  # Markdown: what stands above the key and behind it; empty if there is none
 
 
 class SettingsFile(NamedTuple):
     """A YAML file of `conf/`."""
 
     path: Path  # from conf/
-    comment: str  # its first lines
+    comment: str  # its first lines as Markdown, each command a paragraph of code
     defaults: list[str]  # what it is composed of: entries of its defaults list, as in the file
     settings: list[Setting]
     package: str | None  # the key below which its settings are; "" for none, None where it depends
@@ -40,8 +43,9 @@ def read_file(path: Path) -> SettingsFile:
                 defaults = [_text(lines, one) for one in value.value]
             else:
                 settings += _settings(lines, key, value, "")
-    comment = " ".join(line.lstrip("# ") for line in header)
-    return SettingsFile(path.relative_to(CONF), comment, defaults, settings, _package(path, lines))
+    return SettingsFile(
+        path.relative_to(CONF), _described(header), defaults, settings, _package(path, lines)
+    )
 
 
 def all_files() -> list[SettingsFile]:
@@ -53,6 +57,15 @@ def _leading(lines: list[str]) -> list[str]:
     """The comments before the first line that is none."""
     count = next((row for row, line in enumerate(lines) if not line.startswith("#")), len(lines))
     return lines[:count]
+
+
+def _described(lines: list[str]) -> str:
+    """Comments as Markdown, in which <name> must not be taken for HTML."""
+    texts = [line.lstrip("# ") for line in lines]
+    return " ".join(
+        f"\n\n`{text}`\n\n" if text.startswith(COMMANDS) else text.replace("<", "&lt;")
+        for text in texts
+    ).strip()
 
 
 def _package(path: Path, lines: list[str]) -> str | None:
@@ -100,4 +113,4 @@ def _comment(lines: list[str], row: int, value: yaml.Node) -> str:
     line = lines[row]
     end = value.end_mark.column if value.end_mark.line == row else 0
     behind = line[end:].partition(" #")[2] if " #" in line[end:] else ""
-    return " ".join([*above, behind.strip()]).strip()
+    return " ".join([*above, behind.strip()]).strip().replace("<", "&lt;")

@@ -53,6 +53,16 @@ def test_the_first_comment_of_a_file_describes_the_file() -> None:
     assert file.settings[0].comment.startswith("Pictures of a batch")
 
 
+def test_commands_in_the_first_comment_are_code() -> None:
+    comment = read_file(CONF / "experiment/few_shot_odinw.yaml").comment
+    assert comment.startswith(
+        "`python -m glip_pl.train experiment=few_shot_odinw ckpt=<released file>`\n"
+    )
+    comments = [[file.comment, *(one.comment for one in file.settings)] for file in all_files()]
+    outside = [part for text in sum(comments, []) for part in text.split("`")[::2]]
+    assert [part for part in outside if "<" in part] == []
+
+
 def test_experiments_are_named_beside_the_settings_that_they_change() -> None:
     page = setting_pages(all_files())["settings/data.md"]
     (row,) = [line for line in page.splitlines() if line.startswith("| `data.grouping` ")]
