@@ -26,7 +26,7 @@ WEIGHTS = (LEAST, 0.05, 0.1)
 
 
 def budget(base: Path) -> Measurement:
-    """Before, tuned, within the budget; the last two also with replay, of one weight or the best."""
+    """Before, tuned and within the budget; the last two also with replay, whose weight varies."""
     return Measurement(
         "blood cells, retention on ShapesWorld",
         {

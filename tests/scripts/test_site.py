@@ -13,7 +13,7 @@ import yaml
 
 from scripts.site.__main__ import CONFIG, ROOT, moved_links
 from scripts.site.reference import PACKAGE, module_pages, setting_pages
-from scripts.site.settings import CONF, all_files, read_file
+from scripts.site.settings import CONF, SettingsFile, all_files, read_file
 
 
 def keys(content: object, before: str = "") -> Iterator[str]:
@@ -53,13 +53,17 @@ def test_the_first_comment_of_a_file_describes_the_file() -> None:
     assert file.settings[0].comment.startswith("Pictures of a batch")
 
 
+def meanings(file: SettingsFile) -> list[str]:
+    return [setting.comment for setting in file.settings]
+
+
 def test_commands_in_the_first_comment_are_code() -> None:
     comment = read_file(CONF / "experiment/few_shot_odinw.yaml").comment
     assert comment.startswith(
         "`python -m glip_pl.train experiment=few_shot_odinw ckpt=<released file>`\n"
     )
-    comments = [[file.comment, *(one.comment for one in file.settings)] for file in all_files()]
-    outside = [part for text in sum(comments, []) for part in text.split("`")[::2]]
+    texts = [text for file in all_files() for text in (file.comment, *meanings(file))]
+    outside = [part for text in texts for part in text.split("`")[::2]]
     assert [part for part in outside if "<" in part] == []
 
 
