@@ -63,6 +63,9 @@ def test_boxes_are_taken_in_the_forms_that_people_type() -> None:
         ([[20, 4, 4, 24]], "is no box in .* 40 x 32 pixels"),
         ([[50, 4, 60, 24]], "is no box in"),
         ([[0, 0, float("nan"), 5]], "is no box in"),
+        ([10**400, 0, 5, 5], "give \\[x1,y1,x2,y2\\]"),
+        ({" ": BOX}, "no words are left of the name ' '"),
+        ({"(odd)": BOX}, "no words are left of the name"),
     ],
 )
 def test_what_is_no_box_is_named(boxes: Any, message: str) -> None:
@@ -159,7 +162,11 @@ def test_wrong_questions_are_refused(predictor: Predictor, text_folder: Path) ->
     with pytest.raises(UserError, match="belong together"):
         predictor(PICTURE, like=PICTURE)
     with pytest.raises(UserError, match="'a' is listed 2 times"):
-        predictor.encode_examples(PICTURE, {"a": BOX}, ["a", "a"])
+        predictor.encode_examples(PICTURE, {"a": BOX}, ["a", "A"])
+    with pytest.raises(UserError, match="no words are left of '\\(b\\)'"):
+        predictor.encode_examples(PICTURE, {"a": BOX}, ["(b)"])
+    with pytest.raises(UserError, match="a prompt holds 255 tokens"):
+        predictor.encode_examples(PICTURE, {"a": BOX}, ["red " * 300])
     words_only = Predictor.load(write_own(text_folder.parent / "b.ckpt", config_of(text_folder)))
     with pytest.raises(UserError, match=r"reads words only.*data.visual_prompts"):
         words_only(PICTURE, like=PICTURE, boxes=BOX)

@@ -4,6 +4,7 @@ What is encoded is a query like any other, or a learned prompt's file, so that w
 takes examples too.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ from glip_pl.prompts.prompt_from_text import (
     text_prompt,
     wordings_of,
 )
+from glip_pl.prompts.query import names_query
 from glip_pl.prompts.tokens import Tokenizer, name_lengths, tokenize
 from glip_pl.types import Batch, Examples
 
@@ -65,6 +67,8 @@ def example_pictures(like: ImageInput, boxes: Boxes) -> list[ExamplePicture]:
         named = given if isinstance(given, Mapping) else {NAME: given}
         if not named:
             raise UserError(f"boxes= names nothing in {source.name}: {_ACCEPTED}")
+        for name in named:
+            _check_name(str(name))
         found.append(
             ExamplePicture(
                 image, {str(name): _corners(one, image, source.name) for name, one in named.items()}
@@ -76,12 +80,21 @@ def example_pictures(like: ImageInput, boxes: Boxes) -> list[ExamplePicture]:
 _ACCEPTED = "give [x1,y1,x2,y2], a list of these, or {name: [x1,y1,x2,y2]}"
 
 
+def _check_name(name: str) -> None:
+    """Raise UserError if no words are left of the name of what boxes show."""
+    if not clean_name(name).strip():
+        raise UserError(
+            f"no words are left of the name {name!r:.80} in boxes=: text in parentheses is not "
+            "part of a name. Write the words without parentheses"
+        )
+
+
 def _corners(given: Any, image: Image.Image, picture: str) -> Tensor:
     """Boxes (N, 4) of one name. Raises UserError if one does not lie in the picture."""
     try:
         corners = torch.as_tensor(given, dtype=torch.float32)
         corners = corners[None] if corners.dim() == 1 else corners
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise UserError(f"boxes={given!r:.80}: {_ACCEPTED}") from error
     if corners.dim() != 2 or corners.shape[1] != 4 or not len(corners):
         raise UserError(f"boxes={given!r:.80}: {_ACCEPTED}")
@@ -141,12 +154,17 @@ def visual_query(
     """A query of `words`, then of the other names of `rows` (C,).
 
     A name that has a row is not read: the row stands in for it. Raises UserError if a name is
-    listed twice.
+    listed twice, or as `names_query` does for a name that is read.
     """
     names = [*words, *(name for name in rows if name not in words)]
-    twice = [name for name in words if words.count(name) > 1]
+    counts = Counter(name.casefold() for name in words)
+    twice = [name for name in words if counts[name.casefold()] > 1]
     if twice:
-        raise UserError(f"{twice[0]!r} is listed {words.count(twice[0])} times: list it once")
+        count = counts[twice[0].casefold()]
+        raise UserError(f"{twice[0]!r} is listed {count} times: list it once")
+    unshown = [name for name in words if name not in rows]
+    if unshown:
+        names_query(unshown, tokenizer)
     read = [Wording(PLACEHOLDER if name in rows else clean_name(name)) for name in names]
     lengths = name_lengths(tokenizer, [wording.text for wording in read])
     parts = chunks(read, lengths)
