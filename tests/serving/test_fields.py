@@ -1,5 +1,6 @@
 import base64
 import json
+import tracemalloc
 
 import pytest
 from fastapi import HTTPException
@@ -37,3 +38,15 @@ def test_messages_do_not_repeat_what_was_sent() -> None:
         with pytest.raises(HTTPException) as raised:
             JsonRequest.of_json(body.encode())
         assert len(raised.value.detail) < 200
+
+
+@pytest.mark.parametrize("name", [1, [], {}, None])
+def test_many_wrong_names_take_no_memory_for_errors(name: object) -> None:
+    body = json.dumps({"image": "", "names": [name] * 20_000}).encode()
+    tracemalloc.start()
+    try:
+        with pytest.raises(HTTPException, match=r"names\[0\]: must be a valid string"):
+            JsonRequest.of_json(body)
+        assert tracemalloc.get_traced_memory()[1] < 10 * len(body)
+    finally:
+        tracemalloc.stop()

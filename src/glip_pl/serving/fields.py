@@ -36,7 +36,9 @@ class Fields(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     names: list[str] | None = Field(
-        None, description="Names of what to look for; either this or `text`."
+        None,
+        fail_fast=True,  # errors about all wrong names of 32 MB would take 10 GB
+        description="Names of what to look for; either this or `text`.",
     )
     text: str | None = Field(
         None, description="A text whose phrases are separated by full stops: 'a cat. two dogs'."
