@@ -50,14 +50,19 @@ def _replay(weight: float) -> list[str]:
 
 
 def _best_weight(base: Path, folder: Path, seed: int) -> Figures:
-    """The figures within the budget of the training that has the best score in validation."""
-    runs = {}
+    """The figures within the budget of the training whose chosen weights are best in validation."""
+    found = {}
     for weight in WEIGHTS:
         name = "replay" if weight == LEAST else f"replay_{weight}"
         figures = _reached(base, _replay(weight), name, None, folder, seed)
-        score = json.loads((folder.parent / f"run_{name}" / "results.json").read_text())["score"]
-        runs[score] = {**figures, "replay": weight}
-    return runs[max(runs)]
+        found[_chosen_score(folder.parent / f"run_{name}")] = {**figures, "replay": weight}
+    return found[max(found)]
+
+
+def _chosen_score(run_folder: Path) -> float:
+    """AP in validation of the share that was chosen."""
+    found = json.loads((run_folder / "budget.json").read_text())
+    return float(_point(found["validation"], found["share"])["AP"])
 
 
 def _reached(
