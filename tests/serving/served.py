@@ -76,3 +76,13 @@ def serving(
         served.client.close()
         served.process.kill()
         served.output()
+
+
+def assert_refused(answer: httpx.Response, status: int, *words: str) -> None:
+    """Assert that the answer is JSON with one line that has these words."""
+    detail = answer.json()["detail"]
+    assert answer.status_code == status, detail
+    assert list(answer.json()) == ["detail"]
+    for word in words:
+        assert word in detail
+    assert "Traceback" not in answer.text and "\n" not in detail and len(detail) < 400

@@ -7,7 +7,7 @@ from glip_pl.serving.limits import Limits
 
 def test_the_page_names_fields_and_limits_and_escapes_them() -> None:
     models: Any = {name: {"properties": {"<b>": {"type": "x"}}} for name in ("Found", "FoundBox")}
-    limits = Limits(1, 2, 3, 4, 5, 6, 7, 8.5)
+    limits = Limits(1, 2, 3, 4, 5, 6, 7, 9, 10, 8.5)
     html = page({"components": {"schemas": models}}, limits, Defaults(0.25, 99))
     for word in ("max_boxes", "threshold", "0.25", "99", "8.5", "&lt;b&gt;"):
         assert word in html

@@ -8,7 +8,7 @@ from fastapi import HTTPException
 from glip_pl.serving.fields import Defaults, Fields, JsonRequest
 from glip_pl.serving.limits import Limits
 
-LIMITS = Limits(1, 1, 3, 10, 20, 50, 4, 5.0)
+LIMITS = Limits(1, 1, 3, 10, 20, 50, 2, 5, 4, 5.0)
 DEFAULTS = Defaults(0.3, 40)
 
 

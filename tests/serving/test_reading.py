@@ -8,7 +8,7 @@ from glip_pl.serving.fields import Defaults, Query
 from glip_pl.serving.limits import Limits
 from glip_pl.serving.reading import read_query
 
-LIMITS = Limits(0.001, 1, 3, 10, 20, 50, 4, 0.2)
+LIMITS = Limits(0.001, 1, 3, 10, 20, 50, 2, 5, 4, 0.2)
 
 
 def read(body: Iterator[bytes], kind: str) -> Query:

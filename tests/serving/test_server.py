@@ -16,11 +16,13 @@ from glip_pl.inference.predictor import Predictor
 from glip_pl.serving.answering import body_of
 from glip_pl.serving.description import REFUSALS, Found
 from tests.serving.pictures import PICTURE, bomb, encoded
-from tests.serving.served import Served, serving
+from tests.serving.served import Served, assert_refused, serving
 
 NAMES = ["red circle", "square"]
 LIMITS = ["limits.megabytes=0.5", "limits.megapixels=0.1", "limits.names=3"]
 FILE = encoded(PICTURE)
+IMAGE = base64.b64encode(FILE).decode()
+FIELDS = {"image", "names", "text", "threshold", "max_boxes", "like", "boxes"}
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +39,6 @@ def predictor(tiny_finding: Path) -> Predictor:
 def post_json(served: Served, picture: bytes = FILE, **fields: Any) -> httpx.Response:
     image = base64.b64encode(picture).decode()
     return served.client.post("/predict", json={"image": image, **fields})
-
-
-def assert_refused(answer: httpx.Response, status: int, *words: str) -> None:
-    """Assert that the answer is JSON with one line that has these words."""
-    detail = answer.json()["detail"]
-    assert answer.status_code == status, detail
-    assert list(answer.json()) == ["detail"]
-    for word in words:
-        assert word in detail
-    assert "Traceback" not in answer.text and "\n" not in detail and len(detail) < 400
 
 
 def alike(answer: Any, expected: Any) -> bool:
@@ -118,6 +110,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "a huge number": ({"max_boxes": 10**30}, 413, "max_boxes", "1000"),
     "another field": ({"path": "/etc/passwd"}, 422, "path", "unknown field"),
     "both": ({"text": "a circle"}, 422, "either"),
+    "a model of words": ({"like": IMAGE, "boxes": [4, 4, 20, 24]}, 422, "reads words only"),
     "neither": ({"names": None}, 422, "either"),
     "no names": ({"names": []}, 422, "names", "empty"),
     "an empty name": ({"names": ["circle", " "]}, 422, "no words"),
@@ -134,8 +127,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_fields_are_named(served: Served, case: str) -> None:
     fields, status, *words = WRONG[case]
-    image = base64.b64encode(FILE).decode()
-    body = {"image": image, "names": NAMES, **fields}
+    body = {"image": IMAGE, "names": NAMES, **fields}
     assert_refused(served.client.post("/predict", json=body), status, *words)
 
 
@@ -224,7 +216,7 @@ def test_pages_describe_the_requests_and_load_nothing_from_elsewhere(served: Ser
     content = operation["requestBody"]["content"]
     for kind in ("application/json", "multipart/form-data"):
         properties = content[kind]["schema"]["properties"]
-        assert set(properties) == {"image", "names", "text", "threshold", "max_boxes"}
+        assert set(properties) == FIELDS
         assert content[kind]["schema"]["required"] == ["image"]
     assert set(operation["responses"]) == {"200", *map(str, REFUSALS)}
     page = served.client.get("/docs").text

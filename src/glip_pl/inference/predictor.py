@@ -115,6 +115,7 @@ class Predictor(HubModel):
         pictures a list with such boxes for each. `visual_prompt` turns the query into a file.
         Raises UserError for boxes outside of their picture, or if the model reads words only.
         """
+        self.model.check_reads_examples()  # before the pictures are decoded
         pictures = example_pictures(like, boxes)
         rows = example_rows(self.model, lambda image: self.batch([image], [NOTHING]), pictures)
         return visual_query(self.model, self.tokenizer, words, rows)

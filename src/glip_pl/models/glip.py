@@ -83,13 +83,17 @@ class GLIP(nn.Module):
 
         Raises UserError if the model has no part for it.
         """
+        self.check_reads_examples()
+        rows: Tensor = self.visual[0](levels, examples)
+        return rows
+
+    def check_reads_examples(self) -> None:
+        """Raise UserError if the model has no part for examples."""
         if not len(self.visual):
             raise UserError(
                 "this model reads words only: it was trained without examples. Train it, or one "
                 "that continues it, with data.visual_prompts=0.5 (docs/tuned_models.md)"
             )
-        rows: Tensor = self.visual[0](levels, examples)
-        return rows
 
     @property
     def shallow(self) -> bool:

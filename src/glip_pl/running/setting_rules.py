@@ -223,7 +223,7 @@ RULES: dict[str, Rule] = {
     "workers|batch.size": COUNT,
     "batch.wait": NOT_NEGATIVE,
     "limits.megabytes|limits.megapixels|limits.seconds": POSITIVE,
-    "limits.names|limits.*_characters|limits.boxes|limits.waiting": COUNT,
+    "limits.names|limits.*_characters|limits.boxes|limits.example_*|limits.waiting": COUNT,
     # data check|stats|browse|convert.
     "sets": Rule(str | list[str] | None, empty=False),
     "check|browse|convert|clean": NODE,

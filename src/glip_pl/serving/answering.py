@@ -1,22 +1,23 @@
 """Answers requests with a predictor: decodes pictures, and computes equal questions together."""
 
-import io
+import json
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from glip_pl.data import pixel_limit
-from glip_pl.data.images import FORMATS, decode_image, upright
 from glip_pl.errors import UserError
 from glip_pl.inference.encoded_query import EncodedQuery
 from glip_pl.inference.predictor import Predictor
 from glip_pl.inference.result import Result
-from glip_pl.serving.fields import TOO_LARGE, WRONG, Query
+from glip_pl.inference.visual_prompt import words_beside
+from glip_pl.serving.examples import ByExample
+from glip_pl.serving.fields import Query, Question
+from glip_pl.serving.pictures import PictureSizeError, decoded, example_sources
+from glip_pl.serving.refusals import TOO_LARGE, WRONG
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ OK, FAILED = 200, 500
 """Status codes."""
 
 REMEMBERED = 64
-"""Number of texts or lists of names whose encodings are kept."""
+"""Number of texts, lists of names or examples whose encodings are kept."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Answering:
         """`pixels` is the size of the largest picture."""
         self.predictor = predictor
         self.pixels = pixels
-        self._encoded: OrderedDict[str | tuple[str, ...] | Path, EncodedQuery] = OrderedDict()
+        self._encoded: OrderedDict[Hashable, EncodedQuery] = OrderedDict()
 
     def answer(self, queries: Sequence[Query]) -> list[Answer]:
         """The answers in order; a fault of one request does not concern the others."""
@@ -74,7 +75,7 @@ class Answering:
     def _detect(
         self,
         pictures: Sequence[Image.Image],
-        what: str | tuple[str, ...] | Path,
+        what: Question,
         threshold: float,
         max_boxes: int,
     ) -> list[Answer]:
@@ -85,41 +86,32 @@ class Answering:
                 list(pictures), encoded, threshold=threshold, max_boxes=max_boxes
             )
             return [Answer(OK, body_of(result)) for result in found]
+        except PictureSizeError as error:
+            answer = refusal(TOO_LARGE, error)
         except UserError as error:
             answer = refusal(WRONG, error)
         except Exception:
             answer = failure()
         return [answer] * len(pictures)
 
-    def _encode(self, what: str | tuple[str, ...] | Path) -> EncodedQuery:
+    def _encode(self, what: Question) -> EncodedQuery:
         """The question as the model reads it; recent ones are remembered."""
-        if what not in self._encoded:
-            query = list(what) if isinstance(what, tuple) else what
-            self._encoded[what] = self.predictor.encode(query)
+        key = what.digest() if isinstance(what, ByExample) else what
+        if key not in self._encoded:
+            self._encoded[key] = self._read(what)
             if len(self._encoded) > REMEMBERED:
                 self._encoded.popitem(last=False)
-        self._encoded.move_to_end(what)
-        return self._encoded[what]
+        self._encoded.move_to_end(key)
+        return self._encoded[key]
 
-
-class PictureSizeError(UserError):
-    """A picture has more pixels than the server takes."""
-
-
-def decoded(content: bytes, pixels: int) -> Image.Image:
-    """A picture as RGB, turned upright. Raises UserError if it is broken or too large."""
-    remedy = f"this server takes at most {pixels}: make it smaller"
-    try:
-        with pixel_limit.open_limited(io.BytesIO(content), FORMATS) as image:
-            width, height = image.size
-    except pixel_limit.TOO_LARGE:
-        size = f"more than {pixel_limit.max_pixels()} pixels"
-        raise PictureSizeError(f"image: {size}; {remedy}") from None
-    except Exception:  # the same error with a message comes from decoding
-        width, height = 0, 0
-    if width * height > pixels:
-        raise PictureSizeError(f"image: {width} x {height} pixels; {remedy}")
-    return upright(decode_image(content, "of the request"))
+    def _read(self, what: Question) -> EncodedQuery:
+        """The question as the model reads it now. Raises UserError if it cannot."""
+        if not isinstance(what, ByExample):
+            return self.predictor.encode(list(what) if isinstance(what, tuple) else what)
+        self.predictor.model.check_reads_examples()  # before the pictures are decoded
+        sources = example_sources(what.pictures, self.pixels)
+        words = words_beside(what.words)
+        return self.predictor.encode_examples(sources, json.loads(what.boxes), words)
 
 
 def refusal(status: int, error: UserError) -> Answer:

@@ -15,7 +15,10 @@ class FoundBox(BaseModel):
     """A box that was found."""
 
     name: str = Field(description="The name that was asked for, or the phrase of the text.")
-    label: int = Field(description="Its position in the list of names, or of the text's phrases.")
+    label: int = Field(
+        description="Its position in the list of names, or of the text's phrases; names of example "
+        "boxes come after these."
+    )
     score: float = Field(description="0 to 1.")
     box: list[float] = Field(
         description="x1, y1, x2, y2 in pixels of the picture turned upright; x2 - x1 is the width."
@@ -38,12 +41,16 @@ class Refusal(BaseModel):
     detail: str = Field(description="Names what is wrong, and the limit if there is one.")
 
 
+PURPOSE = "Finds in pictures what a text, a list of names or example boxes describe."
+"""What the server does."""
+
 REFUSALS = {
     400: "The body cannot be parsed",
     408: "The body did not arrive in time",
-    413: "The body, the picture, a list or a text is too large",
+    413: "The body, a picture, a list or a text is too large",
     415: "The body has another type",
-    422: "A field is missing, unknown or has a wrong value, or the picture is broken",
+    422: "A field is missing, unknown or has a wrong value, a picture is broken, or the "
+    "model reads no examples",
     500: "The server failed",
     503: "Too many requests wait; try again",
     504: "No answer in time",
@@ -59,8 +66,17 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 def _form_schema() -> dict[str, Any]:
     schema = Fields.model_json_schema()
     description = "The picture file: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF."
-    file = {"type": "string", "format": "binary", "description": description}
-    return {**schema, "properties": {"image": file, **schema["properties"]}, "required": ["image"]}
+    file = {"type": "string", "format": "binary"}
+    fields = {
+        "image": {**file, "description": description},
+        **schema["properties"],
+        "like": {
+            "type": "array",
+            "items": file,
+            "description": "Picture files with examples of what to look for, such as `image`.",
+        },
+    }
+    return {**schema, "properties": fields, "required": ["image"]}
 
 
 REQUEST_BODY: dict[str, Any] = {
@@ -74,6 +90,7 @@ REQUEST_BODY: dict[str, Any] = {
 
 EXAMPLES = """curl --form image=@photo.jpg --form names=cat --form names=dog {url}/predict
 curl --form image=@photo.jpg --form text='a cat. two dogs' --form threshold=0.4 {url}/predict
+curl --form image=@photo.jpg --form like=@example.jpg --form 'boxes=[40,30,120,110]' {url}/predict
 (printf '{{"text": "a cat", "image": "'; base64 -w0 photo.jpg; printf '"}}') |
   curl --json @- {url}/predict"""
 
@@ -101,8 +118,8 @@ def page(schema: Mapping[str, Any], limits: Limits, defaults: Defaults) -> str:
     body = "".join(f"<h2>{escape(title)}</h2>{content}" for title, content in sections)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>glip_pl</title>'
-        f"<style>{STYLE}</style></head><body><h1>glip_pl</h1><p>Finds what a text or a list of "
-        'names says in pictures. <a href="openapi.json">openapi.json</a> describes the same for '
+        f"<style>{STYLE}</style></head><body><h1>glip_pl</h1><p>{PURPOSE} "
+        '<a href="openapi.json">openapi.json</a> describes the same for '
         f"programs.</p>{body}</body></html>"
     )
 

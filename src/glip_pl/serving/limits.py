@@ -7,16 +7,18 @@ from dataclasses import dataclass
 class Limits:
     """Limits of a server.
 
-    There are eight arguments because each bounds something else that costs memory or time; the
+    There are ten arguments because each bounds something else that costs memory or time; the
     file of settings gives their defaults.
     """
 
     megabytes: float  # of the body of a request
-    megapixels: float  # of a picture
-    names: int  # in a list of names; each costs time
+    megapixels: float  # of a picture, and of all example pictures together
+    names: int  # in a list of names, with those of example boxes; each costs time
     name_characters: int  # of each name
     text_characters: int  # of a text
     boxes: int  # largest `max_boxes`
+    example_pictures: int  # in a request; each costs as much time as the picture itself
+    example_boxes: int  # in all example pictures of a request
     waiting: int  # requests that are read, wait or are computed; further ones are refused
     seconds: float  # until a request must have arrived, and then be answered
 

@@ -18,7 +18,7 @@ from litserve.utils import ResponseBufferItem
 
 from glip_pl.errors import UserError
 from glip_pl.serving.address import Address
-from glip_pl.serving.description import REQUEST_BODY, RESPONSES, page
+from glip_pl.serving.description import PURPOSE, REQUEST_BODY, RESPONSES, page
 from glip_pl.serving.fields import Defaults
 from glip_pl.serving.limits import Limits
 from glip_pl.serving.processes import end_children, end_with_parent, stopping_signals
@@ -53,7 +53,7 @@ class DetectionServer(LitServer):
             PATH,
             self.predict,
             methods=["POST"],
-            summary="Find what a text or a list of names says in a picture",
+            summary="Find in a picture what a text, a list of names or example boxes describe",
             openapi_extra={"requestBody": REQUEST_BODY},
             responses=RESPONSES,
         )
@@ -135,7 +135,7 @@ def _replace_pages(app: FastAPI, limits: Limits, defaults: Defaults) -> None:
     """Serve our own page about the API, which needs nothing from elsewhere."""
     kept = [route for route in app.router.routes if getattr(route, "path", "") not in DEFAULT_PAGES]
     app.router.routes[:] = kept
-    app.title, app.description = "glip_pl", "Finds what a text or a list of names says in pictures."
+    app.title, app.description = "glip_pl", PURPOSE
 
     @app.get("/openapi.json", include_in_schema=False)
     def schema() -> JSONResponse:
