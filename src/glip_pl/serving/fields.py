@@ -114,6 +114,9 @@ class Fields(BaseModel):
 class JsonRequest(Fields):
     """A request in JSON."""
 
+    # `of_json` refuses unknown fields: pydantic's errors about all those of 32 MB would take 3 GB.
+    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": False})
+
     image: str = Field(
         description="The picture file (JPEG, PNG, ...) in base64; a data URL is accepted too.",
         json_schema_extra={"contentEncoding": "base64"},
@@ -127,7 +130,10 @@ class JsonRequest(Fields):
     @classmethod
     def of_json(cls, body: bytes) -> Self:
         """The fields of a body. Raises HTTPException."""
-        return _checked(lambda: cls.model_validate_json(body))
+        fields = _checked(lambda: cls.model_validate_json(body))
+        for name in fields.model_extra or ():
+            raise wrong(_unknown(name))
+        return fields
 
     def picture(self) -> bytes:
         """The bytes of the picture file. Raises HTTPException if they are not in base64."""
@@ -205,9 +211,13 @@ def _fault(error: ValidationError) -> tuple[int, str]:
     if first["type"] == "json_invalid":
         return MALFORMED, f"the body is no JSON: {first['msg'].removeprefix('Invalid JSON: ')}"
     if first["type"] == "extra_forbidden":
-        known = ", ".join(JsonRequest.model_fields)
-        return WRONG, f"{field}: unknown field; there are {known}"
+        return WRONG, _unknown(field)
     message = first["msg"].removeprefix("Input should be ")
     if first["type"] == "missing":
         return WRONG, f"{field}: this field is missing"
     return WRONG, f"{field or 'the body'}: must be {message}"
+
+
+def _unknown(field: str) -> str:
+    known = ", ".join(JsonRequest.model_fields)
+    return f"{shown(field)}: unknown field; there are {known}"
