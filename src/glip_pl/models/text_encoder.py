@@ -2,7 +2,7 @@
 
 import inspect
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +109,20 @@ def _check_states(source: str, model: Any) -> None:
         )
 
 
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, and those in whose handling it was raised: older transformers raise their own."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
 def _fault(source: str, error: Exception) -> str:
     """Why a text encoder cannot be loaded."""
     if "trust_remote_code" in str(error):
         return f"the text encoder {source!r} needs code from its folder, which is never run"
-    if isinstance(error, pickle.UnpicklingError):  # whose message advises to let the file run code
+    if any(isinstance(one, pickle.UnpicklingError) for one in _causes(error)):
+        # Its message advises to let the file run code.
         return (
             f"the text encoder {source!r} has weights in a file that is damaged or holds more than "
             "tensors, which is not read because it could run code"
