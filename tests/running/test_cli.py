@@ -48,9 +48,7 @@ def test_what_a_library_refuses_is_told_without_a_traceback() -> None:
     with pytest.raises(InstantiationException) as raised:
         instantiate(node)
     message = user_message(raised.value)
-    assert message is not None and message.startswith(
-        "ValueError: num_channels (7) must be divisible"
-    )
+    assert message is not None and message.startswith("ValueError: num_channels")
     assert message.endswith("(while building the setting `a`)")
     assert user_message(KeyError("a fault of the program")) is None
 

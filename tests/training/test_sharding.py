@@ -154,6 +154,12 @@ def compared(folder: Path, low: torch.dtype | None, fused: bool) -> dict[str, An
     return found
 
 
+needs_fsdp = pytest.mark.skipif(
+    not sharding.is_available(), reason="trainer=fsdp needs PyTorch 2.15"
+)
+
+
+@needs_fsdp
 @pytest.mark.parametrize(
     ("low", "fused"),
     [
@@ -207,6 +213,7 @@ def test_what_sharded_models_cannot_do_is_refused_at_the_start(
         build_data(config, train=False)  # evaluation has neither
 
 
+@needs_fsdp
 def test_an_older_pytorch_is_refused(monkeypatch: pytest.MonkeyPatch, settings: Compose) -> None:
     trainer = settings(["trainer=fsdp", "trainer.accelerator=cpu", "trainer.devices=1"]).trainer
     assert process_count(trainer) == 1

@@ -30,6 +30,11 @@ PER_PARAMETER = "param_dtype_override_fn"
 """Option of FSDP2, new in PyTorch 2.15, by which the vectors of a layer stay in float32."""
 
 
+def is_available() -> bool:
+    """Whether this PyTorch distinguishes the parameters of one layer."""
+    return PER_PARAMETER in {one.name for one in fields(MixedPrecisionPolicy)}
+
+
 def shard(model: GLIP, mesh: DeviceMesh, low: torch.dtype | None) -> None:
     """Let each process of a mesh (processes,) keep its part of every parameter, in float32.
 
@@ -129,7 +134,7 @@ class ShardedStrategy(ModelParallelStrategy):
 
     def __init__(self) -> None:
         """Raises UserError if PyTorch is too old to distinguish parameters of one layer."""
-        if PER_PARAMETER not in {one.name for one in fields(MixedPrecisionPolicy)}:
+        if not is_available():
             raise UserError(
                 f"trainer=fsdp needs PyTorch 2.15, and this is {torch.__version__}: update it, or "
                 "use trainer=ddp"
