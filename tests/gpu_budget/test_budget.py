@@ -7,6 +7,8 @@ that is no longer needed in full may be lowered to the new figure.
 from collections.abc import Iterator
 
 import pytest
+import torch
+from packaging.version import Version
 
 from scripts.benchmarking import random_model
 from scripts.gpu_budget import Budget, Shape, measure, table
@@ -25,6 +27,9 @@ def step() -> Iterator[Budget]:
     yield budget
 
 
+@pytest.mark.skipif(
+    Version(torch.__version__) < Version("2.15"), reason="older versions need some kernels more"
+)
 def test_kernels(step: Budget) -> None:
     assert sum(step.counts.kernels.values()) <= KERNELS
 
