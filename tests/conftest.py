@@ -41,6 +41,7 @@ SMALL = [
     "trainer=cpu",
     "+trainer.enable_progress_bar=false",
     "callbacks.progress=null",
+    "callbacks.pictures.count=1",
     "trainer.log_every_n_steps=1",
 ]
 """Makes a training on the tiny world quick and quiet."""

@@ -97,6 +97,7 @@ def test_a_converted_file_holds_the_released_weights(released: Path, converted: 
     assert all(ours.weights[name].equal(value) for name, value in theirs.weights.items())
 
 
+@pytest.mark.slow
 def test_predictions_do_not_depend_on_the_kind_of_file(
     released: Path, converted: Path, tmp_path: Path
 ) -> None:

@@ -191,6 +191,7 @@ def command(finding: Path, world: Path, *words: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_finds(
     run: Any, finding: Path, world: Path, tmp_path: Path
 ) -> None:

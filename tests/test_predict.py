@@ -15,18 +15,18 @@ from glip_pl.errors import UserError
 from glip_pl.files.hashing import sha256_of
 from glip_pl.inference.predictions import Predictions
 from glip_pl.running.settings import compose_settings
-from tests.conftest import MINILM, Failing
+from tests.conftest import Failing
 from tests.reliability.tiny import config_of, write_own
 
 
-def test_predictions_are_drawn_and_written(checkpoint: Path, tmp_path: Path, world: Path) -> None:
+def test_predictions_are_drawn_and_written(tiny_finding: Path, tmp_path: Path, world: Path) -> None:
     """The real command, from another folder."""
     finished = subprocess.run(
         [
             *(sys.executable, "-m", "glip_pl.predict"),
             f"image={world}/images/seen",
             "text='a red star. two blue rings'",
-            f"ckpt={checkpoint}",
+            f"ckpt={tiny_finding}",
             "threshold=0.0",
         ],
         check=True,
@@ -48,11 +48,11 @@ def test_predictions_are_drawn_and_written(checkpoint: Path, tmp_path: Path, wor
 
 
 def test_wrong_prompts_and_pictures_are_refused(
-    failing: Failing, tmp_path: Path, checkpoint: Path
+    failing: Failing, tmp_path: Path, tiny_finding: Path
 ) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
-    ckpt = f"ckpt={checkpoint}"
+    ckpt = f"ckpt={tiny_finding}"
     assert "names nothing to look for" in failing(predict.main, "image=x.png", "text=' . '", ckpt)
     long = "text='" + "".join(f"cat {number}. " for number in range(200)) + "'"
     assert "the model reads 256" in failing(predict.main, "image=x.png", long, ckpt)
@@ -85,17 +85,17 @@ def folder(tmp_path: Path, world: Path) -> Path:
 
 
 def settings_of(folder: Path, finding: Path, *overrides: str) -> Any:
-    words = [f"image={folder}", f"ckpt={finding}", f"tokenizer.source={MINILM}"]
+    words = [f"image={folder}", f"ckpt={finding}"]
     return compose_settings([*words, f"output={folder.parent}/out", *overrides], "predict")
 
 
 def test_unreadable_pictures_are_named_after_the_others_are_done(
-    folder: Path, finding: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, tiny_finding: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = folder.parent / "names.txt"
     names.write_text("red star\n\n  blue ring \n")
     with pytest.raises(UserError, match=r"1 pictures could not be read: .*broken\.jpg"):
-        predict.predict(settings_of(folder, finding, f"names={names}", "threshold=0.1"))
+        predict.predict(settings_of(folder, tiny_finding, f"names={names}", "threshold=0.1"))
     report = json.loads((folder.parent / "out" / "predictions.json").read_text())
     assert [image["picture"] for image in report["images"]] == ["a_png.jpg", "b_PNG.jpg"]
     boxes = [box for image in report["images"] for box in image["boxes"]]
@@ -105,7 +105,7 @@ def test_unreadable_pictures_are_named_after_the_others_are_done(
 
 
 def test_an_interrupted_command_keeps_its_predictions(
-    folder: Path, finding: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tiny_finding: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add = Predictions.add
 
@@ -116,22 +116,24 @@ def test_an_interrupted_command_keeps_its_predictions(
 
     monkeypatch.setattr(Predictions, "add", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        predict.predict(settings_of(folder, finding, "text=a star"))
+        predict.predict(settings_of(folder, tiny_finding, "text=a star"))
     report = json.loads((folder.parent / "out" / "predictions.json").read_text())
     assert [Path(image["file"]).name for image in report["images"]] == ["a.png"]
 
 
 def test_the_report_says_how_it_was_made(
-    world: Path, finding: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    world: Path, tiny_finding: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = world / "images/seen/000001.png"
-    predict.predict(settings_of(picture, finding, "text=[circle, square]", f"output={tmp_path}"))
+    predict.predict(
+        settings_of(picture, tiny_finding, "text=[circle, square]", f"output={tmp_path}")
+    )
     report = json.loads((tmp_path / "predictions.json").read_text())
-    assert report["checkpoint"] == {"path": str(finding), "sha256": sha256_of(finding)}
+    assert report["checkpoint"] == {"path": str(tiny_finding), "sha256": sha256_of(tiny_finding)}
     assert (report["threshold"], report["max_boxes"]) == (0.3, 100)
     assert (report["prompt"], report["glip_pl"]) == ("circle. square", __version__)
     printed = capsys.readouterr().out
-    assert f"checkpoint: {finding}" in printed
+    assert f"checkpoint: {tiny_finding}" in printed
     assert "detecting 2 phrases: circle, square" in printed
 
 
@@ -160,11 +162,11 @@ def test_a_limit_of_boxes_that_cuts_is_reported(
     ],
 )
 def test_wrong_settings_are_named(
-    words: list[str], message: str, world: Path, finding: Path
+    words: list[str], message: str, world: Path, tiny_finding: Path
 ) -> None:
     picture = world / "images/seen/000001.png"
     with pytest.raises(UserError, match=message):
-        predict.predict(settings_of(picture, finding, "text=circle", *words))
+        predict.predict(settings_of(picture, tiny_finding, "text=circle", *words))
 
 
 def test_a_command_that_fails_does_not_wait_for_the_hash(

@@ -14,6 +14,12 @@ from tests.conftest import Failing
 from tests.labelling.small_jobs import captions, command, job_settings, labelled, results, web
 
 
+@pytest.fixture(scope="module")
+def finding(tiny_finding: Path) -> Path:
+    """The smallest model: these tests are about what is done with a teacher's boxes."""
+    return tiny_finding
+
+
 def test_shards_are_written_again_with_boxes(
     world: Path, tmp_path: Path, indexes: Path, finding: Path
 ) -> None:

@@ -15,8 +15,10 @@ from tests.conftest import Compose
 from tests.training.short_runs import logged, short, without_evaluation
 
 
-def test_a_run_leaves_logs_checkpoints_pictures_and_results(world: Path, settings: Compose) -> None:
-    config = settings(short(world, "data.val.seen.limit=4", "callbacks.pictures.count=2"))
+def test_a_run_leaves_logs_checkpoints_pictures_and_results(
+    world: Path, tiny: list[str], settings: Compose
+) -> None:
+    config = settings(short(world, *tiny, "data.val.seen.limit=4", "callbacks.pictures.count=2"))
     score = train.train(config)
     output = Path(config.paths.output)
     names = set(logged(output)[0])

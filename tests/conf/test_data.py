@@ -66,8 +66,15 @@ def test_voc_reads_a_folder_of_the_users_and_its_categories(
         assert len(list(contents.records)) == 1
 
 
-def test_there_are_35_tasks_of_which_13_are_the_papers(settings: Compose) -> None:
-    thirteen = {task for task in TASKS if _task(task, settings).in_13}
+@pytest.fixture(scope="module")
+def tasks() -> dict[str, DictConfig]:
+    """The settings of each task of ODinW."""
+    words = ["experiment=pretrain_o365", "data=odinw"]
+    return {task: compose_settings([*words, f"odinw={task}"]).data.task for task in TASKS}
+
+
+def test_there_are_35_tasks_of_which_13_are_the_papers(tasks: dict[str, DictConfig]) -> None:
+    thirteen = {name for name, task in tasks.items() if task.in_13}
     assert len(TASKS) == 35
     assert thirteen == {
         *("PascalVOC", "AerialMaritimeDrone_large", "Aquarium", "CottontailRabbits"),
@@ -77,20 +84,12 @@ def test_there_are_35_tasks_of_which_13_are_the_papers(settings: Compose) -> Non
     }
 
 
-def _task(name: str, settings: Compose) -> DictConfig:
-    task: DictConfig = settings(
-        ["experiment=pretrain_o365", "data=odinw", f"odinw={name}"]
-    ).data.task
-    return task
-
-
-def test_tasks_are_those_of_the_catalogue(settings: Compose) -> None:
+def test_tasks_are_those_of_the_catalogue(tasks: dict[str, DictConfig]) -> None:
     catalogue = SHARED / "design" / "odinw_catalog.json"
     if not catalogue.is_file():
         pytest.skip("the shared catalogue is not beside this checkout")
     recorded = json.loads(catalogue.read_text())
-    for name in TASKS:
-        task = _task(name, settings)
+    for task in tasks.values():
         official = recorded[task.official_name]
         assert list(task.names) == [one["name"] for one in official["categories"]]
         assert task.zero_shot_split == official["default_eval_split"].strip("()\",'")
@@ -103,9 +102,8 @@ def test_tasks_are_those_of_the_catalogue(settings: Compose) -> None:
         assert wordings == official["caption_prompt"]
 
 
-def test_every_tasks_prompt_fits(tokenizer: Tokenizer, settings: Compose) -> None:
-    for name in TASKS:
-        task = _task(name, settings)
+def test_every_tasks_prompt_fits(tokenizer: Tokenizer, tasks: dict[str, DictConfig]) -> None:
+    for task in tasks.values():
         wordings = instantiate(task.wordings, _convert_="all") or [
             Wording(clean_name(one)) for one in task.names
         ]

@@ -11,15 +11,15 @@ from glip_pl.evaluate import evaluate
 from glip_pl.inspection import final_report
 from glip_pl.metrics.coco import COCOAveragePrecision
 from glip_pl.running.results import SetReport
-from tests.conftest import MINILM, SMALL, Compose
+from tests.conftest import SMALL, Compose
 
 
 def test_the_page_has_the_figures_and_pictures(
-    settings: Compose, custom: Path, finding: Path
+    settings: Compose, custom: Path, tiny_finding: Path
 ) -> None:
     overrides = [override for override in SMALL if not override.startswith("data.prepare")]
-    overrides += ["data=custom", f"data.root={custom}", f"tokenizer.source={MINILM}"]
-    overrides += ["data.eval_transform.max_side=96", f"ckpt={finding}"]
+    overrides += ["data=custom", f"data.root={custom}"]
+    overrides += ["data.eval_transform.max_side=96", f"ckpt={tiny_finding}"]
     overrides += ["foils=[zebra,purple cow]"]
     config = settings(overrides, "evaluate")
     evaluate(config)

@@ -19,10 +19,10 @@ def seen(world: Path, tmp_path: Path) -> Path:
 
 
 def test_results_are_written_when_nothing_is_missing(
-    finding: Path, seen: Path, settings: Compose, capsys: pytest.CaptureFixture[str]
+    tiny_finding: Path, seen: Path, settings: Compose, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sets = [f"data.test.{name}=null" for name in ("rare", "unseen", "synonyms")]
-    config = settings([*SMALL, f"ckpt={finding}", f"data.root={seen}", *sets], "evaluate")
+    config = settings([*SMALL, f"ckpt={tiny_finding}", f"data.root={seen}", *sets], "evaluate")
     output = Path(config.paths.output)
     (output / "report.html").mkdir(parents=True)  # the page cannot be written
     picture = sorted((seen / "images" / "seen").iterdir())[0]

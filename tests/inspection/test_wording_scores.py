@@ -13,15 +13,15 @@ from glip_pl.models.glip import GLIP
 from glip_pl.prompt_search import opened
 from glip_pl.prompts.prompt_from_text import Wording, wordings_of
 from glip_pl.types import Detections
-from tests.conftest import MINILM, Compose
+from tests.conftest import Compose
 
 
 @pytest.fixture
-def scores(custom: Path, finding: Path, settings: Compose) -> WordingScores:
-    words = [f"data.root={custom}", f"tokenizer.source={MINILM}", f"ckpt={finding}"]
+def scores(custom: Path, tiny_finding: Path, settings: Compose) -> WordingScores:
+    words = [f"data.root={custom}", f"ckpt={tiny_finding}"]
     words += ["data.eval_transform.short_sides=[96]", "data.eval_transform.max_side=96"]
     config = settings(words, "prompt_search")
-    return WordingScores(Predictor.load(finding, "cpu", MINILM), opened(config, "held_out"))
+    return WordingScores(Predictor.load(tiny_finding, "cpu"), opened(config, "held_out"))
 
 
 def test_the_score_of_a_category_is_its_average_precision(scores: WordingScores) -> None:

@@ -9,7 +9,6 @@ from glip_pl.data.formats.webdataset_writer import add_sample
 from glip_pl.labelling.job import LabellingJob
 from glip_pl.pseudo_label import pseudo_label
 from glip_pl.running.settings import compose_settings
-from tests.conftest import MINILM
 
 
 def captions(world: Path) -> list[tuple[str, str]]:
@@ -32,8 +31,7 @@ def web(world: Path, folder: Path, per_shard: int = 4, copies: int = 1) -> Path:
 
 def job_settings(output: Path, teacher: Path, *overrides: str) -> list[str]:
     """The overrides of a job on the command line."""
-    common = [f"ckpt={teacher}", f"tokenizer.source={MINILM}", f"output={output}"]
-    return [*common, *overrides]
+    return [f"ckpt={teacher}", f"output={output}", *overrides]
 
 
 def small_job(output: Path, teacher: Path, *overrides: str) -> LabellingJob:

@@ -14,6 +14,12 @@ from glip_pl.labelling.labeller import Labeller
 from tests.labelling.small_jobs import labelled, results, small_job, web
 
 
+@pytest.fixture
+def finding(tiny_finding: Path) -> Path:
+    """The smallest model: these tests are about what is done with a teacher's boxes."""
+    return tiny_finding
+
+
 def test_an_interrupted_job_does_only_what_is_missing(
     world: Path, tmp_path: Path, finding: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

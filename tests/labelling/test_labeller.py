@@ -22,7 +22,6 @@ from glip_pl.labelling.preparation import CaptionedPicture
 from glip_pl.labelling.summary import LabelSummary
 from glip_pl.prompts.noun_phrases import NounPhrases
 from glip_pl.types import Detections, Prompt
-from tests.conftest import MINILM
 from tests.labelling.small_jobs import labelled, web
 
 
@@ -34,7 +33,7 @@ def source(world: Path, indexes: Path) -> tuple[Index, Images]:
 
 @pytest.fixture(scope="module")
 def teacher(finding: Path) -> Predictor:
-    return Predictor.load(finding, tokenizer=MINILM, score_threshold=STORED**2)
+    return Predictor.load(finding, score_threshold=STORED**2)
 
 
 def test_the_manifest_counts_what_the_shard_holds(

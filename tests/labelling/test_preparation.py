@@ -18,7 +18,6 @@ from glip_pl.labelling.preparation import (
     prepared_ahead,
 )
 from glip_pl.types import Prompt
-from tests.conftest import MINILM
 from tests.inspection.pictures import HALF_TURN, ORIENTATION
 from tests.labelling.small_jobs import captions
 
@@ -56,7 +55,7 @@ def test_photographs_are_shown_as_training_uses_them(
 def test_pictures_are_mirrored_unless_their_caption_names_a_side(
     world: Path, finding: Path
 ) -> None:
-    teacher = Predictor.load(finding, tokenizer=MINILM)
+    teacher = Predictor.load(finding)
     images = ImageFolder.at(world / "images/captions")
     name = captions(world)[0][0]
     captioned = [CaptionedPicture(0, name, SIZE, LEFT_STAR), CaptionedPicture(1, name, SIZE, STAR)]

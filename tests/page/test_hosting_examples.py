@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.page.browser import browsing
@@ -11,6 +12,7 @@ from tests.serving.pictures import PICTURE
 from tests.serving.served import serving
 
 
+@pytest.mark.slow
 def test_two_clicks_on_an_example_are_a_box_to_look_for(tiny_text: Path, tmp_path: Path) -> None:
     picture = tmp_path / "two things.png"
     PICTURE.resize((600, 450)).save(picture)

@@ -117,7 +117,11 @@ def test_positives_and_their_targets(one: Step) -> None:
         torch.testing.assert_close(targets.centerness[own], centerness)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    # Seconds for each; one goes through all parts of the model.
+    [pytest.param(one, marks=[] if one == "C_train_ground" else pytest.mark.slow) for one in CASES],
+)
 def test_gradient_norms_in_float64(name: str) -> None:
     """In float32 they depend on threads: offsets lie beside kinks of the deformable convolution."""
     case = Case(name)

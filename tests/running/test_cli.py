@@ -102,14 +102,15 @@ def test_annotations_with_mistakes(failing: Failing, tmp_path: Path) -> None:
     assert "not valid JSON" in failing(train.main, *words)
 
 
-def test_evaluation_of_a_checkpoint(checkpoint: Path, world: Path, settings: Compose) -> None:
+def test_evaluation_of_a_checkpoint(tiny_finding: Path, world: Path, settings: Compose) -> None:
     config = settings(
         [
-            f"ckpt={checkpoint}",
+            f"ckpt={tiny_finding}",
             f"data.root={world}",
             "data.prepare=null",
             "data.workers=0",
             "callbacks.progress=null",
+            "callbacks.pictures.count=1",
             "+trainer.enable_progress_bar=false",
         ],
         name="evaluate",

@@ -2,6 +2,9 @@
 
 import csv
 import json
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +14,49 @@ import torch
 from glip_pl.checkpoints.reading import read_checkpoint
 from glip_pl.errors import UserError
 from glip_pl.evaluate import evaluate
+from glip_pl.running.settings import compose_settings
 from glip_pl.train import train
-from tests.conftest import MINILM, SMALL, Compose
+from tests.conftest import SMALL, Compose
 
 
-@pytest.fixture
-def words(world: Path, custom: Path, finding: Path, tmp_path: Path) -> list[str]:
+@pytest.fixture(scope="module")
+def words(
+    world: Path,
+    custom: Path,
+    tiny: list[str],
+    tiny_finding: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list[str]:
     """A fine-tuning on a user's folder, whose retention is measured on two pictures."""
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "shapes").symlink_to(world)
+    data = tmp_path_factory.mktemp("data")
+    (data / "shapes").symlink_to(world)
     return [
+        *tiny,
         *(word for word in SMALL if not word.startswith(("data.prepare", "data.train_transform"))),
-        *("experiment=finetune_custom", f"data.root={custom}", f"paths.data={tmp_path}/data"),
-        *("retention=shapes", "data.retention.shapes.limit=2", f"tokenizer.source={MINILM}"),
+        *("experiment=finetune_custom", f"data.root={custom}", f"paths.data={data}"),
+        *("retention=shapes", "data.retention.shapes.limit=2"),
         *("data.train_transform.short_sides=[96]", "data.train_transform.max_side=96"),
-        *("data.eval_transform.max_side=96", "trainer.max_epochs=1", f"ckpt={finding}"),
+        *("data.eval_transform.max_side=96", "trainer.max_epochs=1", f"ckpt={tiny_finding}"),
     ]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a training with a budget returns and says, and its folder."""
+
+    score: float | None
+    said: str
+    output: Path
+
+
+@pytest.fixture(scope="module")
+def tuned(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    output = tmp_path_factory.mktemp("tuned")
+    places = ["name=test", f"paths.output={output}", f"paths.runs={output}"]
+    said = StringIO()
+    with redirect_stdout(said):
+        score = train(compose_settings([*places, *words, "forget_at_most=100"]))
+    return Tuned(score, said.getvalue(), output)
 
 
 def loaded(path: Path) -> Any:
@@ -34,22 +64,20 @@ def loaded(path: Path) -> Any:
 
 
 def test_the_weights_within_the_budget_are_written_and_tested(
-    words: list[str], settings: Compose, finding: Path, capsys: pytest.CaptureFixture[str]
+    tuned: Tuned, tiny_finding: Path
 ) -> None:
-    config = settings([*words, "forget_at_most=100"])
-    score = train(config)
-    output = Path(config.paths.output)
+    output = tuned.output
     budget = loaded(output / "budget.json")
     assert budget["possible"] and budget["forget_at_most"] == 100
     shares = [point["share"] for point in budget["validation"]]
     assert shares[0] == 0 and shares[-1] == 1 and len(shares) == 8
     (chosen,) = (one for one in budget["validation"] if one["share"] == budget["share"])
     assert chosen["AP"] == max(one["AP"] for one in budget["validation"])
-    assert score == pytest.approx(chosen["AP"] / 100)
+    assert tuned.score == pytest.approx(chosen["AP"] / 100)
 
     path = output / "checkpoints" / "within_budget.safetensors"
     weights, share = read_checkpoint(path).weights, budget["share"]
-    before = read_checkpoint(finding).weights
+    before = read_checkpoint(tiny_finding).weights
     after = read_checkpoint(output / "checkpoints" / "best.ckpt").weights
     name = "head.prior_bias"
     torch.testing.assert_close(weights[name], torch.lerp(before[name], after[name], share))
@@ -64,15 +92,15 @@ def test_the_weights_within_the_budget_are_written_and_tested(
     assert {0, 1} <= {one["share"] for one in budget["test"]}
     page = (output / "report.html").read_text()
     assert "Forgetting budget" in page and "<td>chosen</td>" in page
-    assert "Within the budget of 100 points" in capsys.readouterr().out
+    assert "Within the budget of 100 points" in tuned.said
     with (output / "csv" / "metrics.csv").open() as file:  # the shares leave no points in curves
         assert sum(bool(row["test/AP"]) for row in csv.DictReader(file)) == 1
 
 
-def test_the_pictures_that_are_tested_did_not_choose(words: list[str], settings: Compose) -> None:
-    config = settings([*words, "forget_at_most=100"])
-    train(config)
-    before = loaded(Path(config.paths.output, "budget.json"))["test"][0]
+def test_the_pictures_that_are_tested_did_not_choose(
+    tuned: Tuned, words: list[str], settings: Compose
+) -> None:
+    before = loaded(tuned.output / "budget.json")["test"][0]
     evaluation = [word for word in words if not word.startswith(("experiment=", "trainer.max"))]
     config = settings([*evaluation, "data=custom", "forget_at_most=100"], "evaluate")
     evaluate(config)

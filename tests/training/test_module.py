@@ -218,6 +218,7 @@ EXCHANGES = (
 """Functions of torch.distributed by which processes wait for one another."""
 
 
+@pytest.mark.slow
 def test_processes_exchange_one_message_a_step_and_another_where_losses_are_logged(
     world: Path, tiny: list[str], tmp_path: Path
 ) -> None:

@@ -127,7 +127,7 @@ def whole(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[st
 @pytest.mark.parametrize(
     ("number", "ranks"),
     [
-        (signal.SIGTERM, [1]),
+        pytest.param(signal.SIGTERM, [1], marks=pytest.mark.slow),
         pytest.param(signal.SIGUSR1, [0], marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, [0, 1], marks=pytest.mark.slow),
     ],

@@ -52,7 +52,7 @@ from tests.data.formats.writers import (
 
 SCENES = scenes(5)
 QUICK = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 ODD: list[Any] = [None, "x", -1, 0, 1.5, 1e308, True, 10**30, [], {}, [[1]], {"a": {"b": [1]}}]
 

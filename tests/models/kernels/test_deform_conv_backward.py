@@ -6,7 +6,13 @@ from glip_pl.models.kernels.convolving import convolve_backward
 from tests.models.kernels.test_deform_conv import CASES, convolution_inputs, outputs_for
 
 
-@pytest.mark.parametrize(("size", "there"), CASES)
+@pytest.mark.parametrize(
+    ("size", "there"),
+    [
+        pytest.param(*case, marks=[] if case in (CASES[1], CASES[-1]) else pytest.mark.slow)
+        for case in CASES
+    ],
+)
 def test_the_kernels_add_the_gradients_of_torchvision(
     size: tuple[int, int], there: tuple[int, ...]
 ) -> None:
