@@ -69,6 +69,7 @@ def test_an_unknown_command_names_the_nearest(
     assert "no command 'predicts'; did you mean predict?" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_processes_of_further_devices_start_the_same_command() -> None:
     """Lightning starts them by the name of the main module, which is not the console script."""
     code = (

@@ -20,6 +20,9 @@ FLOAT32_PRODUCTS = {"models/dynamic_head.py", "models/grounding_head.py"}
 """Where products in float32 belong: positions, and what is predicted."""
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def step() -> Iterator[Budget]:
     budget = measure(random_model("glip_t", "cpu"), Shape())

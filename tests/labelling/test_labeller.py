@@ -93,12 +93,12 @@ def test_another_model_rescores_the_boxes(
 
 
 def test_the_scores_are_averaged_with_those_of_the_mirrored_picture(
-    world: Path, tmp_path: Path, finding: Path
+    world: Path, tmp_path: Path, tiny_finding: Path
 ) -> None:
     source = f"source.shards={web(world, tmp_path / 'web', 16)}/*.tar"
     alone, mirrored = tmp_path / "alone", tmp_path / "mirrored"
-    labelled(alone, finding, source)
-    labelled(mirrored, finding, source, "mirror=true")
+    labelled(alone, tiny_finding, source)
+    labelled(mirrored, tiny_finding, source, "mirror=true")
     before, after = (
         json.loads((folder / "report.json").read_text()) for folder in (alone, mirrored)
     )
@@ -106,7 +106,7 @@ def test_the_scores_are_averaged_with_those_of_the_mirrored_picture(
     assert after["boxes"] > 0
     assert after["captions"] == before["captions"]
     with pytest.raises(UserError, match="mirror"):
-        labelled(mirrored, finding, source)
+        labelled(mirrored, tiny_finding, source)
 
 
 def test_annotations_measure_how_good_a_teacher_is(

@@ -15,7 +15,11 @@ from glip_pl.types import Batch, LossTerms, Output
 from tests.parity.cases import Case, listed, model, read
 from tests.parity.stages import relative
 
-CASES = listed(training=True)
+CASES = [
+    # Seconds for each; one goes through all parts of the model.
+    pytest.param(name, marks=[] if name == "C_train_ground" else pytest.mark.slow)
+    for name in listed(training=True)
+]
 
 ZERO_GRADIENT = "attention.self.key.bias"
 """Key biases shift all logits of a query alike: what is recorded is rounding."""
@@ -117,11 +121,7 @@ def test_positives_and_their_targets(one: Step) -> None:
         torch.testing.assert_close(targets.centerness[own], centerness)
 
 
-@pytest.mark.parametrize(
-    "name",
-    # Seconds for each; one goes through all parts of the model.
-    [pytest.param(one, marks=[] if one == "C_train_ground" else pytest.mark.slow) for one in CASES],
-)
+@pytest.mark.parametrize("name", CASES)
 def test_gradient_norms_in_float64(name: str) -> None:
     """In float32 they depend on threads: offsets lie beside kinks of the deformable convolution."""
     case = Case(name)

@@ -29,6 +29,7 @@ def test_the_largest_batch_that_fits_and_divides_a_step(
     assert fitting(STEP, gigabytes * 1e9, processes, total) == size
 
 
+@pytest.mark.slow
 def test_the_estimate_is_of_the_largest_pictures(settings: Compose) -> None:
     """A wide and a tall picture in one batch are padded to a square."""
     pytest.importorskip("triton", reason="the estimate is of the form of a GPU")

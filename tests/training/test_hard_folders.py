@@ -61,6 +61,7 @@ def test_one_picture_and_a_category_without_a_box(tune: Tune, tmp_path: Path) ->
     assert "AP/cell" in figures and "AP/nothing" not in figures
 
 
+@pytest.mark.slow
 def test_a_thousand_categories_in_any_script(tune: Tune, tmp_path: Path) -> None:
     names = [f"细胞 {row}" if row % 2 else f"étoile_{row}" for row in range(1000)]
     figures = tune(folder(tmp_path / "many", names, [0, 1, 999]))

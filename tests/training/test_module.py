@@ -158,6 +158,7 @@ class Poisoned:
         GroundingLoss.forward = poisoned  # type: ignore[method-assign, assignment]
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_in_one_process_ends_all_with_one_message(
     world: Path, tiny: list[str], tmp_path: Path
 ) -> None:

@@ -80,6 +80,7 @@ def recorded(folder: Path) -> list[int]:
     return sorted(int(line) for file in folder.glob("?.txt") for line in file.open())
 
 
+@pytest.mark.slow
 def test_one_process_continues_the_epoch_of_two(
     world: Path, tiny: list[str], tmp_path: Path
 ) -> None:

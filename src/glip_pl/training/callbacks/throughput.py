@@ -59,9 +59,10 @@ class Throughput(pl.Callback):
         pl_module.log("memory_gb", peak_memory_gb(), batch_size=len(batch))
         self._restart()
         if trainer.is_global_zero:
-            loss = float(trainer.callback_metrics.get("train/loss", float("nan")))
+            loss = trainer.callback_metrics.get("train/loss")  # None before the first is averaged
             total = int(trainer.estimated_stepping_batches)
-            details = f", loss {loss:.3f}, {rate:.1f} images/s"
+            details = "" if loss is None else f", loss {float(loss):.3f}"
+            details += f", {rate:.1f} images/s"
             self.line.update(trainer.global_step, total, "step", details)
 
 
