@@ -130,7 +130,7 @@ def step_seconds(dataset: GroundedDataset, reader: CocoJson) -> dict[str, float]
     )
     samples = [dataset[row] for row in range(len(dataset))]
     collate = Collate(dataset.tokenizer, training=True)
-    seconds["tokenise, pad to a batch"] = seconds_of(
+    seconds["tokenise, pad, make targets"] = seconds_of(
         lambda: [collate(samples[row : row + BATCH]) for row in range(0, len(samples), BATCH)]
     )
     return seconds
