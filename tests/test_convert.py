@@ -80,17 +80,6 @@ def converted(released: Path) -> Path:
     return out
 
 
-def run(command: str, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command of the package as a user would type it."""
-    return subprocess.run(
-        [sys.executable, "-m", f"glip_pl.{command}", *words],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-    )
-
-
 def test_a_converted_file_holds_the_released_weights(released: Path, converted: Path) -> None:
     theirs, ours = read_checkpoint(released), read_checkpoint(converted)
     assert theirs.released == "glip_t_a"

@@ -16,12 +16,6 @@ from tests.reliability.tiny import config_of, write_own
 
 
 @pytest.fixture
-def finding(tiny_finding: Path) -> Path:
-    """The smallest model: these tests are about what is measured with it."""
-    return tiny_finding
-
-
-@pytest.fixture
 def after(tiny_text: Path, tmp_path: Path) -> Path:
     """Other weights of this model."""
     path = write_own(tmp_path / "after.ckpt", config_of(tiny_text))
@@ -47,13 +41,13 @@ def words(world: Path, custom: Path, tmp_path: Path) -> list[str]:
 
 
 def test_forgetting_is_logged_and_replayed_data_are_trained_on(
-    words: list[str], tiny: list[str], settings: Compose, finding: Path, custom: Path
+    words: list[str], tiny: list[str], settings: Compose, tiny_finding: Path, custom: Path
 ) -> None:
     config = settings(
         [
             *words,
             *tiny,
-            *("experiment=finetune_custom", "replay=shapes", "tuning=head", f"ckpt={finding}"),
+            *("experiment=finetune_custom", "replay=shapes", "tuning=head", f"ckpt={tiny_finding}"),
             *("data.train_transform.short_sides=[96]", "data.train_transform.max_side=96"),
             "data.train.replay_captions.weight=0.5",
             "trainer.max_epochs=1",
@@ -74,10 +68,15 @@ def test_forgetting_is_logged_and_replayed_data_are_trained_on(
 
 
 def test_retention_can_be_the_only_test_set(
-    words: list[str], tiny: list[str], settings: Compose, finding: Path
+    words: list[str], tiny: list[str], settings: Compose, tiny_finding: Path
 ) -> None:
     words += tiny
-    words += ["experiment=finetune_custom", "tuning=head", f"ckpt={finding}", "trainer.max_steps=1"]
+    words += [
+        "experiment=finetune_custom",
+        "tuning=head",
+        f"ckpt={tiny_finding}",
+        "trainer.max_steps=1",
+    ]
     words += ["data.val.custom=null", "data.test.custom=null", "data.train_transform.max_side=96"]
     config = settings(words)
     train(config)
@@ -87,9 +86,9 @@ def test_retention_can_be_the_only_test_set(
 
 
 def test_weights_between_two_checkpoints_are_evaluated_and_written(
-    words: list[str], settings: Compose, finding: Path, after: Path, tmp_path: Path
+    words: list[str], settings: Compose, tiny_finding: Path, after: Path, tmp_path: Path
 ) -> None:
-    overrides = [*words, "data=custom", f"before={finding}", f"after={after}"]
+    overrides = [*words, "data=custom", f"before={tiny_finding}", f"after={after}"]
     config = settings([*overrides, "shares=[0,1]"], "interpolate")
     interpolate(config)
     folder = Path(config.paths.output)
@@ -107,7 +106,7 @@ def test_weights_between_two_checkpoints_are_evaluated_and_written(
     out = tmp_path / "half.safetensors"
     interpolate(settings([*overrides, "shares=[0.5]", f"out={out}"], "interpolate"))
     name = "head.prior_bias"
-    first, last, half = (read_checkpoint(path).weights[name] for path in (finding, after, out))
+    first, last, half = (read_checkpoint(path).weights[name] for path in (tiny_finding, after, out))
     torch.testing.assert_close(half, (first + last) / 2)
     with pytest.raises(UserError, match="one share"):
         interpolate(settings([*overrides, f"out={out}"], "interpolate"))
@@ -140,11 +139,11 @@ def test_several_processes_are_refused(settings: Compose, monkeypatch: pytest.Mo
 def test_validation_chooses_the_share_within_a_budget(
     words: list[str],
     settings: Compose,
-    finding: Path,
+    tiny_finding: Path,
     after: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    overrides = [*words, "data=custom", f"before={finding}", f"after={after}"]
+    overrides = [*words, "data=custom", f"before={tiny_finding}", f"after={after}"]
     overrides += ["data.retention.shapes.limit=2", "shares=[0.5]", "forget_at_most=100"]
     config = settings(overrides, "interpolate")
     interpolate(config)
@@ -153,7 +152,7 @@ def test_validation_chooses_the_share_within_a_budget(
     best = max(curve, key=lambda share: curve[share]["custom"])
     weights = read_checkpoint(folder / "within_budget.safetensors").weights
     name = "head.prior_bias"
-    first, last = (read_checkpoint(path).weights[name] for path in (finding, after))
+    first, last = (read_checkpoint(path).weights[name] for path in (tiny_finding, after))
     torch.testing.assert_close(weights[name], first.lerp(last, float(best)))
     assert "Within the budget of 100 points" in capsys.readouterr().out
     results = json.loads((folder / f"{float(best):g}" / "results.json").read_text())

@@ -25,23 +25,17 @@ SIZE = ["data.eval_transform.short_sides=[96]", "data.eval_transform.max_side=96
 
 
 @pytest.fixture
-def finding(tiny_finding: Path) -> Path:
-    """The smallest model: these tests are about what is done with its boxes."""
-    return tiny_finding
-
-
-@pytest.fixture
-def words(custom: Path, finding: Path, tmp_path: Path) -> list[str]:
+def words(custom: Path, tiny_finding: Path, tmp_path: Path) -> list[str]:
     """Settings of a search on two pictures of each category."""
     return [
-        *(f"data.root={custom}", f"ckpt={finding}", "device=cpu"),
+        *(f"data.root={custom}", f"ckpt={tiny_finding}", "device=cpu"),
         *(f"output={tmp_path}/kit", "shots=1", "gain=0", "templates=['a photo of a {}']"),
         *("synonyms={circle: [disc, ring shape], star: [pentagram]}", *SIZE),
     ]
 
 
 @pytest.fixture
-def kit(finding: Path, tmp_path: Path) -> Path:
+def kit(tiny_finding: Path, tmp_path: Path) -> Path:
     """A kit whose thresholds let pass all circles and no star."""
     path = tmp_path / "kit.yaml"
     names = ("circle", "star")
@@ -98,26 +92,26 @@ def test_splits_with_other_categories_are_refused(
 
 
 def test_predict_obeys_words_and_thresholds(
-    kit: Path, finding: Path, custom: Path, tmp_path: Path
+    kit: Path, tiny_finding: Path, custom: Path, tmp_path: Path
 ) -> None:
     picture = sorted((custom / "val").glob("*.png"))[0]
-    predictor = Predictor.load(finding, "cpu")
+    predictor = Predictor.load(tiny_finding, "cpu")
     result = predictor(picture, kit, threshold=0.9)
     assert result.prompt.caption == "disc. a star"
     assert result.classes == ("circle", "star")
     assert result.names and set(result.names) == {"circle"}
     plain = predictor(picture, ["disc", "star"], threshold=0.0)
     assert set(plain.names) == {"disc", "star"}
-    words = [f"image={picture}", f"prompt={kit}", f"ckpt={finding}", f"output={tmp_path}/out"]
+    words = [f"image={picture}", f"prompt={kit}", f"ckpt={tiny_finding}", f"output={tmp_path}/out"]
     predict(compose_settings([*words, "device=cpu"], "predict"))
     written = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert {box["phrase"] for one in written["images"] for box in one["boxes"]} == {"circle"}
 
 
 def test_label_obeys_a_kit_unless_thresholds_say_otherwise(
-    kit: Path, finding: Path, custom: Path, tmp_path: Path
+    kit: Path, tiny_finding: Path, custom: Path, tmp_path: Path
 ) -> None:
-    words = [f"images={custom}/val", f"prompt={kit}", f"ckpt={finding}", "device=cpu"]
+    words = [f"images={custom}/val", f"prompt={kit}", f"ckpt={tiny_finding}", "device=cpu"]
     words += ["format=coco"]
     for number, more in enumerate(([], ["thresholds={star: 0.0}"])):
         label(compose_settings([*words, *more, f"output={tmp_path}/labels{number}"], "label"))
@@ -127,17 +121,17 @@ def test_label_obeys_a_kit_unless_thresholds_say_otherwise(
         assert found == ({"circle", "star"} if more else {"circle"})
 
 
-def test_an_export_has_the_names_and_thresholds(kit: Path, finding: Path) -> None:
-    predictor = Predictor.load(finding, "cpu")
+def test_an_export_has_the_names_and_thresholds(kit: Path, tiny_finding: Path) -> None:
+    predictor = Predictor.load(tiny_finding, "cpu")
     graph = graph_of(predictor, compose_settings([f"prompt={kit}"], "export"))
-    about = description(predictor, graph, MINILM, finding, read_kit(kit).thresholds)
+    about = description(predictor, graph, MINILM, tiny_finding, read_kit(kit).thresholds)
     assert about["classes"] == ["circle", "star"]
     assert about["thresholds"] == [0.0, 1.0]
-    assert description(predictor, graph, MINILM, finding)["thresholds"] is None
+    assert description(predictor, graph, MINILM, tiny_finding)["thresholds"] is None
 
 
-def test_a_kit_without_thresholds_takes_the_common_one(finding: Path, custom: Path) -> None:
-    predictor = Predictor.load(finding, "cpu")
+def test_a_kit_without_thresholds_takes_the_common_one(tiny_finding: Path, custom: Path) -> None:
+    predictor = Predictor.load(tiny_finding, "cpu")
     picture = load_image(sorted((custom / "val").glob("*.png"))[0])
     one = PromptKit(("circle",), (Wording("circle"),), (None,), "x")
     found, plain = (predictor(picture, what, threshold=0.2) for what in (one, ["circle"]))

@@ -14,17 +14,11 @@ from tests.conftest import Failing
 from tests.labelling.small_jobs import captions, command, job_settings, labelled, results, web
 
 
-@pytest.fixture(scope="module")
-def finding(tiny_finding: Path) -> Path:
-    """The smallest model: these tests are about what is done with a teacher's boxes."""
-    return tiny_finding
-
-
 def test_shards_are_written_again_with_boxes(
-    world: Path, tmp_path: Path, indexes: Path, finding: Path
+    world: Path, tmp_path: Path, indexes: Path, tiny_finding: Path
 ) -> None:
     source = web(world, tmp_path / "web")
-    output = labelled(tmp_path / "out", finding, f"source.shards={source}/*.tar")
+    output = labelled(tmp_path / "out", tiny_finding, f"source.shards={source}/*.tar")
     assert len(list(output.glob("*.tar"))) == 4
     reader = WebShards(f"{output}/*.tar")
     index = open_index(reader, indexes)
@@ -45,18 +39,18 @@ def test_shards_are_written_again_with_boxes(
 
 
 def test_labels_of_two_teachers_are_not_mixed(
-    world: Path, tmp_path: Path, finding: Path, failing: Failing
+    world: Path, tmp_path: Path, tiny_finding: Path, failing: Failing
 ) -> None:
     shards = f"source.shards={web(world, tmp_path / 'web', 16)}/*.tar"
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "job.json").write_text(json.dumps({"weights": "of another"}))
-    message = failing(pseudo_label.main, *job_settings(tmp_path / "out", finding, shards))
+    message = failing(pseudo_label.main, *job_settings(tmp_path / "out", tiny_finding, shards))
     assert "belongs to another job, which differs in: weights" in message
     assert "Set output=" in message
 
 
 def test_labels_of_two_sources_are_not_mixed(
-    world: Path, tmp_path: Path, finding: Path, failing: Failing
+    world: Path, tmp_path: Path, tiny_finding: Path, failing: Failing
 ) -> None:
     tables = []
     for number in range(2):
@@ -65,15 +59,15 @@ def test_labels_of_two_sources_are_not_mixed(
         tables[-1].write_text(f'file,caption\n{name},"{caption}"\n')
     source = ["source=table", f"source.images={world}/images/captions"]
     output = tmp_path / "out"
-    labelled(output, finding, *source, f"source.annotations={tables[0]}")
-    overrides = job_settings(output, finding, *source, f"source.annotations={tables[1]}")
+    labelled(output, tiny_finding, *source, f"source.annotations={tables[0]}")
+    overrides = job_settings(output, tiny_finding, *source, f"source.annotations={tables[1]}")
     assert "differs in: captions" in failing(pseudo_label.main, *overrides)
 
 
 @pytest.mark.slow
-def test_processes_share_the_shards(world: Path, tmp_path: Path, finding: Path) -> None:
+def test_processes_share_the_shards(world: Path, tmp_path: Path, tiny_finding: Path) -> None:
     source = web(world, tmp_path / "web", per_shard=2, copies=8)
-    both = [subprocess.Popen(command(source, tmp_path / "both", finding)) for _ in range(2)]
+    both = [subprocess.Popen(command(source, tmp_path / "both", tiny_finding)) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
-    subprocess.run(command(source, tmp_path / "alone", finding), check=True)
+    subprocess.run(command(source, tmp_path / "alone", tiny_finding), check=True)
     assert results(tmp_path / "both") == results(tmp_path / "alone")

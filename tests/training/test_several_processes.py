@@ -31,6 +31,9 @@ STEPS = 6
 """Optimizer steps of the training that nothing stops."""
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def words(world: Path, tiny: list[str]) -> list[str]:
     """A training of six steps with a moving average, dropout and flips."""
@@ -127,9 +130,9 @@ def whole(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[st
 @pytest.mark.parametrize(
     ("number", "ranks"),
     [
-        pytest.param(signal.SIGTERM, [1], marks=pytest.mark.slow),
-        pytest.param(signal.SIGUSR1, [0], marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, [0, 1], marks=pytest.mark.slow),
+        (signal.SIGTERM, [1]),
+        (signal.SIGUSR1, [0]),
+        (signal.SIGTERM, [0, 1]),
     ],
 )
 def test_a_signal_to_one_process_stops_all_after_the_same_batch(
@@ -149,7 +152,6 @@ def test_a_signal_to_one_process_stops_all_after_the_same_batch(
     assert differences(whole, last(tmp_path)) == []
 
 
-@pytest.mark.slow
 def test_a_signal_to_all_processes_of_a_job_loses_nothing(
     words: list[str], whole: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -162,7 +164,6 @@ def test_a_signal_to_all_processes_of_a_job_loses_nothing(
     assert differences(whole, last(tmp_path)) == []
 
 
-@pytest.mark.slow
 def test_a_signal_in_a_validation_stops_all_and_a_resumed_run_repeats_it(
     words: list[str], world: Path, tmp_path: Path
 ) -> None:
@@ -177,7 +178,6 @@ def test_a_signal_in_a_validation_stops_all_and_a_resumed_run_repeats_it(
     assert "val/AP" in "".join(file.read_text() for file in tmp_path.rglob("metrics.csv"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_the_others_end_when_a_process_is_killed(
     rank: int, words: list[str], whole: dict[str, Any], tmp_path: Path
@@ -194,7 +194,6 @@ def test_the_others_end_when_a_process_is_killed(
     assert differences(whole, last(tmp_path)) == []
 
 
-@pytest.mark.slow
 def test_a_job_that_slurm_queues_again_continues_in_its_folder(
     words: list[str], whole: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -215,7 +214,6 @@ def test_a_job_that_slurm_queues_again_continues_in_its_folder(
     assert differences(whole, last(folder.parent)) == []
 
 
-@pytest.mark.slow
 def test_processes_with_different_folders_are_told_so(words: list[str], tmp_path: Path) -> None:
     port = find_free_network_port()
     processes = [
@@ -248,7 +246,6 @@ class KilledOnce(pl.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.slow
 def test_processes_that_torchrun_starts_again_continue(
     words: list[str], whole: dict[str, Any], tmp_path: Path
 ) -> None:
